@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * record: what a finished job leaves: the output file ID.vN.json and the error file ID.error.json.
+ *
+ * Floor: job. The formats are in spool-layout/schema and llmspool-spool(5).
+ */
+#ifndef JOB_RECORD_H
+#define JOB_RECORD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "job/job.h"
+#include "job/state.h"
+
+/* Tokens; -1: the server did not say. */
+struct usage {
+    int64_t input_tokens;
+    int64_t output_tokens;
+    int64_t cached_tokens;
+    int64_t reasoning_tokens;
+};
+
+/* A model's answer, read by a provider. References are owned. */
+struct answer {
+    json_t *output;     /* string, parsed value, array, or null */
+    json_t *tool_calls; /* as the provider gave them, or NULL */
+    char *refusal;      /* text, or NULL */
+    char *finish_reason; /* neutral: stop, length, tool_calls, content_filter, or the provider's word */
+    bool truncated;     /* finish_reason says that the answer was cut */
+    char *model;        /* that answered, or NULL */
+    struct usage usage;
+    json_t *response; /* the provider's whole answer */
+};
+
+void answer_clear(struct answer *answer);
+
+/* When things happened, wall ms; 0: did not happen. record_* never write one earlier than
+ * submitted. */
+struct job_times {
+    int64_t submitted;
+    int64_t accepted;
+    int64_t started; /* the last request */
+    int64_t first_token;
+    int64_t finished;
+};
+
+/* What an output file is made of, beside job and state. */
+struct record {
+    const struct job *job;
+    const struct state *state; /* with the ok attempt recorded */
+    struct job_times times;
+    const char *status;   /* completed; or failed, cancelled, expired for a rerun that ended so */
+    const char *provider; /* NULL: none was asked */
+    const char *request_id;
+    bool mock;
+    bool store_response;
+    int64_t latency_ms;   /* of the last request */
+    /* error files, and outputs of a status that is not completed */
+    const char *reason;   /* machine word */
+    const char *message;  /* sentence */
+    const char *raw;      /* an answer that could not be read, bounded, or NULL */
+    size_t raw_length;
+};
+
+/* Appends the text of ID.v{run}.json. answer is NULL when status is not "completed". */
+void record_write_output(struct buffer *out, const struct record *record,
+                         const struct answer *answer);
+
+/* Appends the text of ID.error.json. */
+void record_write_error(struct buffer *out, const struct record *record);
+
+/* Appends the error file of something refused at the door: name it was dropped under, reason (a machine
+ * word: bad_json, unknown_key, bad_value, too_large, not_a_file …), message (sentence), when. */
+void record_write_refusal(struct buffer *out, const char *name, const char *reason,
+                          const char *message, int64_t submitted, int64_t finished);
+
+/* Whether text is a whole output file of this id and version (its own sha256 matches). For answers
+ * that a crash left: a torn one is not. */
+bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ratelimit: what answer headers say about waiting: Retry-After (RFC 9110, 10.2.3), retry-after-ms,
+ * x-ratelimit-reset-*.
+ *
+ * Floor: provider.
+ */
+#ifndef PROVIDER_RATELIMIT_H
+#define PROVIDER_RATELIMIT_H
+
+#include "base/clock.h"
+#include "provider/provider.h"
+
+/* The value of a header (name in lower case), or NULL. */
+const char *reply_header(const struct provider_reply *reply, const char *name);
+
+/* How long the server asks to wait, ms: retry-after-ms, else Retry-After in seconds (a decimal number
+ * is accepted) or as an HTTP date, else, for a throttled reply, the x-ratelimit-reset-* of a limit whose
+ * remaining is 0. -1 when it says nothing; at most 24 h; never negative. */
+int64_t ratelimit_wait(const struct provider_reply *reply, struct wall now);
+
+/* Reads a Go duration such as 6m0s, 1.5s, 20ms. Returns ms (rounded up), or -1. */
+int64_t ratelimit_go_duration(const char *text);
+
+#endif

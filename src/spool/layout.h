@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * layout: every name in a spool: its folders, the names of entries in them, and job IDs as text.
+ *
+ * Floor: spool. Pure text, no file is touched. No other module writes or takes apart an entry's
+ * name. The protocol is in spool-layout/README.
+ */
+#ifndef SPOOL_LAYOUT_H
+#define SPOOL_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { LAYOUT_VERSION = 1 };
+
+/* The folders of a spool, in the order in which a job may pass through them. */
+enum folder {
+    FOLDER_TMP,
+    FOLDER_NEW,
+    FOLDER_CUR,
+    FOLDER_DONE,
+    FOLDER_FAILED,
+    FOLDER_BY_NAME,
+    FOLDER_RUNS,
+    FOLDER_FLOWS,
+    FOLDER_TEMPLATES,
+    FOLDER_BLOBS,
+    FOLDER_OUTBOX,
+    FOLDER_CTL,
+    FOLDER_EVENTS,
+    FOLDER_ARCHIVE,
+    FOLDER_STATE,
+    FOLDER_COUNT
+};
+
+/* The folder's name: "tmp", "new", … "by-name" … */
+const char *folder_name(enum folder folder);
+
+enum { ID_SIZE = 32, ID_TEXT_SIZE = 65, ID_SHORT_SIZE = 13, ID_PREFIX_MIN = 6 };
+
+/* A job's identity: a SHA-256. */
+struct id {
+    unsigned char bytes[ID_SIZE];
+};
+
+/* Reads exactly 64 lower-case hex digits; false for anything else. */
+bool id_read(const char *text, struct id *id);
+
+/* Writes 64 hex digits, or the 12 that a person sees. */
+void id_write(const struct id *id, char out[ID_TEXT_SIZE]);
+void id_write_short(const struct id *id, char out[ID_SHORT_SIZE]);
+
+bool id_equal(const struct id *a, const struct id *b);
+
+/* What an entry of cur/, done/ or failed/ is. */
+enum entry_kind {
+    ENTRY_OTHER,   /* none of ours */
+    ENTRY_JOB,     /* ID.json */
+    ENTRY_STATE,   /* ID.state.json */
+    ENTRY_ANSWER,  /* ID.out.vN: an output being written */
+    ENTRY_PARTIAL, /* ID.partial */
+    ENTRY_GONE,    /* ID.gone */
+    ENTRY_OUTPUT,  /* ID.vN.json */
+    ENTRY_ERROR,   /* ID.error.json */
+};
+
+enum { ENTRY_NAME_SIZE = 96, NAME_LIMIT = 256 }; /* NAME_LIMIT: NAME_MAX and a NUL */
+
+struct entry {
+    enum entry_kind kind;
+    struct id id;
+    unsigned version; /* of ENTRY_ANSWER and ENTRY_OUTPUT: 1 …, else 0 */
+};
+
+/* Writes an entry's file name; kind is not ENTRY_OTHER. */
+void entry_write(enum entry_kind kind, const struct id *id, unsigned version,
+                 char out[ENTRY_NAME_SIZE]);
+
+/* Takes a file name apart; what is none of ours, or has a version with a leading zero or above
+ * 999,999,999, is ENTRY_OTHER. */
+struct entry entry_read(const char *name);
+
+/* Whether a job may carry this `name`: [A-Za-z0-9._-]{1,100}, not beginning with a dot and not 6 to
+ * 64 hex digits (it would be taken for an ID). */
+bool layout_name_ok(const char *name);
+
+/* What a file name in new/ says of its content. */
+enum drop_kind {
+    DROP_NONE, /* begins with a dot or ends otherwise: left alone */
+    DROP_JOB,  /* *.json */
+    DROP_LIST, /* *.jsonl */
+    DROP_BLOB, /* SHA256.blob: an attachment */
+};
+enum drop_kind drop_read(const char *name);
+
+#endif

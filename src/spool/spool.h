@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * spool: an opened spool: its folders as held descriptors, its version, its one owner.
+ *
+ * Floor: spool. Everything below is done relative to these descriptors, so a spool that is moved
+ * or replaced under a running program is never mixed with the new one.
+ */
+#ifndef SPOOL_SPOOL_H
+#define SPOOL_SPOOL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "spool/layout.h"
+
+/* Plain data: read it, do not change it. */
+struct spool {
+    char *path;            /* absolute, as opened, for messages and watches */
+    int root;              /* the spool's own folder */
+    int dir[FOLDER_COUNT]; /* its folders, O_DIRECTORY | O_CLOEXEC */
+    dev_t device;          /* the one file system of them all */
+    ino_t spool_json;      /* inode of spool.json when opened */
+    int lock;              /* spool.json with the owner's lock on it, or -1 */
+    uid_t owner;           /* of the spool's folder */
+    gid_t group;           /* of new/, for a shared spool */
+    bool shared;           /* new/ is writable by a group */
+    mode_t job_mode;       /* of job and output files: 0600, or 0640 when shared */
+    char *default_model;   /* from spool.json, or NULL */
+};
+
+/* Finds which spool is meant: given (from -s) if not NULL, else LLMSPOOL_DIR, else `spool =` in
+ * ~/.config/llmspool/llmspool.conf, then in SYSCONFDIR/llmspool/llmspool.conf, else
+ * $XDG_STATE_HOME/llmspool (or ~/.local/state/llmspool) when it exists, else
+ * LOCALSTATEDIR/spool/llmspool when it exists. Returns a path that the caller frees, or NULL with
+ * an error that names the llmspool-init line. */
+char *spool_find(const char *given, struct error *error);
+
+/* Opens the spool at path. Refuses, untouched, what is no spool, has another version, lacks a
+ * folder, or spans file systems. Returns NULL with an error (ERROR_ABSENT when there is none). */
+struct spool *spool_open(const char *path, struct error *error);
+
+/* Becomes the one owner: an OFD write lock on spool.json, held until spool_close. Returns 0, or -1
+ * with an error naming the holder's pid where state/status.json tells it. */
+int spool_own(struct spool *spool, struct error *error);
+
+/* Whether anybody owns the spool now (a daemon runs). */
+bool spool_owned(const struct spool *spool);
+
+/* Checks that the path still leads to this spool, with the spool.json and the new/, cur/, done/,
+ * failed/ that are held open. Returns 0, or -1 with an error that says what was replaced or is
+ * missing. */
+int spool_check(const struct spool *spool, struct error *error);
+
+/* Closes everything; NULL is allowed. */
+void spool_close(struct spool *spool);
+
+/* What spool_make makes. */
+struct spool_plan {
+    const char *path;
+    const char *group;         /* a shared spool of this group, or NULL for a private one */
+    const char *default_model; /* or NULL */
+};
+
+/* Makes a spool of version 1: each folder with its mode (private: 0700; shared: tmp/, new/ and ctl/
+ * 3770 of the group, the rest 0750), spool.json last and durable. What is already right stays
+ * as it is, so a second call changes nothing; *made tells whether anything was changed. An unknown
+ * version, a folder that is not empty and no spool, or other settings than those present are
+ * refused before anything is touched. Returns 0 or -1. */
+int spool_make(const struct spool_plan *plan, bool *made, struct error *error);
+
+#endif

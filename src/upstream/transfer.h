@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * transfer: HTTP requests in flight: libcurl's multi_socket interface on a libuv loop.
+ *
+ * Floor: upstream. Knows no job. Nothing is ever sent twice: bodies go out by a read callback without
+ * a seek callback, so libcurl cannot repeat a POST on a fresh connection when a kept-alive one dies
+ * (it reports CURLE_SEND_FAIL_REWIND instead of paying again). No redirects, no proxies from the
+ * environment, only http and https, TLS verified.
+ */
+#ifndef UPSTREAM_TRANSFER_H
+#define UPSTREAM_TRANSFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+struct transfers;
+struct transfer;
+
+/* What is sent. Everything is borrowed for the call of transfer_start only, but body, which is taken
+ * over. */
+struct transfer_request {
+    const char *url;
+    const char *const *headers; /* "Name: value", NULL-terminated */
+    const char *secret_header;  /* the one with the key, or NULL: never logged, wiped after use */
+    struct buffer *body;        /* NULL: a GET */
+    int64_t connect_timeout_ms;
+    int64_t first_byte_timeout_ms; /* from the request's start to the first byte of the answer */
+    int64_t total_timeout_ms;
+    size_t answer_limit;        /* bytes of the answer's body */
+};
+
+struct transfer_header {
+    char *name; /* in lower case */
+    char *value;
+};
+
+/* How far a request got that has no whole answer. */
+enum transfer_end {
+    TRANSFER_ANSWERED, /* a whole answer is there */
+    TRANSFER_NOT_SENT, /* no byte of the request left this machine */
+    TRANSFER_UNKNOWN,  /* something was sent; whether it was worked on, nobody knows */
+    TRANSFER_ABORTED,  /* by transfer_abort */
+};
+
+/* What came back. Borrowed by the callback; it may take body over with buffer_take. */
+struct transfer_result {
+    enum transfer_end end;
+    bool timed_out;        /* one of the time-outs ended it */
+    bool before_first_byte; /* … and nothing of the answer had come */
+    bool too_large;        /* the answer passed answer_limit */
+    int curl_code;         /* CURLcode, for the record */
+    char message[300];     /* libcurl's words, or ours; never holds the key */
+    int status;            /* HTTP status, 0: none */
+    const struct transfer_header *headers;
+    size_t header_count;
+    struct buffer body;
+    int64_t first_byte_ms; /* since the start; -1: none came */
+    int64_t total_ms;
+};
+
+/* Called on the loop when a request ended, from no libcurl callback: new requests may be started. */
+typedef void transfer_done(void *context, struct transfer_result *result);
+
+struct transfers_counts {
+    uint64_t started;
+    uint64_t connections; /* made; the others were reused */
+    uint64_t in_flight;
+};
+
+/* Makes ready; connections is how many to keep open at most (0: four a host is not enough, so as many
+ * as are ever in flight, up to 4,096). ca_file: NULL for the system's. NULL with an error when
+ * libcurl cannot be set up. */
+struct transfers *transfers_open(uv_loop_t *loop, unsigned connections, const char *ca_file,
+                                 struct error *error);
+
+/* Starts a request. Returns a handle that is valid until done was called, or NULL with an error for
+ * a URL or header that libcurl refuses; done is then never called. */
+struct transfer *transfer_start(struct transfers *transfers,
+                                const struct transfer_request *request, transfer_done *done,
+                                void *context, struct error *error);
+
+/* Breaks a request off: done is called with TRANSFER_ABORTED (status and counts of what was sent are
+ * not known) before this returns. */
+void transfer_abort(struct transfer *transfer);
+
+struct transfers_counts transfers_counts(const struct transfers *transfers);
+
+/* Frees everything; nothing may be in flight. The loop must run once more afterwards so that its
+ * handles close. NULL is allowed. */
+void transfers_close(struct transfers *transfers);
+
+#endif
