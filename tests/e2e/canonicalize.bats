@@ -41,7 +41,8 @@ compare() {
 @test "a locale with a decimal comma changes nothing" {
     node_packages
     command -v localedef >/dev/null || skip "localedef is missing (Debian package: libc-bin)"
-    localedef -i de_DE -f UTF-8 "$BATS_TEST_TMPDIR/de_DE.UTF-8" || skip "no locale data to build from"
+    localedef -i de_DE -f UTF-8 "$BATS_TEST_TMPDIR/de_DE.UTF-8" \
+        || skip "no data to build a locale from (Debian package: locales)"
     export LOCPATH=$BATS_TEST_TMPDIR
     [ "$(LC_ALL=de_DE.UTF-8 locale decimal_point)" = , ]
     ask numbers 42 2000

@@ -35,9 +35,9 @@ function neighbour(number, steps) {
     return view.getFloat64(0);
 }
 
-const boundaries = [0, -0, 1e21, 1e20, 1e22, 1e-6, 1e-7, 0.1, 4.35, 2 ** 53, 2 ** 53 - 1, 2 ** 53 + 2,
-    -(2 ** 53), Number.MAX_VALUE, Number.MIN_VALUE, 2 ** -1022, 2 ** 63, 2 ** 64, 123456789012345680000,
-    999999999999999, 1e15, 1e16, 9.5e-7];
+const boundaries = [0, -0, 1e21, 1e20, 1e22, 1e-6, 1e-7, 0.1, 4.35, 2 ** 53, 2 ** 53 - 1,
+    2 ** 53 + 2, -(2 ** 53), Number.MAX_VALUE, Number.MIN_VALUE, 2 ** -1022, 2 ** 63, 2 ** 64,
+    123456789012345680000, 999999999999999, 1e15, 1e16, 9.5e-7];
 const magnitudes = [
     () => fromBits(bits(), bits()),
     () => fromBits(bits() & 0x800fffff, bits()),                      // subnormal
@@ -66,9 +66,9 @@ function spellNumber(value) {
         value.toExponential()]);
 }
 
-const pieces = ["a", "Z", "0", "é", "e\u0301", "\u00df", "\u20ac", "\ud7ff", "\ue000", "\ufb33", "\ufffd",
-    "\uffff", "\u{10000}", "\u{1f602}", "\u{10ffff}", "\u2028", "\u007f", "\u0080", "/", "\\", "\"", "\b",
-    "\t", "\n", "\f", "\r", "\u0001", "\u001f", "<", " ", "'"];
+const pieces = ["a", "Z", "0", "é", "e\u0301", "\u00df", "\u20ac", "\ud7ff", "\ue000", "\ufb33",
+    "\ufffd", "\uffff", "\u{10000}", "\u{1f602}", "\u{10ffff}", "\u2028", "\u007f", "\u0080", "/",
+    "\\", "\"", "\b", "\t", "\n", "\f", "\r", "\u0001", "\u001f", "<", " ", "'"];
 const string = () => Array.from({ length: below(7) }, () => pick(pieces)).join("");
 const hex = (unit) => {
     const digits = unit.toString(16).padStart(4, "0");
@@ -123,7 +123,8 @@ function numbers() {
     const lines = [];
     for (let left = count; left > 0; left -= 100) {
         const values = Array.from({ length: Math.min(left, 100) }, number);
-        lines.push([`[${values.map((value) => value.toExponential(20))}]`, `[${values.map(String)}]`]);
+        const spelled = values.map((value) => value.toExponential(20));
+        lines.push([`[${spelled}]`, `[${values.map(String)}]`]);
     }
     return lines;
 }

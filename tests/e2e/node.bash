@@ -22,8 +22,10 @@ node_install() {
     if [ "$source" != "$node_folder" ]; then
         install -m 644 "$source/package.json" "$source/package-lock.json" "$node_folder"
     fi
-    (cd "$node_folder" && timeout 120 npm ci --ignore-scripts --no-audit --no-fund) \
-        >"$node_folder/npm.log" 2>&1 </dev/null || return
+    (
+        cd "$node_folder"
+        timeout 120 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1
+    ) >"$node_folder/npm.log" 2>&1 </dev/null || return
     install -m 644 "$source/package-lock.json" "$installed"
 }
 
