@@ -40,6 +40,7 @@ struct gate_report {
     enum outcome outcome;
     const char *code;    /* machine word */
     const char *message; /* sentence, for the reason */
+    const char *trouble; /* OUTCOME_UPSTREAM: the verdict's, for the reason; NULL: refused */
     int http_status;
     int64_t wait_ms;     /* that the server asked for; -1: none */
     struct id job;
@@ -76,7 +77,7 @@ bool gate_ready(struct gate *gate, const struct id *job, bool alone, struct mono
 /* As gate_ready without a job: is it worth looking for one? */
 bool gate_open_now(struct gate *gate, struct mono now);
 
-/* A request is leaving. */
+/* A request is leaving, for which gate_ready just said yes. */
 struct gate_ticket gate_sent(struct gate *gate, struct mono now);
 
 /* A request ended. Closes or opens the gate by the rules of design section 3:
