@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sha256: SHA-256 through OpenSSL's EVP, and lower-case hex. */
+#include "base/sha256.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+void sha256_digest(const void *bytes, size_t length, unsigned char out[SHA256_SIZE])
+{
+    /* Fails without memory, or where the system's OpenSSL was set up without SHA-256. */
+    if (EVP_Digest(bytes, length, out, NULL, EVP_sha256(), NULL) != 1) {
+        fprintf(stderr, "%s: OpenSSL cannot compute SHA-256\n", program_invocation_short_name);
+        exit(EX_OSERR);
+    }
+}
+
+void sha256_hex(const void *bytes, size_t length, char out[SHA256_HEX_SIZE])
+{
+    unsigned char digest[SHA256_SIZE];
+    sha256_digest(bytes, length, digest);
+    hex_write(digest, sizeof digest, out);
+}
+
+void hex_write(const unsigned char *bytes, size_t size, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 0x0F];
+    }
+    out[2 * size] = '\0';
+}
+
+static int digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
+    }
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+bool hex_read(const char *text, unsigned char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        int high = digit_value(text[2 * i]);
+        int low = high < 0 ? -1 : digit_value(text[2 * i + 1]);
+        if (low < 0) {
+            return false;
+        }
+        bytes[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
