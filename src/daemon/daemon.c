@@ -275,7 +275,7 @@ static void look_at_spool(struct daemon *daemon)
         orders_scan(core->orders);
     }
     core->spool_lost = lost;
-    if (lost && spool_replaced(core->spool)) {
+    if (lost && daemon->lost.kind == ERROR_DATA) {
         daemon->replaced = true;
         daemon_leave(daemon, -1);
     }

@@ -321,6 +321,7 @@ void outcome_doubt(struct core *core, struct task *task)
     struct attempt attempt = {
         .count = 1,
         .outcome = OUTCOME_IN_DOUBT,
+        .started = now,
         .ended = now,
         .code = xstrdup("in_doubt"),
         .message = xstrdup("The daemon ended while the request was in flight; it may have been paid."),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
+#include "job/field.h"
 #include "job/record.h"
 #include "spool/take.h"
 
@@ -16,11 +17,14 @@ enum { ERROR_NAME_SIZE = NAME_LIMIT + 16 };
 
 static void tell_refused(struct core *core, const char *name, const struct refusal *refusal)
 {
+    json_t *fields = json_object();
+
     core->totals.refused++;
     log_warning(&core->log, "%s: refused: %s", name, refusal->message);
-    events_add(core->events, "refused",
-               json_pack("{s:s, s:s, s:s}", "file", name, "reason", refusal->reason, "message",
-                         refusal->message));
+    field_text(fields, "file", name);
+    field_text(fields, "reason", refusal->reason);
+    field_text(fields, "message", refusal->message);
+    events_add(core->events, "refused", fields);
     core_progress(core);
 }
 

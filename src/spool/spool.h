@@ -50,7 +50,8 @@ int spool_own(struct spool *spool, struct error *error);
 bool spool_owned(const struct spool *spool);
 
 /* Checks that the path still leads to this spool, with the spool.json and the folders that are held
- * open. Returns 0, or -1 with an error that says what was replaced or is missing. */
+ * open. Returns 0, or -1 with an error that says what is missing
+ * (ERROR_ABSENT: it may come back) or was replaced (ERROR_DATA: it is another spool now). */
 int spool_check(const struct spool *spool, struct error *error);
 
 /* Closes everything; NULL is allowed. */
