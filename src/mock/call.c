@@ -270,11 +270,11 @@ static int64_t choose_delay(struct call *call)
 {
     const struct fault_kind *fault = fault_kind(call->fault);
 
-    if (call->fault == FAULT_HANG) {
-        return call->settings->hang_limit_ms;
-    }
     if (call->marker.latency_ms >= 0) {
         return call->marker.latency_ms;
+    }
+    if (call->fault == FAULT_HANG) {
+        return call->settings->hang_limit_ms;
     }
     return fault->at_once ? 0 : latency_sample(&call->settings->latency, &call->random);
 }

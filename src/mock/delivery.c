@@ -115,25 +115,25 @@ static struct MHD_Response *make_whole(struct exchange *exchange)
     return MHD_create_response_from_buffer(body->length, body->bytes, MHD_RESPMEM_PERSISTENT);
 }
 
-/* A length too great ends with the connection, or the client would wait for ever; after one too
- * small the rest of the body lies in the way of the next answer. */
+/* The library tells the length of every body that it knows, whatever we say. So it is not told: it
+ * then leaves the header to us and ends the body with the connection. */
 static struct MHD_Response *make_wrong_length(struct exchange *exchange)
 {
-    struct MHD_Response *response = make_whole(exchange);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_SIZE, read_body, exchange, NULL);
     int64_t length = (int64_t)exchange->reply.body.length;
     int64_t by = exchange->reply.by != 0 ? exchange->reply.by : -(length / 3);
     char text[32];
 
-    if (response == NULL ||
-        MHD_set_response_options(response, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END) !=
-            MHD_YES) {
+    if (response == NULL
+        || MHD_set_response_options(
+               response, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH | MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+               MHD_RO_END)
+               != MHD_YES) {
         return response;
     }
     (void)snprintf(text, sizeof text, "%lld", (long long)(length + by > 0 ? length + by : 0));
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_LENGTH, text);
-    if (by > 0) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
     return response;
 }
 
