@@ -52,7 +52,7 @@ static bool find_short(double number, struct decimal *decimal)
     if (FLT_EVAL_METHOD != 0 || number < 1e-7) {
         return false;
     }
-    for (int power = 1; power < POWERS; power++) {
+    for (int power = 0; power < POWERS; power++) {
         double scaled = number * powers[power];
         if (scaled >= powers[DIGITS_SURE] - 1) {
             return false;
@@ -113,9 +113,6 @@ static void find_any(double number, struct decimal *decimal)
             decimal->digits[decimal->count++] = *at;
         }
     }
-    while (decimal->digits[decimal->count - 1] == '0') {
-        decimal->count--;
-    }
     decimal->point = (int)strtol(at + 1, NULL, 10) + 1;
 }
 
@@ -124,5 +121,8 @@ void decimal_shortest(double number, struct decimal *decimal)
     assert(isfinite(number) && number > 0);
     if (!find_short(number, decimal)) {
         find_any(number, decimal);
+    }
+    while (decimal->digits[decimal->count - 1] == '0') {
+        decimal->count--;
     }
 }

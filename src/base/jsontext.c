@@ -113,19 +113,29 @@ static bool check_bounds(const char *text, size_t length, struct error *error)
     return true;
 }
 
-/* jansson quotes the text near the fault: that may be part of a prompt, which must not get into a
- * log; only a key that is there twice is named. */
-static void report(struct error *error, json_error_t *fault)
+/* What jansson says, but for what it says in terms of its own flags, and for its quotation of the
+ * text near the fault: that may be part of a prompt, which must not get into a log. Only a key that
+ * is there twice is named. */
+static const char *describe(json_error_t *fault)
 {
+    enum json_error_code code = json_error_code(fault);
+    if (code == json_error_null_character || code == json_error_null_byte_in_key) {
+        return "\\u0000 in a string, which is not allowed";
+    }
     char *quote = strstr(fault->text, " near '");
-    if (quote != NULL && json_error_code(fault) != json_error_duplicate_key) {
+    if (quote != NULL && code != json_error_duplicate_key) {
         *quote = '\0';
     }
+    return fault->text;
+}
+
+static void report(struct error *error, json_error_t *fault)
+{
+    const char *reason = describe(fault);
     if (fault->line > 0) {
-        error_set(error, ERROR_DATA, "line %d, column %d: %s", fault->line, fault->column,
-                  fault->text);
+        error_set(error, ERROR_DATA, "line %d, column %d: %s", fault->line, fault->column, reason);
     } else {
-        error_set(error, ERROR_DATA, "%s", fault->text);
+        error_set(error, ERROR_DATA, "%s", reason);
     }
 }
 

@@ -112,12 +112,12 @@ int timetext_read(const char *text, struct wall *time)
     }
     int day = fields.tm_mday;
     bool leap = fields.tm_sec == 60;
-    time_t seconds = timegm(&fields) - (time_t)offset * 60;
-    /* timegm moves February 30th to March; a leap second also moves the day, at its last second. */
-    bool same_day = fields.tm_mday == day || (leap && fields.tm_hour == 0 && fields.tm_min == 0);
-    bool leap_ok = !leap || seconds % 86400 == 0;
+    fields.tm_sec -= leap;
+    time_t seconds = timegm(&fields) - (time_t)offset * 60 + leap;
+    /* timegm moves February 30th to March; leap seconds end a day of UTC. */
+    bool exists = fields.tm_mday == day && (!leap || seconds % 86400 == 0);
     int64_t result = (int64_t)seconds * SECOND_MS + ms;
-    if (!same_day || !leap_ok || result < 0 || result > WALL_LAST_MS) {
+    if (!exists || result < 0 || result > WALL_LAST_MS) {
         return -EINVAL;
     }
     time->ms = result;
