@@ -244,7 +244,8 @@ static void flight_refused(struct flight *flight, const struct error *error)
 {
     struct transfer_result result = {.end = TRANSFER_NOT_SENT, .first_byte_ms = -1};
 
-    snprintf(result.message, sizeof result.message, "%s", error->text);
+    snprintf(result.message, sizeof result.message, "%.*s", (int)sizeof result.message - 1,
+             error->text);
     flight_landed(flight, &result);
 }
 

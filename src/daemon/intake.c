@@ -52,7 +52,7 @@ struct intake {
     struct intake_name *busy; /* drops whose admission has not ended, by name */
     uv_timer_t soon;
     size_t waiting; /* that this scan found and could not take */
-    char reason[320];
+    char reason[400];
     uid_t owner_uid; /* of owner_name: the last one looked up */
     char *owner_name;
 };
@@ -242,6 +242,27 @@ static struct job *intake_read(struct intake *intake, const char *name, struct t
     return job;
 }
 
+/* A file with another name may be one that our own move by link left behind; its ID tells. */
+static void take_linked_job(struct intake *intake, const char *name, struct take *take)
+{
+    struct job *job = intake_read(intake, name, take);
+
+    if (job != NULL) {
+        switch (take_linked(intake->core->spool, name, &job->id, take)) {
+        case TAKE_REFUSE:
+            intake_refuse(intake, name, take, "not_a_job_file", take->reason);
+            break;
+        case TAKE_LATER:
+            leave_waiting(intake, name, take);
+            break;
+        default:
+            break;
+        }
+    }
+    job_free(job);
+    take_close(take);
+}
+
 static void take_job(struct intake *intake, const char *name, struct take *take)
 {
     struct job *job = intake_read(intake, name, take);
@@ -305,6 +326,9 @@ static void intake_take(struct intake *intake, const char *name, enum drop_kind 
             take_list(intake, name, &take);
         else
             take_job(intake, name, &take);
+        break;
+    case TAKE_LINKED:
+        take_linked_job(intake, name, &take); /* a list is no job: it is refused as one */
         break;
     case TAKE_LATER:
         leave_waiting(intake, name, &take);

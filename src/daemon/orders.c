@@ -383,6 +383,7 @@ static void order_take(struct orders *orders, const char *name, enum order_kind 
     case TAKE_LATER:
         orders->busy = true;
         break;
+    case TAKE_LINKED: /* never for ctl/ */
     case TAKE_GONE:
         break;
     }
