@@ -20,6 +20,10 @@
 #include "job/job.h"
 #include "job/record.h"
 
+/* The code of an OUTCOME_UNUSABLE whose answer spoke the protocol, but whose text is not the JSON that the
+ * job asked for: the model's doing, not the upstream's. */
+#define PROVIDER_INVALID_JSON "invalid_json"
+
 /* A request as bytes. */
 struct provider_request {
     const char *path;      /* appended to the base URL: "/chat/completions" */
@@ -52,6 +56,7 @@ struct verdict {
     char request_id[128];
     int64_t wait_ms;     /* the server asks to wait this long; -1: it said nothing */
     bool permanent;      /* OUTCOME_UPSTREAM: nothing will change by itself (key, quota) */
+    const char *trouble; /* OUTCOME_UPSTREAM: what it is in a few words, "key refused"; static; else NULL */
     bool about_model;    /* OUTCOME_UPSTREAM for model or path: the caller may judge it a job's error when
                             this upstream answered well lately (design section 3, class upstream) */
     bool moderation;     /* the provider refused the content */
@@ -60,7 +65,7 @@ struct verdict {
 
 struct provider {
     const char *protocol; /* as in the configuration: "openai" */
-    const char *key_header; /* "Authorization: Bearer %s": where the key goes */
+    const char *key_header; /* what stands before the key: "Authorization: Bearer " */
 
     /* Whether jobs of this type can be asked: "chat" … */
     bool (*speaks)(const char *type);
@@ -75,6 +80,9 @@ struct provider {
     struct verdict (*read)(const struct job *job, const struct provider_reply *reply,
                            struct wall now, struct answer *answer);
 };
+
+/* The header that carries a key, for the caller to wipe and free. */
+char *provider_key_header(const struct provider *provider, const char *key);
 
 /* The provider that speaks protocol, or NULL. */
 const struct provider *provider_find(const char *protocol);
