@@ -19,6 +19,7 @@ setup() {
 @test "every program has a manual page" {
     programs=$(sed -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' "$top/bin/Makemodule.am" |
         sed -n 's/^bin_PROGRAMS *+= *//p' | tr -s ' \t' '\n' | sed 's,^bin/,,')
+    [ -n "$programs" ]
     for program in $programs; do
         ls "$top/man/$program".[18] || { echo "$program has no page"; return 1; }
     done
@@ -33,7 +34,7 @@ setup() {
 @test "every page that a manual page refers to is there, or is the system's" {
     cd "$top"
     for page in man/*.[1-9]; do
-        sed -n 's/^\.Xr \(llmspool[^ ]*\) \([0-9]\).*/\1.\2/p' "$page" | while read -r other; do
+        sed -nE 's/^\.(It )?Xr (llmspool[^ ]*) ([0-9]).*/\2.\3/p' "$page" | while read -r other; do
             [ -e "man/$other" ] || { echo "$page refers to $other"; exit 1; }
         done
     done
