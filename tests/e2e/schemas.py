@@ -105,8 +105,6 @@ def identity_of(job, default_model):
 
 
 def checksum_of(output):
-    if output is None:
-        return None
     if not isinstance(output, str):
         output = json.dumps(output, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(output.encode()).hexdigest()
