@@ -36,6 +36,10 @@ struct spool {
  * an error that names the llmspool-init line. */
 char *spool_find(const char *given, struct error *error);
 
+/* Where a spool should be made: as spool_find, but the last resort is a place that need not exist, the
+ * user's state folder. */
+char *spool_place(const char *given, struct error *error);
+
 /* Opens the spool at path. Refuses, untouched, what is no spool, has another version, lacks a
  * folder, or spans file systems: NULL with an error of kind ERROR_ABSENT. An I/O error or a lack
  * of permission is ERROR_SYSTEM. */
