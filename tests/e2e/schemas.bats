@@ -11,6 +11,46 @@ setup() {
         skip "python3-jsonschema is missing (Debian package: python3-jsonschema)"
 }
 
+teardown() {
+    [ -z "${mock:-}" ] || kill "$mock" 2>/dev/null || true
+}
+
+# Makes an empty spool with a default model.
+make_spool() {
+    mkdir -m 700 "$spool"
+    for folder in tmp new cur done failed by-name runs flows templates blobs outbox ctl events archive state; do
+        mkdir -m 700 "$spool/$folder"
+    done
+    cp "$layout/examples/spool.with-default.json" "$spool/spool.json"
+}
+
+# Starts llmspool-mock; its URL is $url, its process $mock.
+start_mock() {
+    mkfifo "$BATS_TEST_TMPDIR/ready"
+    "$LLMSPOOL_BUILD/llmspool-mock" --listen 127.0.0.1:0 >"$BATS_TEST_TMPDIR/ready" 3>&- &
+    mock=$!
+    read -r _ _ url <"$BATS_TEST_TMPDIR/ready"
+}
+
+# Lets a daemon work on the spool until nothing moves for $1; its exit status is $status.
+run_daemon() {
+    touch "$BATS_TEST_TMPDIR/llmspoold.conf"
+    run env OPENAI_API_KEY=test OPENAI_BASE_URL="$url/v1" timeout 120 \
+        "$LLMSPOOL_BUILD/llmspoold" -s "$spool" -c "$BATS_TEST_TMPDIR/llmspoold.conf" \
+        --until-empty --patience "$1"
+}
+
+# Drops each argument as a job.
+drop() {
+    for job in "$@"; do
+        "$layout/clients/drop.py" "$spool" <<<"$job"
+    done
+}
+
+check() {
+    /usr/bin/python3 "$schemas" check "$@"
+}
+
 # Prints the indented block of the protocol's page that begins at the line which matches $1.
 block_of_readme() {
     sed -n "/^    $1/,/^\$/p" "$layout/README" | sed 's/^    //; /^$/d'
@@ -47,6 +87,42 @@ drops_durably() {
     [ "$status" -eq 1 ]
     [[ "$output" == *truncatd* ]]
     /usr/bin/python3 "$schemas" check event - <"$layout/examples/event.one-job.jsonl"
+}
+
+@test "the daemon takes the examples as their schemas say" {
+    make_spool
+    start_mock
+    for example in "$layout"/examples/job.*.json "$layout"/examples/invalid/job.*.json; do
+        cp "$example" "$spool/tmp/drop"
+        mv "$spool/tmp/drop" "$spool/new/$(basename "$example")"
+    done
+    run_daemon 3s
+    [ "$status" -eq 75 ] # two of the jobs are delayed
+    refused=$(cd "$spool/failed" && ls job.*.json | grep -v '\.error\.json$')
+    [ "$refused" = "$(cd "$layout/examples/invalid" && ls job.*.json)" ]
+    [ "$(ls "$spool/new")" = "" ]
+}
+
+@test "what a daemon leaves in a spool passes the schemas" {
+    make_spool
+    start_mock
+    drop '{"prompt": "Name a colour.", "name": "one", "metadata": {"a": [1]}, "keep": "1d"}' \
+        '{"prompt": "Name a colour.", "name": "two", "timeout": "1m"}' \
+        '{"prompt": "A JSON object, please.", "params": {"response_format": {"type": "json_object"}}}' \
+        '{"prompt": "[[mock:500,times=1]] again", "webhook": "https://hooks.example/"}' \
+        '{"prompt": "[[mock:400]] never"}' '{"promt": "unknown key"}' '{"prompt": "past", "expires": "1999-12-31T00:00:00Z"}' \
+        '{"prompt": "[[mock:503]] later", "model": "busy", "name": "later"}'
+    printf '%s\n' '{"prompt": "a line"}' '{"nothing": 1}' >"$spool/new/list.jsonl"
+    run_daemon 3s
+    [ "$status" -eq 75 ]
+    check output "$spool"/done/*.v1.json
+    check error "$spool"/failed/*.error.json
+    check state "$spool"/cur/*.state.json
+    check status "$spool/state/status.json"
+    cat "$spool"/events/*.jsonl | check event -
+    for event in accepted duplicate started retry throttled completed failed expired refused daemon_started; do
+        cat "$spool"/events/*.jsonl | jq -e --slurp "any(.event == \"$event\")" || { echo "$event"; return 1; }
+    done
 }
 
 @test "the worked example's line hashes to the ID that the protocol's page shows" {
