@@ -42,6 +42,7 @@ struct exchange {
     const char *method;        /* the library's, as url */
     const char *url;
     struct buffer body;
+    uint64_t arrived_bytes; /* of the body */
     struct reply reply;
     uint64_t serial;    /* of the mock's requests, from 1 */
     int64_t arrived_us; /* wall clock, when its head was read */

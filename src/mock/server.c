@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@
 enum {
     BODY_MAX = 64 << 20,
     CONNECTIONS_MAX = 65536,
-    DESCRIPTORS_KEPT = 32 /* for all but connections */
+    DESCRIPTORS_KEPT = 32, /* for all but connections */
+    IDLE_MAX_S = 300
 };
 
 struct server {
@@ -65,12 +67,25 @@ static void exchange_free(struct exchange *exchange)
 
 static void append_body(struct exchange *exchange, const char *bytes, size_t length)
 {
+    exchange->arrived_bytes += length;
     if (exchange->oversized || length > BODY_MAX - exchange->body.length) {
         exchange->oversized = true;
         buffer_free(&exchange->body);
     } else {
         buffer_append(&exchange->body, bytes, length);
     }
+}
+
+/* Whether the client left in the middle of its body. The library watches for edges only: when the
+ * end comes together with the bytes before it, the library reads these and never looks again. */
+static bool is_abandoned(const struct exchange *exchange)
+{
+    const char *text = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
+                                                   MHD_HTTP_HEADER_CONTENT_LENGTH);
+    char byte;
+
+    return text != NULL && exchange->arrived_bytes < strtoull(text, NULL, 10) &&
+           recv(delivery_socket(exchange), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 static void sleep_exchange(struct guest *guest)
@@ -115,7 +130,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     if (*length > 0) {
         append_body(exchange, bytes, *length);
         *length = 0;
-        return MHD_YES;
+        return is_abandoned(exchange) ? MHD_NO : MHD_YES;
     }
     if (!exchange->whole && begin(exchange)) {
         return MHD_YES;
@@ -175,7 +190,7 @@ static int start_daemon(struct server *server, const struct server_options *opti
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME,
         0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
         options->threads, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_NOTIFY_COMPLETED,
-        complete, NULL, MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_END);
+        complete, NULL, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_MAX_S, MHD_OPTION_END);
     if (server->daemon == NULL) {
         error_system(error, errno, "cannot start to serve %s", server->url);
         (void)close(fd);

@@ -352,11 +352,26 @@ END
 
 @test "a request whose body does not come wholly counts as partial" {
     start
-    exec 5<>"/dev/tcp/127.0.0.1/${url##*:}"
-    printf 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"mod' >&5
-    exec 5>&-
-    until_summary '.partial == 1'
+    for _ in {1..20}; do
+        exec 5<>"/dev/tcp/127.0.0.1/${url##*:}"
+        printf 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"mod' >&5
+        exec 5>&-
+    done
+    until_summary '.partial == 20'
     [ "$(summary .requests)" = 0 ]
+}
+
+@test "a request that was read counts, though its client left at once" {
+    start
+    body='{"model": "m", "messages": [{"role": "user", "content": "left"}]}'
+    for _ in {1..20}; do
+        exec 5<>"/dev/tcp/127.0.0.1/${url##*:}"
+        printf 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s' \
+            "${#body}" "$body" >&5
+        exec 5>&-
+    done
+    until_summary '.requests == 20 and .in_flight == 0'
+    [ "$(summary .partial)" = 0 ]
 }
 
 @test "429 tells when to come again, 429-bare does not" {
