@@ -21,6 +21,7 @@
 enum {
     MODEL_TRUSTED_MS = 10 * 60 * 1000, /* a success this young says that URL and model are right */
     URL_SIZE = 2048,
+    UNPUBLISHED_MOST = 512, /* ends waiting for the disk, above which nothing new is sent */
 };
 
 /* A request on its way. */
@@ -418,11 +419,19 @@ static void end_expired(struct core *core)
         task_expired(core, task, NULL);
 }
 
+/* Answers in memory are bounded: where the disk is slower than the models, sending waits for it. */
+static bool disk_keeps_up(const struct core *core)
+{
+    return queue_count(core->queue, TASK_ENDING) + queue_count(core->queue, TASK_SETTLING) <
+           UNPUBLISHED_MOST;
+}
+
 static bool may_send(const struct dispatch *dispatch)
 {
     const struct core *core = dispatch->core;
 
-    return !core->paused && !core->stopping && !core->spool_lost && core->trouble[0] == '\0';
+    return disk_keeps_up(core) && !core->paused && !core->stopping && !core->spool_lost &&
+           core->trouble[0] == '\0';
 }
 
 void dispatch_work(struct dispatch *dispatch)

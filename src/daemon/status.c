@@ -253,6 +253,8 @@ static json_t *status_json(struct status *status, bool stopped)
     json_object_set_new(all, "state",
                         json_string(stopped ? "stopped" : core->stopping ? "stopping" : "running"));
     json_object_set_new(all, "mock", json_boolean(any_mock(core)));
+    if (core->trouble[0] != '\0')
+        json_object_set_new(all, "trouble", json_string(core->trouble));
     json_object_set_new(all, "paused", json_boolean(core->paused));
     json_object_set_new(all, "draining", json_boolean(core->draining));
     json_object_set_new(all, "counts", counts_json(core));

@@ -125,11 +125,10 @@ static struct MHD_Response *make_wrong_length(struct exchange *exchange)
     int64_t by = exchange->reply.by != 0 ? exchange->reply.by : -(length / 3);
     char text[32];
 
-    if (response == NULL
-        || MHD_set_response_options(
-               response, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH | MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
-               MHD_RO_END)
-               != MHD_YES) {
+    if (response == NULL || MHD_set_response_options(response,
+                                                     MHD_RF_INSANITY_HEADER_CONTENT_LENGTH |
+                                                         MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+                                                     MHD_RO_END) != MHD_YES) {
         return response;
     }
     (void)snprintf(text, sizeof text, "%lld", (long long)(length + by > 0 ? length + by : 0));

@@ -8,8 +8,6 @@
 #include "base/jsontext.h"
 #include "mock/call.h"
 
-static const char prefix[] = "/v1/models";
-
 static const char *const well_known[] = {
     "gpt-4o",
     "gpt-4o-mini",
@@ -56,7 +54,7 @@ static void write_list(const struct settings *settings, struct buffer *out)
 
 void models_serve(struct exchange *exchange)
 {
-    const char *name = exchange->url + sizeof prefix - 1;
+    const char *name = exchange->url + strlen("/v1/models");
     struct reply *reply = &exchange->reply;
 
     if (call_check_key(exchange, reply) != 0) {

@@ -32,6 +32,7 @@ static bool has_type(const json_t *value, enum parameter_type type)
 static int check_one(const json_t *value, const struct parameter *parameter, struct reply *reply)
 {
     double number = json_number_value(value);
+    bool whole = parameter->type == PARAMETER_INTEGER;
 
     if (!has_type(value, parameter->type)) {
         reply_refuse(reply, 400, parameter->name, "invalid_type",
@@ -43,13 +44,15 @@ static int check_one(const json_t *value, const struct parameter *parameter, str
         return 0;
     }
     if (number < parameter->least) {
-        reply_refuse(reply, 400, parameter->name, "integer_below_min_value",
+        reply_refuse(reply, 400, parameter->name,
+                     whole ? "integer_below_min_value" : "decimal_below_min_value",
                      "Invalid '%s': value below minimum. Expected a value >= %g.", parameter->name,
                      parameter->least);
         return -1;
     }
     if (number > parameter->most) {
-        reply_refuse(reply, 400, parameter->name, "integer_above_max_value",
+        reply_refuse(reply, 400, parameter->name,
+                     whole ? "integer_above_max_value" : "decimal_above_max_value",
                      "Invalid '%s': value above maximum. Expected a value <= %g.", parameter->name,
                      parameter->most);
         return -1;

@@ -89,6 +89,13 @@ static bool has_slot(const struct room *room)
     return room->slots == 0 || room->seated < room->slots;
 }
 
+/* The end of a delay. The clock's milliseconds are cut, so that one more makes it never too short.
+ */
+static int64_t not_before(const struct room *room, int64_t delay_ms)
+{
+    return clock_mono(room->clock).ms + delay_ms + 1;
+}
+
 /* Gives free slots to those who wait for one. Their time begins now. */
 static void seat_waiting(struct room *room)
 {
@@ -100,7 +107,7 @@ static void seat_waiting(struct room *room)
         queue_remove(room, guest);
         guest->seated = true;
         room->seated++;
-        guest->due_ms = clock_mono(room->clock).ms + guest->delay_ms;
+        guest->due_ms = not_before(room, guest->delay_ms);
         heap_update(&room->heap, guest->place);
         changed = true;
     }
@@ -135,7 +142,7 @@ bool room_enter(struct room *room, struct guest *guest, int fd, int64_t delay_ms
     } else if (has_slot(room) && room->queue_head == NULL) {
         guest->seated = true;
         room->seated++;
-        guest->due_ms = delay_ms == 0 ? 0 : clock_mono(room->clock).ms + delay_ms;
+        guest->due_ms = delay_ms == 0 ? 0 : not_before(room, delay_ms);
         waits = delay_ms > 0;
     } else {
         guest->due_ms = NEVER_MS;

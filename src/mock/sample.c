@@ -69,54 +69,73 @@ static json_t *make_boolean(const struct sample *sample, const json_t *schema, i
     return json_true();
 }
 
-/* 1, moved to where the bounds allow it; step is the distance that "exclusive" asks for. */
-static double choose_number(const json_t *schema, double step)
+/* Bounds of a number; infinite where the schema has none. */
+struct bounds {
+    double least;
+    double most;
+    bool above; /* least itself is not allowed */
+    bool below; /* most itself is not allowed */
+};
+
+static struct bounds read_bounds(const json_t *schema)
 {
     const json_t *least = json_object_get(schema, "minimum");
     const json_t *above = json_object_get(schema, "exclusiveMinimum");
     const json_t *most = json_object_get(schema, "maximum");
     const json_t *below = json_object_get(schema, "exclusiveMaximum");
-    const json_t *multiple = json_object_get(schema, "multipleOf");
-    double number = 1;
+    struct bounds bounds = {-INFINITY, INFINITY, false, false};
 
-    if (json_is_number(most)) {
-        number = fmin(number, json_number_value(most));
-    }
-    if (json_is_number(below)) {
-        number = fmin(number, json_number_value(below) - step);
-    }
     if (json_is_number(least)) {
-        number = fmax(number, json_number_value(least));
+        bounds.least = json_number_value(least);
     }
-    if (json_is_number(above)) {
-        number = fmax(number, json_number_value(above) + step);
+    if (json_is_number(above) && json_number_value(above) >= bounds.least) {
+        bounds.least = json_number_value(above);
+        bounds.above = true;
     }
-    if (json_number_value(multiple) > 0) {
-        number = ceil(number / json_number_value(multiple)) * json_number_value(multiple);
+    if (json_is_number(most)) {
+        bounds.most = json_number_value(most);
     }
-    return number;
+    if (json_is_number(below) && json_number_value(below) <= bounds.most) {
+        bounds.most = json_number_value(below);
+        bounds.below = true;
+    }
+    return bounds;
 }
 
 static json_t *make_integer(const struct sample *sample, const json_t *schema, int depth)
 {
+    struct bounds bounds = read_bounds(schema);
+    double least = bounds.above ? floor(bounds.least) + 1 : ceil(bounds.least);
+    double most = bounds.below ? ceil(bounds.most) - 1 : floor(bounds.most);
+    double multiple = json_number_value(json_object_get(schema, "multipleOf"));
+    double number = fmax(least, fmin(1, most));
+
     (void)sample;
     (void)depth;
-    return json_integer((json_int_t)ceil(choose_number(schema, 1)));
+    if (multiple > 0) {
+        number = ceil(number / multiple) * multiple;
+    }
+    return json_integer((json_int_t)fmax(-9e15, fmin(number, 9e15)));
 }
 
-/* Between two exclusive bounds that are near each other their middle is the only safe step. */
+/* 1 where the bounds allow it, else a bound, or what lies between two that are not allowed. */
 static json_t *make_number(const struct sample *sample, const json_t *schema, int depth)
 {
-    const json_t *above = json_object_get(schema, "exclusiveMinimum");
-    const json_t *below = json_object_get(schema, "exclusiveMaximum");
-    double step = 0.5;
+    struct bounds bounds = read_bounds(schema);
+    double multiple = json_number_value(json_object_get(schema, "multipleOf"));
+    double number = fmax(bounds.least, fmin(1, bounds.most));
 
     (void)sample;
     (void)depth;
-    if (json_is_number(above) && json_is_number(below)) {
-        step = fmin(step, (json_number_value(below) - json_number_value(above)) / 2);
+    if ((bounds.above && number <= bounds.least) || (bounds.below && number >= bounds.most)) {
+        number = isinf(bounds.least)  ? bounds.most - 1
+                 : isinf(bounds.most) ? bounds.least + 1
+                                      : bounds.least + (bounds.most - bounds.least) / 2;
     }
-    return json_real(choose_number(schema, step));
+    if (multiple > 0) {
+        number = ceil(number / multiple) * multiple;
+    }
+    return json_real(number);
 }
 
 static const char *format_example(const char *format)
