@@ -39,9 +39,16 @@ struct reading {
     struct error *error;
 };
 
-/* libconfuse's callbacks get no argument of ours, so each section's first option leads to it. The
- * name cannot be written in a file: config_text lets no control character through. */
+/* libconfuse's callbacks get no argument of ours, so each section's first option leads to it: a
+ * function, which libconfuse gives no value, and which no file can call, because config_text lets
+ * no parenthesis through. */
 static const char reading_name[] = "\001reading";
+
+static int on_call(cfg_t *section, cfg_opt_t *option, int count, const char **arguments)
+{
+    (void)section, (void)option, (void)count, (void)arguments;
+    return -1;
+}
 
 static struct reading *reading_of(cfg_t *section)
 {
@@ -307,7 +314,7 @@ static size_t add_option(cfg_opt_t *options, size_t count, cfg_opt_t option,
 static size_t begin_options(cfg_opt_t *options, struct reading *reading)
 {
     memset(options, 0, OPTIONS_MAX * sizeof *options); /* CFGT_NONE ends a list */
-    options[0] = (cfg_opt_t)CFG_PTR_CB(reading_name, NULL, CFGF_NODEFAULT, NULL, NULL);
+    options[0] = (cfg_opt_t)CFG_FUNC(reading_name, on_call);
     options[0].simple_value.ptr = (void **)(void *)reading;
     return 1;
 }

@@ -54,33 +54,33 @@ static bool nothing_left(CURL *easy, CURLcode code, size_t body_taken)
 
 /* A server may reset a connection, or a stream of HTTP/2, right after a whole answer. A length
  * counts encoded bytes, so an encoded body cannot be judged by it. */
-static bool answer_whole(CURL *easy, const struct reply *reply)
+static bool answer_whole(CURL *easy, const struct incoming *incoming)
 {
-    return ending_long(easy, CURLINFO_RESPONSE_CODE) >= 200 && !reply->too_large &&
-           reply_find(reply, "content-length") != NULL &&
-           reply_find(reply, "content-encoding") == NULL &&
+    return ending_long(easy, CURLINFO_RESPONSE_CODE) >= 200 && !incoming->too_large &&
+           incoming_find(incoming, "content-length") != NULL &&
+           incoming_find(incoming, "content-encoding") == NULL &&
            ending_number(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T) ==
-               (curl_off_t)reply->body.length;
+               (curl_off_t)incoming->body.length;
 }
 
 enum transfer_end ending_judge(CURL *easy, CURLcode code, size_t body_taken,
-                               const struct reply *reply)
+                               const struct incoming *incoming)
 {
-    if (code == CURLE_OK || answer_whole(easy, reply))
+    if (code == CURLE_OK || answer_whole(easy, incoming))
         return TRANSFER_ANSWERED;
     return nothing_left(easy, code, body_taken) ? TRANSFER_NOT_SENT : TRANSFER_UNKNOWN;
 }
 
-void ending_describe(CURLcode code, const char *words, const struct reply *reply, char *out,
+void ending_describe(CURLcode code, const char *words, const struct incoming *incoming, char *out,
                      size_t size)
 {
     if (code == CURLE_SEND_FAIL_REWIND)
         (void)snprintf(out, size, "the connection was closed before an answer came");
-    else if (reply->too_large && reply->header_bytes > REPLY_HEADER_LIMIT)
+    else if (incoming->too_large && incoming->header_bytes > INCOMING_HEADER_LIMIT)
         (void)snprintf(out, size, "the answer's headers are larger than %d bytes",
-                       REPLY_HEADER_LIMIT);
-    else if (reply->too_large)
-        (void)snprintf(out, size, "the answer is larger than %zu bytes", reply->limit);
+                       INCOMING_HEADER_LIMIT);
+    else if (incoming->too_large)
+        (void)snprintf(out, size, "the answer is larger than %zu bytes", incoming->limit);
     else
         (void)snprintf(out, size, "%s", words[0] != '\0' ? words : curl_easy_strerror(code));
     /* libcurl may quote what a server said. */

@@ -12,7 +12,7 @@
 #include <curl/curl.h>
 #include <stddef.h>
 
-#include "upstream/reply.h"
+#include "upstream/incoming.h"
 #include "upstream/transfer.h"
 
 /* easy is a handle that ended with code and was not reset; body_taken counts the bytes of the
@@ -24,10 +24,10 @@
  *   byte was handed out.
  * - TRANSFER_UNKNOWN: everything else. */
 enum transfer_end ending_judge(CURL *easy, CURLcode code, size_t body_taken,
-                               const struct reply *reply);
+                               const struct incoming *incoming);
 
 /* Why it failed, for a person, without control characters. words is libcurl's error buffer. */
-void ending_describe(CURLcode code, const char *words, const struct reply *reply, char *out,
+void ending_describe(CURLcode code, const char *words, const struct incoming *incoming, char *out,
                      size_t size);
 
 /* Numbers of a handle; 0 where libcurl has none. */

@@ -17,7 +17,7 @@
 #include "upstream/easy.h"
 #include "upstream/ending.h"
 #include "upstream/multi.h"
-#include "upstream/reply.h"
+#include "upstream/incoming.h"
 
 enum {
     SPARE_MAX = 64,         /* easy handles kept for the next requests */
@@ -37,7 +37,7 @@ struct transfer {
     int64_t first_byte_ms; /* since started; -1: none yet */
     int64_t deadline_ms;   /* monotonic, for the first byte */
     size_t deadline_place; /* in the heap */
-    struct reply reply;
+    struct incoming incoming;
     char words[CURL_ERROR_SIZE]; /* libcurl's, about what went wrong */
     transfer_done *done;
     void *context;
@@ -131,14 +131,14 @@ static size_t transfer_on_header(char *line, size_t size, size_t count, void *co
 {
     struct transfer *transfer = context;
     transfer_heard(transfer);
-    return reply_header(&transfer->reply, line, size * count) ? size * count : 0;
+    return incoming_header(&transfer->incoming, line, size * count) ? size * count : 0;
 }
 
 static size_t transfer_on_body(char *bytes, size_t size, size_t count, void *context)
 {
     struct transfer *transfer = context;
     transfer_heard(transfer);
-    return reply_body(&transfer->reply, bytes, size * count) ? size * count : 0;
+    return incoming_body(&transfer->incoming, bytes, size * count) ? size * count : 0;
 }
 
 /* Life of a transfer. */
@@ -148,21 +148,21 @@ static void transfer_result(struct transfer *transfer, CURLcode code,
 {
     bool timed_out = code == CURLE_OPERATION_TIMEDOUT;
     *result = (struct transfer_result){
-        .end = ending_judge(transfer->easy, code, transfer->body_taken, &transfer->reply),
+        .end = ending_judge(transfer->easy, code, transfer->body_taken, &transfer->incoming),
         .timed_out = timed_out,
         .before_first_byte = timed_out && transfer->first_byte_ms < 0,
-        .too_large = transfer->reply.too_large,
+        .too_large = transfer->incoming.too_large,
         .curl_code = (int)code,
         .status = (int)ending_long(transfer->easy, CURLINFO_RESPONSE_CODE),
-        .headers = transfer->reply.headers,
-        .header_count = transfer->reply.header_count,
-        .body = transfer->reply.body,
+        .headers = transfer->incoming.headers,
+        .header_count = transfer->incoming.header_count,
+        .body = transfer->incoming.body,
         .first_byte_ms = transfer->first_byte_ms,
         .total_ms = now_ms() - transfer->started_ms,
     };
-    transfer->reply.body = (struct buffer){0};
+    transfer->incoming.body = (struct buffer){0};
     if (code != CURLE_OK)
-        ending_describe(code, transfer->words, &transfer->reply, result->message,
+        ending_describe(code, transfer->words, &transfer->incoming, result->message,
                         sizeof result->message);
 }
 
@@ -188,7 +188,7 @@ static void transfer_free(struct transfer *transfer)
         spare_put(transfer->transfers, transfer->easy);
     easy_headers_free(transfer->headers);
     buffer_free(&transfer->body);
-    reply_clear(&transfer->reply);
+    incoming_clear(&transfer->incoming);
     free(transfer);
 }
 
@@ -350,7 +350,7 @@ struct transfer *transfer_start(struct transfers *transfers, const struct transf
         .first_byte_timeout_ms = request->first_byte_timeout_ms,
         .first_byte_ms = -1,
         .deadline_place = HEAP_NOWHERE,
-        .reply = {.limit = request->answer_limit},
+        .incoming = {.limit = request->answer_limit},
         .done = done,
         .context = context,
     };
