@@ -57,6 +57,7 @@ static const struct {
     {"message", offsetof(struct attempt, message)},
     {"request_id", offsetof(struct attempt, request_id)},
     {"upstream", offsetof(struct attempt, upstream)},
+    {"raw", offsetof(struct attempt, raw)},
 };
 
 enum { TEXT_COUNT = sizeof texts / sizeof texts[0] };

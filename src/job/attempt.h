@@ -36,6 +36,8 @@ bool outcome_read(const char *word, enum outcome *outcome);
 /* Whether it counts towards max_attempts: transient, unknown, unusable. */
 bool outcome_counts(enum outcome outcome);
 
+enum { ATTEMPT_RAW_LIMIT = 64 * 1024 };
+
 /* One record. Texts are owned, NULL where there is nothing to say. */
 struct attempt {
     unsigned number; /* of the request, from 1 */
@@ -49,6 +51,7 @@ struct attempt {
     char *message;    /* sentence */
     char *request_id; /* of the provider */
     char *upstream;   /* its gate: PROVIDER/MODEL or with a number behind */
+    char *raw;        /* of an unusable answer: its text, at most ATTEMPT_RAW_LIMIT bytes */
 };
 
 /* As JSON and back; attempt_from_json returns false when it is none. */

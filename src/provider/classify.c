@@ -157,10 +157,10 @@ struct verdict verdict_begin(const struct provider_reply *reply, struct wall now
     struct verdict verdict = {
         .outcome = outcome,
         .wait_ms = ratelimit_wait(reply, now),
-        .mock = reply_header(reply, "x-llmspool-mock") != NULL,
+        .mock = provider_reply_header(reply, "x-llmspool-mock") != NULL,
     };
     for (size_t i = 0; i < sizeof names / sizeof *names && verdict.request_id[0] == '\0'; i++) {
-        const char *value = reply_header(reply, names[i]);
+        const char *value = provider_reply_header(reply, names[i]);
         if (value != NULL) {
             copy_clean(verdict.request_id, sizeof verdict.request_id, value);
         }
@@ -326,7 +326,7 @@ static const struct rule *find_rule(int status, const struct fault *fault)
 /* The server's own word on whether trying again makes sense. */
 static enum outcome heed_should_retry(enum outcome outcome, const struct provider_reply *reply)
 {
-    const char *value = reply_header(reply, "x-should-retry");
+    const char *value = provider_reply_header(reply, "x-should-retry");
     if (value != NULL && strcmp(value, "true") == 0 && outcome == OUTCOME_JOB) {
         return OUTCOME_TRANSIENT;
     }

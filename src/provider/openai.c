@@ -452,7 +452,7 @@ static struct verdict openai_read(const struct job *job, const struct provider_r
 
 const struct provider provider_openai = {
     .protocol = "openai",
-    .key_header = "Authorization: Bearer %s",
+    .key_header = "Authorization: Bearer ",
     .speaks = openai_speaks,
     .build = openai_build,
     .read = openai_read,

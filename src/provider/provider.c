@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/xalloc.h"
 #include "provider/openai.h"
 
 static const struct provider *const providers[] = {&provider_openai};
@@ -18,6 +19,11 @@ void provider_request_clear(struct provider_request *request)
         request->headers[i] = NULL;
     }
     buffer_free(&request->body);
+}
+
+char *provider_key_header(const struct provider *provider, const char *key)
+{
+    return xasprintf("%s%s", provider->key_header, key);
 }
 
 const struct provider *provider_find(const char *protocol)

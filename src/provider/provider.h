@@ -65,7 +65,7 @@ struct verdict {
 
 struct provider {
     const char *protocol; /* as in the configuration: "openai" */
-    const char *key_header; /* "Authorization: Bearer %s": where the key goes */
+    const char *key_header; /* what stands before the key: "Authorization: Bearer " */
 
     /* Whether jobs of this type can be asked: "chat" … */
     bool (*speaks)(const char *type);
@@ -80,6 +80,9 @@ struct provider {
     struct verdict (*read)(const struct job *job, const struct provider_reply *reply,
                            struct wall now, struct answer *answer);
 };
+
+/* The header that carries a key, for the caller to wipe and free. */
+char *provider_key_header(const struct provider *provider, const char *key);
 
 /* The provider that speaks protocol, or NULL. */
 const struct provider *provider_find(const char *protocol);

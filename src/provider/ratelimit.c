@@ -16,7 +16,7 @@
 #define LIMIT_NS     (INT64_MAX / 4)
 #define NUMBER_LIMIT (INT64_C(1000000000)) /* more is taken for this */
 
-const char *reply_header(const struct provider_reply *reply, const char *name)
+const char *provider_reply_header(const struct provider_reply *reply, const char *name)
 {
     for (size_t i = 0; i < reply->header_count; i++) {
         if (strcmp(reply->headers[i].name, name) == 0) {
@@ -196,7 +196,7 @@ static int64_t longest_reset(const struct provider_reply *reply)
             continue;
         }
         snprintf(name, sizeof name, "x-ratelimit-reset-%s", header->name + sizeof remaining - 1);
-        const char *reset = reply_header(reply, name);
+        const char *reset = provider_reply_header(reply, name);
         int64_t reset_ms = reset == NULL ? -1 : ratelimit_go_duration(reset);
         longest_ms = reset_ms > longest_ms ? reset_ms : longest_ms;
     }
@@ -205,10 +205,10 @@ static int64_t longest_reset(const struct provider_reply *reply)
 
 int64_t ratelimit_wait(const struct provider_reply *reply, struct wall now)
 {
-    const char *value = reply_header(reply, "retry-after-ms");
+    const char *value = provider_reply_header(reply, "retry-after-ms");
     int64_t wait_ms = value == NULL ? -1 : read_number(value, 1);
     if (wait_ms < 0) {
-        value = reply_header(reply, "retry-after");
+        value = provider_reply_header(reply, "retry-after");
         wait_ms = value == NULL ? -1 : read_retry_after(value, now);
     }
     bool throttled = reply->status == 429 || reply->status == 503 || reply->status == 529;

@@ -12,7 +12,7 @@
 #include "provider/provider.h"
 
 /* The value of a header (name in lower case), or NULL. */
-const char *reply_header(const struct provider_reply *reply, const char *name);
+const char *provider_reply_header(const struct provider_reply *reply, const char *name);
 
 /* How long the server asks to wait, ms: retry-after-ms, else Retry-After in seconds (a decimal number
  * is accepted) or as an HTTP date, else, for a throttled reply, the x-ratelimit-reset-* of a limit whose

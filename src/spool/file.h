@@ -9,6 +9,7 @@
 #ifndef SPOOL_FILE_H
 #define SPOOL_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -42,5 +43,19 @@ int file_replace(int temp_dir, int dir, const char *name, mode_t mode, const voi
 
 /* Syncs a folder: renames in it are durable afterwards. */
 int file_sync_dir(int dir);
+
+/* Whether two statuses are of one file. */
+static inline bool file_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* Opens the folder behind dir for listing, with a reading position of its own; end it with
+ * closedir(3). Returns NULL and sets errno on failure. */
+DIR *file_list(int dir);
+
+/* The next entry but "." and "..", valid until the next call; *entry is NULL at the end. Returns 0
+ * or -errno. */
+int file_list_next(DIR *list, const struct dirent **entry);
 
 #endif

@@ -37,19 +37,21 @@ struct spool {
 char *spool_find(const char *given, struct error *error);
 
 /* Opens the spool at path. Refuses, untouched, what is no spool, has another version, lacks a
- * folder, or spans file systems. Returns NULL with an error (ERROR_ABSENT when there is none). */
+ * folder, or spans file systems: NULL with an error of kind ERROR_ABSENT. An I/O error or a lack
+ * of permission is ERROR_SYSTEM. */
 struct spool *spool_open(const char *path, struct error *error);
 
 /* Becomes the one owner: an OFD write lock on spool.json, held until spool_close. Returns 0, or -1
- * with an error naming the holder's pid where state/status.json tells it. */
+ * with an error: ERROR_LATER, naming the holder's pid where state/status.json tells it, when there
+ * is another owner. */
 int spool_own(struct spool *spool, struct error *error);
 
 /* Whether anybody owns the spool now (a daemon runs). */
 bool spool_owned(const struct spool *spool);
 
-/* Checks that the path still leads to this spool, with the spool.json and the new/, cur/, done/,
- * failed/ that are held open. Returns 0, or -1 with an error that says what was replaced or is
- * missing. */
+/* Checks that the path still leads to this spool, with the spool.json and the folders that are held
+ * open. Returns 0, or -1 with an error that says what is missing
+ * (ERROR_ABSENT: it may come back) or was replaced (ERROR_DATA: it is another spool now). */
 int spool_check(const struct spool *spool, struct error *error);
 
 /* Closes everything; NULL is allowed. */
@@ -63,10 +65,14 @@ struct spool_plan {
 };
 
 /* Makes a spool of version 1: each folder with its mode (private: 0700; shared: tmp/, new/ and ctl/
- * 3770 of the group, the rest 0750), spool.json last and durable. What is already right stays
- * as it is, so a second call changes nothing; *made tells whether anything was changed. An unknown
- * version, a folder that is not empty and no spool, or other settings than those present are
- * refused before anything is touched. Returns 0 or -1. */
+ * 3770 of the group, the rest 2750 of the group, so that what the owner writes there is of that
+ * group too), spool.json last and durable. Missing parents are made as by mkdir -p. The folders
+ * take the owner of the spool's own folder, when root makes a spool in a folder of another user.
+ * What a killed call left is completed. In a finished spool only missing folders are made again,
+ * and modes that somebody changed stay: a second call changes nothing. *made tells whether anything
+ * was changed. An unknown version, a folder that is not empty and no spool, or another group or
+ * default model than those present (NULL asks for no group, and for any default model) are refused
+ * before anything is touched. Returns 0 or -1. */
 int spool_make(const struct spool_plan *plan, bool *made, struct error *error);
 
 #endif

@@ -18,16 +18,17 @@
 #include "base/clock.h"
 #include "spool/spool.h"
 
-/* What to do with an entry of new/ or ctl/. */
+/* What to do with an entry of new/ or ctl/. TAKE_LINKED comes from new/ alone. */
 enum take_verdict {
-    TAKE_READY,  /* opened; close take->fd */
+    TAKE_READY,  /* opened; take_close it */
+    TAKE_LINKED, /* opened, but it has another name outside tmp/: read it and ask take_linked */
     TAKE_LATER,  /* look again: being linked, or unreadable for its mode (take->reason says) */
     TAKE_REFUSE, /* never: take->reason says why */
     TAKE_GONE,   /* the name is not there any more */
 };
 
 struct take {
-    int fd;             /* -1 unless TAKE_READY */
+    int fd;             /* -1 unless TAKE_READY or TAKE_LINKED */
     struct stat status; /* of the opened file, or of what lies there (lstat) */
     bool foreign;       /* another user owns it: copy it, its owner may hold it open */
     char reason[300];   /* a sentence for a person */
@@ -40,12 +41,18 @@ struct take_policy {
 };
 
 /* Tries to open folder/name. A second link is looked into: link(2) and unlink(2) of a dropper may
- * be under way, which is TAKE_LATER until the file's ctime is 2 s old; after that, when the other
- * name is in tmp/ and the owner is allowed, that name is unlinked and the file taken, else it is
- * refused. An inode that is also in cur/ under its ID (our own move by link was cut short) loses its
- * name in new/ and is TAKE_GONE. now is wall time. */
+ * be under way, which is TAKE_LATER until the file's ctime is 2 s away; after that a name in tmp/
+ * is unlinked and the file taken. A file of our own in new/ that still has another name may be
+ * one that our own move by link left behind: only its content tells where to look, so it is
+ * TAKE_LINKED. Every other file with a second name is refused. now is wall time. */
 enum take_verdict take_open(const struct spool *spool, enum folder folder, const char *name,
                             const struct take_policy *policy, struct wall now, struct take *take);
+
+/* Decides on TAKE_LINKED when the ID of the content is known: where the file lies in cur/, failed/
+ * or done/ under that ID its name in new/ goes, and it is TAKE_GONE; else TAKE_REFUSE, or
+ * TAKE_LATER when that cannot be found out now, with take->reason. take stays open. */
+enum take_verdict take_linked(const struct spool *spool, const char *name, const struct id *id,
+                              struct take *take);
 
 /* Reads a file that take_open opened, from the start, into out. Returns 0; -ESTALE when its size or
  * mtime changed while it was read (still being written: later); or another -errno. */
@@ -55,8 +62,10 @@ int take_read(const struct take *take, struct buffer *out);
 void take_close(struct take *take);
 
 /* Moves an entry of any file type from folder to failed/ under its own name, or under
- * refused-UNIQUE.json where that is taken, over 200 bytes, has control characters or begins with 64
- * hex digits. kept receives the name in failed/ (without ".error.json"). Returns 0 or -errno. */
+ * refused-UNIQUE.json where that is taken, over 200 bytes, has control characters, begins with 64
+ * hex digits or ends in .error.json. kept receives the name in failed/ (without ".error.json").
+ * Returns 0 or -errno; then the entry stays where it is (-EACCES: another user's directory, which
+ * nobody but that user and root can move; -EBUSY: a mount point). */
 int take_refuse(const struct spool *spool, enum folder folder, const char *name,
                 char kept[NAME_LIMIT]);
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* layout: every name in a spool. */
+#include "spool/layout.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sha256.h"
+
+enum {
+    ID_DIGITS = ID_TEXT_SIZE - 1,
+    NAME_MAX_LENGTH = 100,
+    VERSION_DIGITS_MAX = 9,
+};
+
+static const char *const folder_names[FOLDER_COUNT] = {
+    [FOLDER_TMP] = "tmp",       [FOLDER_NEW] = "new",         [FOLDER_CUR] = "cur",
+    [FOLDER_DONE] = "done",     [FOLDER_FAILED] = "failed",   [FOLDER_BY_NAME] = "by-name",
+    [FOLDER_RUNS] = "runs",     [FOLDER_FLOWS] = "flows",     [FOLDER_TEMPLATES] = "templates",
+    [FOLDER_BLOBS] = "blobs",   [FOLDER_OUTBOX] = "outbox",   [FOLDER_CTL] = "ctl",
+    [FOLDER_EVENTS] = "events", [FOLDER_ARCHIVE] = "archive", [FOLDER_STATE] = "state",
+};
+
+/* What stands around an entry's ID and version: ID, before, version (where numbered), after. */
+static const struct shape {
+    const char *before;
+    const char *after;
+    bool numbered;
+} shapes[] = {
+    [ENTRY_JOB] = {".json", "", false},         [ENTRY_STATE] = {".state.json", "", false},
+    [ENTRY_ANSWER] = {".out.v", "", true},      [ENTRY_PARTIAL] = {".partial", "", false},
+    [ENTRY_GONE] = {".gone", "", false},        [ENTRY_OUTPUT] = {".v", ".json", true},
+    [ENTRY_ERROR] = {".error.json", "", false},
+};
+
+enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
+
+const char *folder_name(enum folder folder)
+{
+    assert((unsigned)folder < FOLDER_COUNT);
+    return folder_names[folder];
+}
+
+bool id_read(const char *text, struct id *id)
+{
+    struct id read;
+    if (!hex_read(text, read.bytes, ID_SIZE) || text[ID_DIGITS] != '\0') {
+        return false;
+    }
+    *id = read;
+    return true;
+}
+
+void id_write(const struct id *id, char out[ID_TEXT_SIZE])
+{
+    hex_write(id->bytes, ID_SIZE, out);
+}
+
+void id_write_short(const struct id *id, char out[ID_SHORT_SIZE])
+{
+    hex_write(id->bytes, (ID_SHORT_SIZE - 1) / 2, out);
+}
+
+bool id_equal(const struct id *a, const struct id *b)
+{
+    return memcmp(a->bytes, b->bytes, ID_SIZE) == 0;
+}
+
+void entry_write(enum entry_kind kind, const struct id *id, unsigned version,
+                 char out[ENTRY_NAME_SIZE])
+{
+    assert(kind > ENTRY_OTHER && (size_t)kind < sizeof shapes / sizeof shapes[0]);
+    const struct shape *shape = &shapes[kind];
+    id_write(id, out);
+    char *rest = out + ID_DIGITS;
+    size_t room = ENTRY_NAME_SIZE - ID_DIGITS;
+    int length = shape->numbered
+                     ? snprintf(rest, room, "%s%u%s", shape->before, version, shape->after)
+                     : snprintf(rest, room, "%s", shape->before);
+    assert(length > 0 && (size_t)length < room);
+}
+
+/* Reads a version: 1 to 9 digits, the first not 0. Returns what follows it, or NULL. */
+static const char *version_read(const char *text, unsigned *version)
+{
+    unsigned value = 0;
+    int digits = 0;
+    while (digits < VERSION_DIGITS_MAX && text[digits] >= '0' && text[digits] <= '9') {
+        value = value * 10 + (unsigned)(text[digits] - '0');
+        digits++;
+    }
+    if (digits == 0 || text[0] == '0') {
+        return NULL;
+    }
+    *version = value;
+    return text + digits;
+}
+
+static bool shape_match(const struct shape *shape, const char *rest, unsigned *version)
+{
+    size_t length = strlen(shape->before);
+    *version = 0;
+    if (strncmp(rest, shape->before, length) != 0) {
+        return false;
+    }
+    rest += length;
+    if (shape->numbered) {
+        rest = version_read(rest, version);
+    }
+    return rest != NULL && strcmp(rest, shape->after) == 0;
+}
+
+struct entry entry_read(const char *name)
+{
+    struct entry entry = {.kind = ENTRY_OTHER};
+    if (!hex_read(name, entry.id.bytes, ID_SIZE)) {
+        return (struct entry){.kind = ENTRY_OTHER};
+    }
+    for (int kind = ENTRY_JOB; kind < SHAPE_COUNT; kind++) {
+        if (shape_match(&shapes[kind], name + ID_DIGITS, &entry.version)) {
+            entry.kind = (enum entry_kind)kind;
+            return entry;
+        }
+    }
+    return (struct entry){.kind = ENTRY_OTHER};
+}
+
+bool layout_name_ok(const char *name)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t length = strlen(name);
+    if (length == 0 || length > NAME_MAX_LENGTH || name[0] == '.') {
+        return false;
+    }
+    if (strspn(name, allowed) != length) {
+        return false;
+    }
+    bool like_id = length >= ID_PREFIX_MIN && length <= ID_DIGITS && strspn(name, hex) == length;
+    return !like_id;
+}
+
+static bool ends_with(const char *name, size_t length, const char *end)
+{
+    size_t end_length = strlen(end);
+    return length >= end_length && memcmp(name + length - end_length, end, end_length) == 0;
+}
+
+enum drop_kind drop_read(const char *name)
+{
+    size_t length = strlen(name);
+    if (name[0] == '.') {
+        return DROP_NONE;
+    }
+    if (ends_with(name, length, ".json")) {
+        return DROP_JOB;
+    }
+    if (ends_with(name, length, ".jsonl")) {
+        return DROP_LIST;
+    }
+    unsigned char digest[SHA256_SIZE];
+    bool blob = length == ID_DIGITS + strlen(".blob") && ends_with(name, length, ".blob") &&
+                hex_read(name, digest, sizeof digest);
+    return blob ? DROP_BLOB : DROP_NONE;
+}
