@@ -204,8 +204,8 @@ static void a_header_is_found_by_its_whole_name(void **state)
     (void)state;
     const struct provider_header headers[] = {{"a-b", "1"}, {"a", "2"}, {"a", "3"}};
     const struct provider_reply reply = {.headers = headers, .header_count = 3};
-    assert_string_equal(reply_header(&reply, "a"), "2");
-    assert_null(reply_header(&reply, "a-"));
+    assert_string_equal(provider_reply_header(&reply, "a"), "2");
+    assert_null(provider_reply_header(&reply, "a-"));
 }
 
 int main(void)
