@@ -317,9 +317,9 @@ static enum gate_effect end_throttled(struct gate *gate, const struct ending *en
     gate->throttled++;
     recent_add(&gate->recent, false, ending->now);
     shut_if_news(gate, THROTTLE, ending);
-    /* An older request's answer is no new trouble, but a longer wait that it asks for still holds
-     * while no probe was due. */
-    if (gate->cause == THROTTLE && !gate->ripe && gate->probes == 0) {
+    /* An older request's answer is no new trouble, but a longer wait that it asks for still holds;
+     * it comes too late for a probe that is due. */
+    if (gate->cause == THROTTLE) {
         gate->until_ms = larger(gate->until_ms, asked_ms);
     }
     return GATE_COUNTS;
@@ -409,6 +409,8 @@ struct gate_ticket gate_sent(struct gate *gate, struct mono now)
         assert(gate->ripe);
         gate->ripe = false;
         gate->probes++;
+        /* Once this probe has ended the next may go, unless its end says otherwise; in an outage
+         * it need not have ended. */
         gate->until_ms = now.ms + (gate->cause == OUTAGE ? SECOND_MS : 0);
     }
     return (struct gate_ticket){.number = gate->last_ticket};
@@ -428,9 +430,6 @@ enum gate_effect gate_ended(struct gate *gate, struct gate_ticket ticket,
     if (ending.probe) {
         assert(gate->probes > 0);
         gate->probes--;
-        if (gate->cause != OUTAGE) {
-            probe_at_once(gate, now);
-        }
     }
     return ends[report->outcome](gate, &ending);
 }

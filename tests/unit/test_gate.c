@@ -356,6 +356,7 @@ static void the_window_holds_for_probes_too(void **state)
     small.max_in_flight = 2;
     gate_configure(fixture->gate, &small, at(0));
     end_now(fixture, "429", 0, 0, 1000);
+    assert_int_equal(gate_wake_ms(fixture->gate), NEVER);
     assert_false(gate_open_now(fixture->gate, at(9000)));
     assert_int_equal(gate_wake_ms(fixture->gate), NEVER); /* only an end makes room */
     end_now(fixture, "ok", 1, 9000, NEVER);
@@ -407,6 +408,33 @@ static void a_reload_disowns_a_probe_with_the_old_key(void **state)
         {30002, "401 b", NEVER, COUNTS, PROBING, true, NEVER, 0},
         {30002, "send c", 0, COUNTS, PROBING, false, NEVER, 0},
         {30003, "ok c", NEVER, COUNTS, OPEN, true, NEVER, 0},
+    };
+    RUN(*state, steps);
+}
+
+static void a_reload_tries_to_connect_at_once(void **state)
+{
+    static const struct step steps[] = {
+        {0, "send a", 0, COUNTS, OPEN, true, NEVER, 0},
+        {0, "send b", 0, COUNTS, OPEN, true, NEVER, 0},
+        {0, "noconn a", NEVER, COUNTS, CLOSED, false, 1000, 250},
+        {10, "configure", 0, COUNTS, PROBING, true, NEVER, 0},
+        {10, "send c", 0, COUNTS, PROBING, false, NEVER, 0},
+        {20, "ok c", NEVER, COUNTS, OPEN, true, NEVER, 0},
+        {20, "send d", 0, COUNTS, OPEN, true, NEVER, 0},
+        {30, "configure", 0, COUNTS, OPEN, true, NEVER, 0},
+        {40, "noconn d", NEVER, COUNTS, OPEN, true, NEVER, 0}, /* to the old URL */
+    };
+    RUN(*state, steps);
+}
+
+static void upstream_trouble_waits_as_long_as_it_is_told(void **state)
+{
+    static const struct step steps[] = {
+        {0, "send a", 0, COUNTS, OPEN, true, NEVER, 0},
+        {0, "quota a", 3600000, COUNTS, CLOSED, false, 3600000, 0},
+        {3600000, "send b", 0, COUNTS, PROBING, false, NEVER, 0},
+        {3600000, "quota b", 1000, COUNTS, CLOSED, false, 3660000, 0},
     };
     RUN(*state, steps);
 }
@@ -520,6 +548,20 @@ static void a_throttle_in_an_outage_is_obeyed(void **state)
         {26700, "ok p", NEVER, COUNTS, OPEN, true, NEVER, 0},
     };
     RUN(fixture, steps);
+}
+
+static void an_outage_that_is_over_is_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    send_many(fixture, 0, 50, 0);
+    end_many(fixture, "500", 0, 50, 0);
+    send_many(fixture, 0, 1, 1000);
+    end_many(fixture, "ok", 0, 1, 1000);
+    send_many(fixture, 0, 40, 1000);
+    end_many(fixture, "ok", 0, 20, 1000);
+    for (int i = 20; i < 40; i++) {
+        assert_int_equal(end_now(fixture, "500", i, 1000, NEVER), GATE_COUNTS);
+    }
 }
 
 static void random_faults_are_no_outage(void **state)
@@ -778,12 +820,15 @@ int main(void)
         TEST(graver_trouble_of_an_older_request_counts),
         TEST(a_reload_probes_at_once_and_forgets_the_old_key),
         TEST(a_reload_disowns_a_probe_with_the_old_key),
+        TEST(a_reload_tries_to_connect_at_once),
+        TEST(upstream_trouble_waits_as_long_as_it_is_told),
         TEST(a_reload_does_not_shorten_a_throttle),
         TEST(the_job_that_closed_it_is_no_probe_unless_alone),
         TEST(a_probe_that_proves_nothing_makes_way_for_the_next),
         TEST(a_person_opens_it_for_a_probe),
         TEST(an_outage_is_probed_once_a_second_for_free),
         TEST(a_throttle_in_an_outage_is_obeyed),
+        TEST(an_outage_that_is_over_is_forgotten),
         TEST(random_faults_are_no_outage),
         TEST(an_outage_costs_few_requests_and_ends_at_once),
         TEST(answers_that_are_no_json_are_no_outage),
