@@ -25,7 +25,7 @@ enum {
     BACKOFF_LIMIT_MS = 60 * SECOND_MS,
     JITTER_LIMIT_MS = 10 * SECOND_MS, /* a day's Retry-After needs no hours of jitter */
     PROBE_GROWTH = 16,                /* probe_ms grows to so many times itself */
-    CONNECT_LOUD_STEPS = 2, /* a server that restarts needs nobody; one that stays away does */
+    CONNECT_LOUD_STEPS = 3, /* a server that restarts needs nobody; one that stays away does */
 };
 
 enum cause { NOTHING, OUTAGE, THROTTLE, CONNECT, UPSTREAM, HALT, CAUSE_COUNT };
@@ -43,7 +43,7 @@ struct gate {
     int64_t until_ms;            /* of the next probe; -1: a person's word is needed */
     bool ripe;                   /* a probe may go: until_ms was seen to have come */
     unsigned probes;             /* in flight */
-    unsigned steps;              /* probes in a row that ended by the same cause */
+    unsigned steps;              /* closings in a row by this cause */
     uint64_t last_ticket;        /* handed out */
     uint64_t shut_ticket;        /* the last one handed out before the gate closed */
     uint64_t acted[CAUSE_COUNT]; /* likewise, for each cause: older requests are no news of it */
@@ -95,7 +95,7 @@ static int64_t smaller(int64_t a, int64_t b)
 static int64_t backoff(unsigned steps, int64_t first_ms, int64_t limit_ms)
 {
     int64_t delay_ms = first_ms;
-    for (unsigned i = 0; i < steps && delay_ms < limit_ms; i++) {
+    for (unsigned i = 1; i < steps && delay_ms < limit_ms; i++) {
         delay_ms *= 2;
     }
     return smaller(delay_ms, limit_ms);
@@ -180,7 +180,7 @@ static void disown_requests(struct gate *gate)
 
 static void shut(struct gate *gate, enum cause cause, const struct ending *ending)
 {
-    gate->steps = gate->cause == cause ? gate->steps + 1 : 0;
+    gate->steps = gate->cause == cause ? gate->steps + 1 : 1;
     gate->cause = cause;
     gate->acted[cause] = gate->last_ticket;
     gate->ripe = false;
@@ -317,9 +317,9 @@ static enum gate_effect end_throttled(struct gate *gate, const struct ending *en
     gate->throttled++;
     recent_add(&gate->recent, false, ending->now);
     shut_if_news(gate, THROTTLE, ending);
-    /* An older request's answer is no new trouble, but a longer wait that it asks for still holds
-     * while no probe was due. */
-    if (gate->cause == THROTTLE && !gate->ripe && gate->probes == 0) {
+    /* An older request's answer is no new trouble, but a longer wait that it asks for still holds;
+     * it comes too late for a probe that is due. */
+    if (gate->cause == THROTTLE) {
         gate->until_ms = larger(gate->until_ms, asked_ms);
     }
     return GATE_COUNTS;
@@ -409,6 +409,8 @@ struct gate_ticket gate_sent(struct gate *gate, struct mono now)
         assert(gate->ripe);
         gate->ripe = false;
         gate->probes++;
+        /* Once this probe has ended the next may go, unless its end says otherwise; in an outage
+         * it need not have ended. */
         gate->until_ms = now.ms + (gate->cause == OUTAGE ? SECOND_MS : 0);
     }
     return (struct gate_ticket){.number = gate->last_ticket};
@@ -428,9 +430,6 @@ enum gate_effect gate_ended(struct gate *gate, struct gate_ticket ticket,
     if (ending.probe) {
         assert(gate->probes > 0);
         gate->probes--;
-        if (gate->cause != OUTAGE) {
-            probe_at_once(gate, now);
-        }
     }
     return ends[report->outcome](gate, &ending);
 }
