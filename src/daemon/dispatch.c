@@ -21,6 +21,7 @@
 enum {
     MODEL_TRUSTED_MS = 10 * 60 * 1000, /* a success this young says that URL and model are right */
     URL_SIZE = 2048,
+    SHORTEST_KEY = 16,
     UNPUBLISHED_MOST = 512, /* ends waiting for the disk, above which nothing new is sent */
 };
 
@@ -88,6 +89,24 @@ static struct verdict verdict_of_transfer(const struct transfer_result *result)
     return verdict;
 }
 
+/* Servers have been seen to repeat the key that they refuse: it must not get into a file or log. A key
+ * that is shorter than any real one could be a word of the answer. */
+static void conceal_key(const struct flight *flight, const struct buffer *body)
+{
+    const struct config_provider *route = flight->lane->route;
+    size_t length = route != NULL && route->key != NULL ? strlen(route->key) : 0;
+    char *from = body->bytes;
+    char *found;
+
+    if (length < SHORTEST_KEY)
+        return;
+    while ((found = memmem(from, body->length - (size_t)(from - body->bytes), route->key, length)) !=
+           NULL) {
+        memset(found, '*', length);
+        from = found + length;
+    }
+}
+
 static struct verdict verdict_of_answer(struct flight *flight,
                                         const struct transfer_result *result,
                                         struct answer *answer)
@@ -151,6 +170,7 @@ static enum gate_effect flight_tell_gate(struct flight *flight, const struct ver
     struct gate_report report = {.outcome = verdict->outcome,
                                  .code = verdict->code,
                                  .message = verdict->message,
+                                 .trouble = verdict->trouble,
                                  .http_status = status,
                                  .wait_ms = verdict->wait_ms,
                                  .job = flight->task->id};
@@ -182,6 +202,8 @@ static void flight_landed(void *context, struct transfer_result *result)
                               .gate = flight->gate,
                               .provider = flight->provider};
 
+    if (result->body.length > 0)
+        conceal_key(flight, &result->body);
     if (flight->dispatch->abandoned) { /* stays marked: the next start counts the doubt */
         flight_free(flight);
         return;

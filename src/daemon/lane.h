@@ -28,7 +28,6 @@ struct lane {
     const struct provider *protocol;   /* NULL with route */
     struct gate *gate;                 /* NULL with route */
     struct heap ready;                 /* tasks, the next first */
-    size_t waiting;                    /* tasks that wait, ready or not */
     bool mock;                         /* the last answer came from llmspool-mock */
     bool real;                         /* the last answer did not */
 };

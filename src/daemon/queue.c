@@ -86,10 +86,8 @@ static void queue_lift(struct queue *queue, struct task *task)
         lane_unready(task->lane, task);
     if (task->alarm_place != HEAP_NOWHERE)
         heap_remove(&queue->alarms, task->alarm_place);
-    if (task->phase == TASK_WAITING) {
+    if (task->phase == TASK_WAITING)
         queue->rests[task->rest]--;
-        task->lane->waiting--;
-    }
 }
 
 static void queue_alarm(struct queue *queue, struct task *task, int64_t when)
@@ -130,7 +128,6 @@ static void queue_settle(struct queue *queue, struct task *task)
         lane_ready(task->lane, task);
     }
     queue->rests[task->rest]++;
-    task->lane->waiting++;
 }
 
 void queue_phase(struct queue *queue, struct task *task, enum task_phase phase)

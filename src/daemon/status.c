@@ -97,7 +97,7 @@ static json_t *reasons_json(const struct core *core)
         char reason[REASON_SIZE];
 
         lane_reason(lane, now, wall, reason, sizeof reason);
-        add_reason(reasons, reason, lane->waiting);
+        add_reason(reasons, reason, lane->ready.count);
     }
     add_reason(reasons, "held", queue_resting(core->queue, REST_HELD));
     add_reason(reasons, in_new_reason, in_new);
@@ -119,7 +119,7 @@ static json_t *gate_json(const struct lane *lane, struct mono now, struct wall w
     json_object_set_new(gate, "loud", json_boolean(view.loud));
     json_object_set_new(gate, "in_flight", count_json(view.in_flight));
     json_object_set_new(gate, "max_in_flight", count_json(view.max_in_flight));
-    json_object_set_new(gate, "waiting", count_json(lane->waiting));
+    json_object_set_new(gate, "waiting", count_json(lane->ready.count));
     json_object_set_new(gate, "succeeded", count_json(view.succeeded));
     json_object_set_new(gate, "failed", count_json(view.failed));
     json_object_set_new(gate, "throttled", count_json(view.throttled));
@@ -148,7 +148,7 @@ static json_t *models_json(const struct core *core)
 
         lane_reason(lane, clock_mono(core->clock), clock_wall(core->clock), reason, sizeof reason);
         model = json_pack("{s:s, s:s*, s:o}", "model", lane->model, "provider", lane->wanted,
-                          "waiting", count_json(lane->waiting));
+                          "waiting", count_json(lane->ready.count));
         if (lane->route != NULL)
             json_object_set_new(model, "gate", json_string(lane->gate_name));
         if (reason[0] != '\0')

@@ -23,6 +23,7 @@ enum {
     SECOND_MS = 1000,
     BACKOFF_FIRST_MS = SECOND_MS,
     BACKOFF_LIMIT_MS = 60 * SECOND_MS,
+    CONNECT_LIMIT_MS = 5 * SECOND_MS, /* a refused connection costs nobody anything */
     JITTER_LIMIT_MS = 10 * SECOND_MS, /* a day's Retry-After needs no hours of jitter */
     PROBE_GROWTH = 16,                /* probe_ms grows to so many times itself */
     CONNECT_LOUD_STEPS = 3, /* a server that restarts needs nobody; one that stays away does */
@@ -112,7 +113,8 @@ static int64_t closed_until(const struct gate *gate, const struct ending *ending
 {
     int64_t now_ms = ending->now.ms;
     int64_t wait_ms = ending->report->wait_ms;
-    int64_t backoff_ms = backoff(gate->steps, BACKOFF_FIRST_MS, BACKOFF_LIMIT_MS);
+    int64_t limit_ms = gate->cause == CONNECT ? CONNECT_LIMIT_MS : BACKOFF_LIMIT_MS;
+    int64_t backoff_ms = backoff(gate->steps, BACKOFF_FIRST_MS, limit_ms);
     int64_t probe_ms = gate->settings.probe_ms;
     switch (gate->cause) {
     case THROTTLE:

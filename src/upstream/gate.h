@@ -84,7 +84,7 @@ struct gate_ticket gate_sent(struct gate *gate, struct mono now);
 /* A request ended. Closes or opens the gate by the rules of design section 3:
  * - throttled: closed until wait_ms (a floor), or for a backoff from 1 s doubling to 60 s, with
  * jitter upward; then probing with one request; a success opens it;
- * - not_sent: closed with a backoff from 1 s to 60 s, with jitter upward;
+ * - not_sent: closed with a backoff from 1 s to 5 s, with jitter upward;
  * - upstream: closed with the reason, probed each probe_ms (doubling), not before wait_ms;
  * - transient in an outage (of at least 8 requests that ended in the last 10 s most failed
  *   transiently, the last 8 in a row, so that random faults are none): probing at most once a
