@@ -389,7 +389,7 @@ static void flight_prepare(struct flight *flight)
     }
     entry_write(ENTRY_JOB, &flight->task->id, 0, name);
     publication = publication_new(mark_durable, flight);
-    publication_sync(publication, FOLDER_CUR, name);
+    publication_sync_mode(publication, FOLDER_CUR, name);
     publish_add(core->publish, publication);
 }
 

@@ -81,7 +81,8 @@ static void step_end(struct step *step)
 {
     if (step->fd < 0)
         return;
-    if (step->result == 0 && fsync(step->fd) < 0)
+    if (step->result == 0 &&
+        (step->kind == STEP_SYNC ? fdatasync(step->fd) : fsync(step->fd)) < 0)
         step->result = -errno;
     if (close(step->fd) < 0 && step->result == 0)
         step->result = -errno;

@@ -130,6 +130,11 @@ void publication_sync(struct publication *publication, enum folder folder, const
     publication_step(publication, STEP_SYNC, folder, name);
 }
 
+void publication_sync_mode(struct publication *publication, enum folder folder, const char *name)
+{
+    publication_step(publication, STEP_SYNC_ALL, folder, name);
+}
+
 void publication_link(struct publication *publication, enum folder folder, const char *name,
                       const char *target, const char *only_from)
 {
