@@ -44,15 +44,26 @@ static int create_temp(int dir, const struct step *step)
     return fd < 0 ? -errno : fd;
 }
 
+/* The umask may have taken bits away; changing the mode dirties the inode once more, so only then. */
+static int exact_mode(int fd, mode_t mode)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if ((status.st_mode & 07777) == mode || fchmod(fd, mode) == 0)
+        return 0;
+    return -errno;
+}
+
 static int make_file(const struct spool *spool, struct step *step)
 {
     step->fd = create_temp(spool->dir[step->temp_folder], step);
     if (step->fd < 0)
         return step->fd;
     step->littered = true;
-    if (fchmod(step->fd, step->mode) < 0)
-        return -errno;
-    int result = file_write(step->fd, step->bytes.bytes, step->bytes.length);
+    int result = exact_mode(step->fd, step->mode);
+    if (result == 0)
+        result = file_write(step->fd, step->bytes.bytes, step->bytes.length);
     buffer_free(&step->bytes);
     return result;
 }

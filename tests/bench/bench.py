@@ -195,7 +195,7 @@ def main():
 
 # One place for all spools, removed at the very end: ext4 goes round inodes that were deleted in the last
 # seconds (minutes, without a journal), which would slow the measurements that follow.
-PLACE = tempfile.mkdtemp(prefix="llmspool-bench-")
+PLACE = tempfile.mkdtemp(prefix="llmspool-bench-", dir=os.environ.get("BENCH_DIR"))
 try:
     main()
 finally:
