@@ -173,8 +173,7 @@ static struct state *again_state(struct core *core, const struct unit *unit, int
     }
     if (again_failure(core, &unit->id, &failure) < 0)
         return state_again(&unit->id, 1, 1, submitted, NULL);
-    state = state_again(&unit->id, failure.run, failure.tries + 1, submitted,
-                        json_object_get(failure.record, "attempts"));
+    state = state_again(&unit->id, failure.run, failure.tries + 1, submitted, failure.record);
     json_decref(failure.record);
     return state;
 }
