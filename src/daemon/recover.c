@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "daemon/again.h"
 #include "daemon/crash.h"
+#include "daemon/debt.h"
 #include "daemon/finish.h"
 #include "daemon/outcome.h"
 #include "spool/file.h"
@@ -189,6 +190,7 @@ static void recover_read(struct core *core, struct task *task, struct job *job, 
     task->submitted = time_ms(status.st_mtim);
     load_memory(core, task);
     task_apply(core, task, job);
+    debt_names_mend(core, &task->id, task->submitted, job, task->memory);
     if (resume_end(core, task, job))
         return;
     resume_waiting(core, task, fd, status.st_mode);
