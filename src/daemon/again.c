@@ -13,6 +13,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "daemon/debt.h"
 #include "spool/file.h"
 #include "spool/move.h"
 
@@ -21,6 +22,7 @@ struct again {
     struct core *core;
     struct unit unit;
     struct task *task;
+    struct job *job;
     again_done *done;
     void *context;
 };
@@ -119,6 +121,7 @@ static void again_end(struct again *again, bool ok)
     unit_unlock(&again->unit);
     core_progress(again->core);
     again->done(again->context, ok);
+    job_free(again->job);
     free(again);
 }
 
@@ -153,6 +156,7 @@ static void again_move(void *context, int result, int failed_file)
     if (retry) {
         entry_write(ENTRY_ERROR, &task->id, 0, error_name);
         unlinkat(spool->dir[FOLDER_FAILED], error_name, 0);
+        debt_names_mend(again->core, &task->id, task->submitted, again->job, task->memory);
     }
     core_event(again->core, retry ? "retried" : "rerun", task, NULL);
     queue_phase(again->core->queue, task, TASK_WAITING);
@@ -173,8 +177,7 @@ static struct state *again_state(struct core *core, const struct unit *unit, int
     }
     if (again_failure(core, &unit->id, &failure) < 0)
         return state_again(&unit->id, 1, 1, submitted, NULL);
-    state = state_again(&unit->id, failure.run, failure.tries + 1, submitted,
-                        json_object_get(failure.record, "attempts"));
+    state = state_again(&unit->id, failure.run, failure.tries + 1, submitted, failure.record);
     json_decref(failure.record);
     return state;
 }
@@ -228,7 +231,8 @@ void again_take(struct core *core, struct unit *unit, int64_t submitted,
     if (duplicate != NULL)
         state_widen(memory, job, duplicate);
     again = xcalloc(1, sizeof *again);
-    *again = (struct again){.core = core, .unit = *unit, .done = done, .context = context};
+    *again = (struct again){
+        .core = core, .unit = *unit, .job = job, .done = done, .context = context};
     again->task = queue_add(core->queue, &unit->id);
     again->task->memory = memory;
     again->task->submitted = submitted;
@@ -237,5 +241,4 @@ void again_take(struct core *core, struct unit *unit, int64_t submitted,
     publication = publication_new(again_move, again);
     task_publish_memory(core, again->task, publication);
     publish_add(core->publish, publication);
-    job_free(job);
 }

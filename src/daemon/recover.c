@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "daemon/again.h"
 #include "daemon/crash.h"
+#include "daemon/debt.h"
 #include "daemon/finish.h"
 #include "daemon/outcome.h"
 #include "spool/file.h"
@@ -189,6 +190,7 @@ static void recover_read(struct core *core, struct task *task, struct job *job, 
     task->submitted = time_ms(status.st_mtim);
     load_memory(core, task);
     task_apply(core, task, job);
+    debt_names_mend(core, &task->id, task->submitted, job, task->memory);
     if (resume_end(core, task, job))
         return;
     resume_waiting(core, task, fd, status.st_mode);
@@ -301,6 +303,20 @@ static struct beside *read_jobs(struct core *core, DIR *dir)
     return list;
 }
 
+/* What a daemon that died was writing, or had taken out of new/ and was about to delete. */
+static void sweep_temps(struct core *core)
+{
+    int tmp = core->spool->dir[FOLDER_TMP];
+    DIR *dir = file_list(tmp);
+    const struct dirent *found;
+
+    while (dir != NULL && file_list_next(dir, &found) == 0 && found != NULL)
+        if (temp_name_is(found->d_name) && unlinkat(tmp, found->d_name, 0) < 0)
+            log_warning(&core->log, "tmp/%s cannot be removed: %s", found->d_name, strerror(errno));
+    if (dir != NULL)
+        closedir(dir);
+}
+
 int recover_all(struct core *core, struct error *error)
 {
     int fd = openat(core->spool->dir[FOLDER_CUR], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -313,6 +329,7 @@ int recover_all(struct core *core, struct error *error)
             close(fd);
         return -1;
     }
+    sweep_temps(core);
     list = read_jobs(core, dir);
     closedir(dir);
     for (; list != NULL; list = next) {

@@ -101,10 +101,10 @@ void publication_file(struct publication *publication, enum folder folder, const
                       const char *temp_name)
 {
     struct step *step = publication_step(publication, STEP_FILE, folder, name);
-    char fresh[RANDOM_NAME_SIZE];
+    char fresh[TEMP_NAME_SIZE];
 
     if (temp_name == NULL)
-        random_name(fresh);
+        temp_name_write(fresh);
     step->number = publication->files++;
     step->temp_folder = temp_folder;
     step->temp_name = xstrdup(temp_name != NULL ? temp_name : fresh);
