@@ -23,6 +23,7 @@
 #include "daemon/intake.h"
 #include "daemon/notify.h"
 #include "daemon/orders.h"
+#include "daemon/outcome.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
 #include "spool/watch.h"
@@ -128,7 +129,7 @@ static bool nothing_under_way(const struct daemon *daemon)
     const struct core *core = &daemon->core;
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
-           finish_stuck(core->finish) == 0;
+           finish_stuck(core->finish) == 0 && queue_count(core->queue, TASK_SETTLING) == 0;
 }
 
 static void daemon_leave(struct daemon *daemon, int exit_code)
@@ -455,6 +456,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->orders = orders_open(core);
     core->dispatch = dispatch_open(core);
     core->finish = finish_open(core);
+    core->outcomes = outcome_open(core);
     core->crash = crash_open(core);
     core->status = status_open(core);
     return 0;
@@ -528,6 +530,7 @@ static void close_parts(struct daemon *daemon)
     intake_close(core->intake);
     orders_close(core->orders);
     finish_close(core->finish);
+    outcome_close(core->outcomes);
     status_close(core->status);
     crash_close(core->crash);
     publish_close(core->publish);

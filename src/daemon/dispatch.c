@@ -286,7 +286,9 @@ static void dispatch_leave(struct dispatch *dispatch)
         struct flight *next = flight->next;
         struct error error;
 
-        if (flight_start(flight, &error) < 0)
+        if (dispatch->abandoned)
+            flight_free(flight); /* stays marked, like those in flight */
+        else if (flight_start(flight, &error) < 0)
             flight_refused(flight, &error);
         flight = next;
     }
