@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * config: the daemon's configuration: llmspoold.conf read with libconfuse, options on top, and what the
- * official SDKs' environment variables say when no provider is named.
+ * config: the daemon's configuration: llmspoold.conf read with libconfuse, options on top, and what
+ * the official SDKs' environment variables say when no provider is named.
  *
  * Floor: daemon. Keys are read once, here, and masked wherever a configuration is shown.
  */
@@ -18,9 +18,9 @@
 /* One provider section. Times in ms. */
 struct config_provider {
     char *name;
-    char *protocol; /* "openai" … */
-    char *url;      /* base, without a slash at the end */
-    char *key;      /* or NULL: none is sent. Wiped when freed */
+    char *protocol;   /* "openai" … */
+    char *url;        /* base, without a slash at the end */
+    char *key;        /* or NULL: none is sent. Wiped when freed */
     char *key_source; /* where it came from, for messages: "key_file /etc/…", "OPENAI_API_KEY" */
     unsigned max_in_flight; /* 0: as concurrency */
     int64_t connect_timeout_ms;
@@ -38,25 +38,26 @@ struct config {
     char *path; /* that was read, or NULL */
     struct config_provider *providers;
     size_t provider_count;
+    bool from_environment; /* the providers are the environment's */
     struct config_model *models;
     size_t model_count;
-    unsigned concurrency;      /* requests in flight, all together: 64 */
-    unsigned max_attempts;     /* 3 */
-    int64_t backoff_ms;        /* first; doubled each attempt, full jitter: 2 s */
-    int64_t backoff_limit_ms;  /* 60 s */
-    int64_t drain_timeout_ms;  /* 120 s */
-    unsigned halt_after;       /* 20; 0: never */
-    int64_t probe_ms;          /* between probes of a gate closed for key, URL or model: 30 s */
-    bool hold_on_doubt;        /* on_doubt = hold; false: retry */
-    bool store_response;       /* true */
-    size_t answer_limit;       /* bytes of one answer: 64 MiB */
-    size_t job_limit;          /* bytes of one job: 32 MiB */
-    uint64_t floor_bytes;      /* free space below which nothing is sent: 64 MiB */
-    uint64_t floor_inodes;     /* 1,000 */
-    char **trusted_droppers;   /* login names or numbers of uids, NULL-terminated */
-    char *ca_file;             /* or NULL */
-    int64_t keep_outputs_ms;   /* retention { outputs failed events }: read here, used by the retention
-                                  commands; -1: not said */
+    unsigned concurrency;     /* requests in flight, all together: 64 */
+    unsigned max_attempts;    /* 3 */
+    int64_t backoff_ms;       /* first; doubled each attempt, full jitter: 2 s */
+    int64_t backoff_limit_ms; /* 60 s */
+    int64_t drain_timeout_ms; /* 120 s */
+    unsigned halt_after;      /* 20; 0: never */
+    int64_t probe_ms;         /* between probes of a gate closed for key, URL or model: 30 s */
+    bool hold_on_doubt;       /* on_doubt = hold; false: retry */
+    bool store_response;      /* true */
+    size_t answer_limit;      /* bytes of one answer: 64 MiB */
+    size_t job_limit;         /* bytes of one job: 32 MiB */
+    uint64_t floor_bytes;     /* free space below which nothing is sent: 64 MiB */
+    uint64_t floor_inodes;    /* 1,000 */
+    char **trusted_droppers;  /* login names or numbers of uids, NULL-terminated */
+    char *ca_file;            /* or NULL */
+    int64_t keep_outputs_ms;  /* retention { outputs failed events }: read here, used by the
+                                 retention commands; -1: not said */
     int64_t keep_failed_ms;
     int64_t keep_events_ms;
 };
@@ -69,20 +70,22 @@ struct config_options {
 };
 
 /* Reads and checks the configuration. Unknown settings, values out of range, a model that names an
- * unknown provider, a key in a file that group or others can read, a key with control characters: each
- * is refused with file, line where known, and what to do. When no provider is named, they come from
- * OPENAI_API_KEY / OPENAI_BASE_URL (provider "openai") and ANTHROPIC_API_KEY / ANTHROPIC_BASE_URL
- * (provider "anthropic"). Returns NULL with an error. */
+ * unknown provider, a key in a file that group or others can read, a key with control characters:
+ * each is refused with file, line where known, and what to do. When no provider is named, they come
+ * from OPENAI_API_KEY / OPENAI_BASE_URL (provider "openai") and ANTHROPIC_API_KEY /
+ * ANTHROPIC_BASE_URL (provider "anthropic"); of each pair either is enough, and a protocol that is
+ * not built in is passed over. No provider at all is no error. Returns NULL with an error. */
 struct config *config_read(const struct config_options *options, struct error *error);
 
 /* The provider for a model (and the job's own `provider`, or NULL), or NULL when there is none:
- * the job's provider if it names one, else the first matching model section, else, when providers came
- * from the environment, the first of them (claude* goes to anthropic where that is set). */
+ * the job's provider if it names one, else the first matching model section, else, when providers
+ * came from the environment, the first of them (claude* goes to anthropic where that is set), else,
+ * when the file has one provider and no model section, that one. */
 const struct config_provider *config_route(const struct config *config, const char *model,
                                            const char *provider);
 
-/* Prints the effective configuration in the file's own syntax, keys masked (first three and last two
- * characters of a long one). */
+/* Prints the effective configuration in the file's own syntax, keys masked (first three and last
+ * two characters of a long one). */
 void config_print(const struct config *config, FILE *out);
 
 /* Frees it and wipes the keys; NULL is allowed. */

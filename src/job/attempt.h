@@ -14,7 +14,8 @@
 /* How a request ended. All but OUTCOME_NOT_SENT may have been paid for. */
 enum outcome {
     OUTCOME_OK,        /* answered */
-    OUTCOME_NOT_SENT,  /* no byte of it left: resolve, connect, TLS set-up; not recorded as an attempt */
+    OUTCOME_NOT_SENT,  /* no byte of it left: resolve, connect, TLS set-up; not recorded as an
+                          attempt */
     OUTCOME_JOB,       /* the job is at fault: it fails at once */
     OUTCOME_TRANSIENT, /* server trouble: counts, tried again after a backoff */
     OUTCOME_THROTTLED, /* 429, 503, 529: counts nothing, the gate waits */
@@ -35,10 +36,12 @@ bool outcome_read(const char *word, enum outcome *outcome);
 /* Whether it counts towards max_attempts: transient, unknown, unusable. */
 bool outcome_counts(enum outcome outcome);
 
+enum { ATTEMPT_RAW_LIMIT = 64 * 1024 };
+
 /* One record. Texts are owned, NULL where there is nothing to say. */
 struct attempt {
-    unsigned number;  /* of the request, from 1 */
-    unsigned count;   /* requests that this record stands for: throttled ones in a row are merged */
+    unsigned number; /* of the request, from 1 */
+    unsigned count;  /* requests that this record stands for: throttled ones in a row are merged */
     enum outcome outcome;
     bool counted;     /* it counted towards max_attempts */
     int64_t started;  /* wall ms */
@@ -48,6 +51,7 @@ struct attempt {
     char *message;    /* sentence */
     char *request_id; /* of the provider */
     char *upstream;   /* its gate: PROVIDER/MODEL or with a number behind */
+    char *raw;        /* of an unusable answer: its text, at most ATTEMPT_RAW_LIMIT bytes */
 };
 
 /* As JSON and back; attempt_from_json returns false when it is none. */

@@ -42,12 +42,12 @@ struct job {
 
     /* How and when. Times are wall ms, durations ms. */
     const char *name;
-    int priority;        /* 0 first … 9 last */
-    int64_t not_before;  /* 0: at once */
-    int64_t expires;     /* JOB_NEVER: never */
-    int64_t timeout;     /* of one attempt; 0: the configured one */
-    int64_t max_age;     /* oldest answer that will do; -1: any, 0: fresh */
-    int64_t keep;        /* retention of its outputs; -1: the configured one */
+    int priority;          /* 0 first … 9 last */
+    int64_t not_before;    /* 0: at once */
+    int64_t expires;       /* JOB_NEVER: never */
+    int64_t timeout;       /* of one attempt; 0: the configured one */
+    int64_t max_age;       /* oldest answer that will do; -1: any, 0: fresh */
+    int64_t keep;          /* retention of its outputs; -1: the configured one */
     unsigned max_attempts; /* 0: the configured one */
     bool stream;
     enum on_doubt on_doubt;
@@ -59,10 +59,13 @@ struct job {
 struct job_context {
     const char *default_model; /* of the spool, or NULL */
     struct wall submitted;     /* `delay` counts from it */
-    const char *owner;         /* shared spool: login name of the file's owner, who becomes the user; NULL
-                                  in a private one */
-    bool trusted;              /* the owner may name another user (trusted_droppers) */
-    const char *default_type;  /* reserved for templates: NULL */
+    const char *owner; /* shared spool: login name of the file's owner, who becomes the user; NULL
+                          in a private one */
+    bool trusted;      /* the owner may name another user (trusted_droppers) */
+    const char *default_type; /* reserved for templates: NULL */
+    const char **reason; /* where a refusal puts its machine word, for the error file: bad_json,
+                            unknown_key, bad_value, unsupported, incomplete, foreign_user; NULL:
+                            not wanted */
 };
 
 /* Reads a dropped job: strict JSON, known keys only (the error names the nearest known one), each
@@ -72,9 +75,9 @@ struct job_context {
 struct job *job_read(const char *text, size_t length, const struct job_context *context,
                      struct error *error);
 
-/* As job_read for a document that is JSON already (a new reference is taken). */
-struct job *job_from_json(json_t *document, const struct job_context *context,
-                          struct error *error);
+/* As job_read for a document that jsontext_read let through. A new reference is taken, and the
+ * document itself is completed: whoever goes on using it gives a copy. */
+struct job *job_from_json(json_t *document, const struct job_context *context, struct error *error);
 
 /* Reads a job file that was accepted before: nothing is completed, and a document that is not
  * complete is refused. */

@@ -16,6 +16,8 @@
 #include "job/job.h"
 #include "job/state.h"
 
+enum { RECORD_RAW_LIMIT = 64 * 1024 }; /* bytes of an unreadable answer in an error file */
+
 /* Tokens; -1: the server did not say. */
 struct usage {
     int64_t input_tokens;
@@ -26,12 +28,13 @@ struct usage {
 
 /* A model's answer, read by a provider. References are owned. */
 struct answer {
-    json_t *output;     /* string, parsed value, array, or null */
-    json_t *tool_calls; /* as the provider gave them, or NULL */
-    char *refusal;      /* text, or NULL */
-    char *finish_reason; /* neutral: stop, length, tool_calls, content_filter, or the provider's word */
-    bool truncated;     /* finish_reason says that the answer was cut */
-    char *model;        /* that answered, or NULL */
+    json_t *output;      /* string, parsed value, array, or null */
+    json_t *tool_calls;  /* as the provider gave them, or NULL */
+    char *refusal;       /* text, or NULL */
+    char *finish_reason; /* neutral: stop, length, tool_calls, content_filter, or the provider's
+                            word */
+    bool truncated;      /* finish_reason says that the answer was cut */
+    char *model;         /* that answered, or NULL */
     struct usage usage;
     json_t *response; /* the provider's whole answer */
 };
@@ -58,23 +61,26 @@ struct record {
     const char *request_id;
     bool mock;
     bool store_response;
-    int64_t latency_ms;   /* of the last request */
+    int64_t latency_ms; /* of the last request */
     /* error files, and outputs of a status that is not completed */
-    const char *reason;   /* machine word */
-    const char *message;  /* sentence */
-    const char *raw;      /* an answer that could not be read, bounded, or NULL */
+    const char *reason;  /* machine word; what is not a-z 0-9 _ in a provider's code is made so */
+    const char *message; /* sentence */
+    const char *raw; /* an answer that could not be read, or NULL; RECORD_RAW_LIMIT of it is kept */
     size_t raw_length;
 };
 
-/* Appends the text of ID.v{run}.json. answer is NULL when status is not "completed". */
+/* Appends the text of ID.v{run}.json: one line and a newline. answer is NULL when status is not
+ * "completed". Its `sha256` is the hex SHA-256 of the output: of the bytes of a text (UTF-8), of
+ * the RFC 8785 form of any other value, also of null. */
 void record_write_output(struct buffer *out, const struct record *record,
                          const struct answer *answer);
 
-/* Appends the text of ID.error.json. */
+/* Appends the text of ID.error.json: one line and a newline. */
 void record_write_error(struct buffer *out, const struct record *record);
 
-/* Appends the error file of something refused at the door: name it was dropped under, reason (a machine
- * word: bad_json, unknown_key, bad_value, too_large, not_a_file …), message (sentence), when. */
+/* Appends the error file of something refused at the door: name it was dropped under, reason (a
+ * machine word: bad_json, unknown_key, bad_value, too_large, not_a_file …), message (sentence),
+ * when. */
 void record_write_refusal(struct buffer *out, const char *name, const char *reason,
                           const char *message, int64_t submitted, int64_t finished);
 

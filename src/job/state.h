@@ -33,7 +33,7 @@ struct state {
     unsigned throttled;
     unsigned doubts;
     unsigned crashes;
-    int64_t next_try;  /* not before; 0: at once */
+    int64_t next_try; /* not before; 0: at once */
     enum hold hold;
     struct attempt *attempts;
     size_t attempt_count;
@@ -52,15 +52,15 @@ struct state {
 struct state *state_new(const struct id *id);
 
 /* Reads ID.state.json. NULL with an error when it is no state file of id. */
-struct state *state_read(const char *text, size_t length, const struct id *id,
-                         struct error *error);
+struct state *state_read(const char *text, size_t length, const struct id *id, struct error *error);
 
 /* Appends its text. */
 void state_write(const struct state *state, struct buffer *out);
 
-/* Records a request that ended: the texts of *attempt are taken over, number is given, counters go
- * up (sends, failures where counted, throttled, doubts); a throttled one after a throttled one with the
- * same code and upstream is merged. */
+/* Records a request that ended, of any outcome but not_sent: the texts of *attempt are taken over,
+ * number is given, counters go up (sends, failures where counted, throttled, doubts). One that used
+ * nothing up (throttled, upstream, or not counted because of an outage) is merged with the one
+ * before it when outcome, code and upstream are the same. */
 void state_record(struct state *state, struct attempt *attempt);
 
 /* Merges what a duplicate says into state, seen beside job (the one in cur/). It can only widen:
@@ -68,8 +68,9 @@ void state_record(struct state *state, struct attempt *attempt);
  * are added when neither job nor state has them. Returns whether anything changed. */
 bool state_widen(struct state *state, const struct job *job, const struct job *duplicate);
 
-/* A fresh state for another run or another try of the same job: run and tries as given, history kept in
- * attempts when history is not NULL (its attempts are copied, sends goes on), counters fresh. */
+/* A fresh state for another run or another try of the same job: run and tries as given, counters
+ * fresh. history, when not NULL, is the document of the error file of the try before: its attempts
+ * are copied, sends goes on, and its names stay linked. */
 struct state *state_again(const struct id *id, unsigned run, unsigned tries, int64_t submitted,
                           const json_t *history);
 

@@ -20,10 +20,14 @@
 #include "job/job.h"
 #include "job/record.h"
 
+/* The code of an OUTCOME_UNUSABLE whose answer spoke the protocol, but whose text is not the JSON
+ * that the job asked for: the model's doing, not the upstream's. */
+#define PROVIDER_INVALID_JSON "invalid_json"
+
 /* A request as bytes. */
 struct provider_request {
-    const char *path;      /* appended to the base URL: "/chat/completions" */
-    char *headers[8];      /* owned "Name: value" without the key's, NULL-terminated */
+    const char *path; /* appended to the base URL: "/chat/completions" */
+    char *headers[8]; /* owned "Name: value" without the key's, NULL-terminated */
     struct buffer body;
 };
 
@@ -47,20 +51,21 @@ struct provider_reply {
 /* What a reply, or the lack of one, means. */
 struct verdict {
     enum outcome outcome;
-    char code[64];       /* machine word: the provider's code, or http_STATUS, curl_NUMBER */
-    char message[500];   /* sentence, from the provider where it gave one; control characters removed */
+    char code[64];     /* machine word: the provider's code, or http_STATUS, curl_NUMBER */
+    char message[500]; /* sentence, from the provider where it gave one; no control characters */
     char request_id[128];
     int64_t wait_ms;     /* the server asks to wait this long; -1: it said nothing */
     bool permanent;      /* OUTCOME_UPSTREAM: nothing will change by itself (key, quota) */
-    bool about_model;    /* OUTCOME_UPSTREAM for model or path: the caller may judge it a job's error when
-                            this upstream answered well lately (design section 3, class upstream) */
+    const char *trouble; /* OUTCOME_UPSTREAM: in a few words, "key refused"; static; else NULL */
+    bool about_model;    /* OUTCOME_UPSTREAM for model or path: the caller may judge it a job's
+                            error when this upstream answered well lately */
     bool moderation;     /* the provider refused the content */
     bool mock;           /* the reply carries x-llmspool-mock */
 };
 
 struct provider {
-    const char *protocol; /* as in the configuration: "openai" */
-    const char *key_header; /* "Authorization: Bearer %s": where the key goes */
+    const char *protocol;   /* as in the configuration: "openai" */
+    const char *key_header; /* what stands before the key: "Authorization: Bearer " */
 
     /* Whether jobs of this type can be asked: "chat" … */
     bool (*speaks)(const char *type);
@@ -75,6 +80,9 @@ struct provider {
     struct verdict (*read)(const struct job *job, const struct provider_reply *reply,
                            struct wall now, struct answer *answer);
 };
+
+/* The header that carries a key, for the caller to wipe and free. */
+char *provider_key_header(const struct provider *provider, const char *key);
 
 /* The provider that speaks protocol, or NULL. */
 const struct provider *provider_find(const char *protocol);

@@ -12,11 +12,11 @@
 #include "provider/provider.h"
 
 /* The value of a header (name in lower case), or NULL. */
-const char *reply_header(const struct provider_reply *reply, const char *name);
+const char *provider_reply_header(const struct provider_reply *reply, const char *name);
 
-/* How long the server asks to wait, ms: retry-after-ms, else Retry-After in seconds (a decimal number
- * is accepted) or as an HTTP date, else, for a throttled reply, the x-ratelimit-reset-* of a limit whose
- * remaining is 0. -1 when it says nothing; at most 24 h; never negative. */
+/* How long the server asks to wait, ms: retry-after-ms, else Retry-After in seconds (a decimal
+ * number is accepted) or as an HTTP date, else, for a throttled reply, the x-ratelimit-reset-* of a
+ * limit whose remaining is 0. -1 when it says nothing; at most 24 h; never negative. */
 int64_t ratelimit_wait(const struct provider_reply *reply, struct wall now);
 
 /* Reads a Go duration such as 6m0s, 1.5s, 20ms. Returns ms (rounded up), or -1. */

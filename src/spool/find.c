@@ -162,7 +162,18 @@ static char *from_places(const char *home_path, struct error *error)
     return NULL;
 }
 
-char *spool_find(const char *given, struct error *error)
+/* Where a spool is made when none is there: in the user's state folder, or for all where there is no
+ * home. */
+static char *new_place(const char *home_path, struct error *error)
+{
+    char *state = state_path(home_path);
+    (void)error;
+    return state != NULL ? state : xstrdup(LOCALSTATEDIR "/spool/llmspool");
+}
+
+/* What was said, in the order of preference; what nobody said is up to last. */
+static char *find(const char *given, char *(*last)(const char *, struct error *),
+                  struct error *error)
 {
     const char *chosen = given != NULL ? given : environment("LLMSPOOL_DIR");
     if (chosen != NULL && chosen[0] == '\0') {
@@ -175,8 +186,18 @@ char *spool_find(const char *given, struct error *error)
     char *home_path = home();
     char *spool = NULL;
     if (from_files(home_path, &spool, error) == 0) {
-        spool = from_places(home_path, error);
+        spool = last(home_path, error);
     }
     free(home_path);
     return spool;
+}
+
+char *spool_find(const char *given, struct error *error)
+{
+    return find(given, from_places, error);
+}
+
+char *spool_place(const char *given, struct error *error)
+{
+    return find(given, new_place, error);
 }

@@ -171,11 +171,12 @@ static int check_settings(const struct spool *spool, struct error *error)
 {
     struct stat status;
     if (fstatat(spool->root, SETTINGS_NAME, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        error_system(error, errno, "cannot find %s/%s any more", spool->path, SETTINGS_NAME);
+        error_set(error, ERROR_ABSENT, "cannot find %s/%s any more: %s", spool->path, SETTINGS_NAME,
+                  strerror(errno));
         return -1;
     }
     if (status.st_ino != spool->spool_json || status.st_dev != spool->device) {
-        error_set(error, ERROR_SYSTEM, "%s/%s was replaced", spool->path, SETTINGS_NAME);
+        error_set(error, ERROR_DATA, "%s/%s was replaced", spool->path, SETTINGS_NAME);
         return -1;
     }
     return 0;
@@ -236,11 +237,11 @@ static int check_folder(int dir, const char *name, int held, const char *shown, 
         return -1;
     }
     if (fstatat(dir, name, &named, dir == AT_FDCWD ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
-        error_system(error, errno, "cannot find %s any more", shown);
+        error_set(error, ERROR_ABSENT, "cannot find %s any more: %s", shown, strerror(errno));
         return -1;
     }
     if (!file_same(&named, &own)) {
-        error_set(error, ERROR_SYSTEM, "%s was replaced by another", shown);
+        error_set(error, ERROR_DATA, "%s was replaced by another", shown);
         return -1;
     }
     return 0;

@@ -36,6 +36,10 @@ struct spool {
  * an error that names the llmspool-init line. */
 char *spool_find(const char *given, struct error *error);
 
+/* Where a spool should be made: as spool_find, but the last resort is a place that need not exist, the
+ * user's state folder. */
+char *spool_place(const char *given, struct error *error);
+
 /* Opens the spool at path. Refuses, untouched, what is no spool, has another version, lacks a
  * folder, or spans file systems: NULL with an error of kind ERROR_ABSENT. An I/O error or a lack
  * of permission is ERROR_SYSTEM. */
@@ -50,7 +54,8 @@ int spool_own(struct spool *spool, struct error *error);
 bool spool_owned(const struct spool *spool);
 
 /* Checks that the path still leads to this spool, with the spool.json and the folders that are held
- * open. Returns 0, or -1 with an error that says what was replaced or is missing. */
+ * open. Returns 0, or -1 with an error that says what is missing
+ * (ERROR_ABSENT: it may come back) or was replaced (ERROR_DATA: it is another spool now). */
 int spool_check(const struct spool *spool, struct error *error);
 
 /* Closes everything; NULL is allowed. */

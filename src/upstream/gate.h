@@ -30,9 +30,9 @@ const char *gate_state_word(enum gate_state state);
 
 struct gate_settings {
     unsigned max_in_flight; /* the window */
-    unsigned halt_after;    /* failures of class job in a row, with one code, that close it; 0: never */
-    int64_t probe_ms;       /* between probes of a gate closed by class upstream, the first; doubles up to
-                               16 times that (default 30 s) */
+    unsigned halt_after;    /* failures of class job in a row, with one code; 0: never */
+    int64_t probe_ms; /* between probes of a gate closed by class upstream, the first; doubles up to
+                         16 times that (default 30 s) */
 };
 
 /* What a request that ended tells the gate. */
@@ -40,9 +40,17 @@ struct gate_report {
     enum outcome outcome;
     const char *code;    /* machine word */
     const char *message; /* sentence, for the reason */
+    const char *trouble; /* OUTCOME_UPSTREAM: the verdict's, for the reason; NULL: refused */
     int http_status;
-    int64_t wait_ms;     /* that the server asked for; -1: none */
+    int64_t wait_ms; /* that the server asked for; -1: none */
     struct id job;
+};
+
+/* Which request it was, handed out by gate_sent and given back to gate_ended: an answer to a
+ * request that left before the gate last closed says nothing about how the upstream is now, so it
+ * neither opens the gate nor closes it again for the same trouble. Plain data. */
+struct gate_ticket {
+    uint64_t number; /* of the request through this gate, from 1 */
 };
 
 /* What the gate says to the job whose request ended. */
@@ -55,43 +63,49 @@ enum gate_effect {
 struct gate *gate_new(const struct gate_settings *settings, struct random *random);
 void gate_free(struct gate *gate);
 
-/* New settings after a reload; a gate closed for class upstream (key, URL, model) is opened for a
- * probe at once. */
+/* New settings after a reload; a gate closed for class upstream (key, URL, model) or because it
+ * could not connect is opened for a probe at once. What requests sent before still say of the key,
+ * the URL or the model no longer counts. */
 void gate_configure(struct gate *gate, const struct gate_settings *settings, struct mono now);
 
-/* Whether a request of job may be sent now. While probing only one may be in flight, and not the
- * job that closed the gate unless alone (no other job waits for this gate). Moves a closed gate
- * whose time has come to probing. */
+/* Whether a request of job may be sent now. While probing only one probe may be in flight (in an
+ * outage one may leave each second, so that a probe that hangs does not keep the gate shut), and
+ * not the job that closed the gate unless alone (no other job waits for this gate). Requests sent
+ * before the gate closed still fill the window. Moves a closed gate whose time has come to probing.
+ */
 bool gate_ready(struct gate *gate, const struct id *job, bool alone, struct mono now);
 
 /* As gate_ready without a job: is it worth looking for one? */
 bool gate_open_now(struct gate *gate, struct mono now);
 
-/* A request is leaving. */
-void gate_sent(struct gate *gate, struct mono now);
+/* A request is leaving, for which gate_ready just said yes. */
+struct gate_ticket gate_sent(struct gate *gate, struct mono now);
 
 /* A request ended. Closes or opens the gate by the rules of design section 3:
- * - throttled: closed until wait_ms, or a backoff from 1 s doubling to 60 s, with jitter upward; then
- *   probing with one request; a success opens it;
- * - not_sent: closed with a backoff from 1 s to 60 s;
- * - upstream: closed with the reason, probed each probe_ms (doubling);
- * - transient in an outage (most of at least 8 requests of the last 10 s failed transiently): probing
- *   at most once a second, GATE_FREE, until one succeeds;
+ * - throttled: closed until wait_ms (a floor), or for a backoff from 1 s doubling to 60 s, with
+ * jitter upward; then probing with one request; a success opens it;
+ * - not_sent: closed with a backoff from 1 s to 5 s, with jitter upward;
+ * - upstream: closed with the reason, probed each probe_ms (doubling), not before wait_ms;
+ * - transient in an outage (of at least 8 requests that ended in the last 10 s most failed
+ *   transiently, the last 8 in a row, so that random faults are none): probing at most once a
+ *   second, GATE_FREE, until one succeeds;
  * - job, halt_after times in a row with one code and no success between: closed until gate_release.
- */
-enum gate_effect gate_ended(struct gate *gate, const struct gate_report *report, struct mono now);
+ * A probe that fails for its job's own reason lets the next one go at once; one that fails
+ * transiently, in a second. */
+enum gate_effect gate_ended(struct gate *gate, struct gate_ticket ticket,
+                            const struct gate_report *report, struct mono now);
 
 /* A person opens it (an order `release GATE` or `flush`): it probes at once. */
 void gate_release(struct gate *gate, struct mono now);
 
-/* When gate_open_now may turn true by time alone, monotonic ms; -1: not by time. */
+/* When gate_open_now, false now, turns true by time alone, monotonic ms; -1: not by time. */
 int64_t gate_wake_ms(const struct gate *gate);
 
-/* How it stands, for status. */
+/* How it stands, for status. reason is borrowed until the gate is next changed. */
 struct gate_view {
     enum gate_state state;
-    const char *reason;    /* "429", "key refused (401)", "cannot connect: …", "halted: …"; NULL when open */
-    int64_t until_mono_ms; /* closed until; -1: until released */
+    const char *reason;    /* "429", "key refused (401)", "halted: …"; NULL when open */
+    int64_t until_mono_ms; /* closed: until; -1: until released */
     bool loud;             /* a person must do something: key, quota, URL, model, halt */
     unsigned in_flight;
     unsigned max_in_flight;

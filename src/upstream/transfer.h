@@ -2,10 +2,10 @@
 /*
  * transfer: HTTP requests in flight: libcurl's multi_socket interface on a libuv loop.
  *
- * Floor: upstream. Knows no job. Nothing is ever sent twice: bodies go out by a read callback without
- * a seek callback, so libcurl cannot repeat a POST on a fresh connection when a kept-alive one dies
- * (it reports CURLE_SEND_FAIL_REWIND instead of paying again). No redirects, no proxies from the
- * environment, only http and https, TLS verified.
+ * Floor: upstream. Knows no job. Nothing is ever sent twice: bodies go out by a read callback
+ * without a seek callback, so libcurl cannot repeat a POST on a fresh connection when a kept-alive
+ * one dies (it reports CURLE_SEND_FAIL_REWIND instead of paying again). No redirects, no proxies
+ * from the environment, only http and https, TLS verified.
  */
 #ifndef UPSTREAM_TRANSFER_H
 #define UPSTREAM_TRANSFER_H
@@ -21,8 +21,9 @@
 struct transfers;
 struct transfer;
 
-/* What is sent. Everything is borrowed for the call of transfer_start only, but body, which is taken
- * over. */
+/* What is sent. Everything is borrowed for the call of transfer_start only, but the bytes of body,
+ * which are taken over when it succeeds (the struct is an empty buffer then). Time-outs of 0: none.
+ */
 struct transfer_request {
     const char *url;
     const char *const *headers; /* "Name: value", NULL-terminated */
@@ -31,7 +32,7 @@ struct transfer_request {
     int64_t connect_timeout_ms;
     int64_t first_byte_timeout_ms; /* from the request's start to the first byte of the answer */
     int64_t total_timeout_ms;
-    size_t answer_limit;        /* bytes of the answer's body */
+    size_t answer_limit; /* bytes of the answer's body */
 };
 
 struct transfer_header {
@@ -41,7 +42,8 @@ struct transfer_header {
 
 /* How far a request got that has no whole answer. */
 enum transfer_end {
-    TRANSFER_ANSWERED, /* a whole answer is there */
+    TRANSFER_ANSWERED, /* a whole answer is there, as far as HTTP can tell: one that has neither
+                          length nor chunks ends with its connection */
     TRANSFER_NOT_SENT, /* no byte of the request left this machine */
     TRANSFER_UNKNOWN,  /* something was sent; whether it was worked on, nobody knows */
     TRANSFER_ABORTED,  /* by transfer_abort */
@@ -50,12 +52,12 @@ enum transfer_end {
 /* What came back. Borrowed by the callback; it may take body over with buffer_take. */
 struct transfer_result {
     enum transfer_end end;
-    bool timed_out;        /* one of the time-outs ended it */
+    bool timed_out;         /* one of the time-outs ended it */
     bool before_first_byte; /* … and nothing of the answer had come */
-    bool too_large;        /* the answer passed answer_limit */
-    int curl_code;         /* CURLcode, for the record */
-    char message[300];     /* libcurl's words, or ours; never holds the key */
-    int status;            /* HTTP status, 0: none */
+    bool too_large;         /* the answer passed answer_limit */
+    int curl_code;          /* CURLcode, for the record */
+    char message[300];      /* libcurl's words, or ours; never holds the key */
+    int status;             /* HTTP status, 0: none */
     const struct transfer_header *headers;
     size_t header_count;
     struct buffer body;
@@ -63,7 +65,8 @@ struct transfer_result {
     int64_t total_ms;
 };
 
-/* Called on the loop when a request ended, from no libcurl callback: new requests may be started. */
+/* Called on the loop when a request ended, from no libcurl callback: new requests may be started
+ * and others aborted, but the whole not be closed. */
 typedef void transfer_done(void *context, struct transfer_result *result);
 
 struct transfers_counts {
@@ -72,7 +75,8 @@ struct transfers_counts {
     uint64_t in_flight;
 };
 
-/* Makes ready; connections is how many to keep open at most (0: four a host is not enough, so as many
+/* Makes ready; the program ignores SIGPIPE. While nothing is in flight it neither holds nor wakes
+ * the loop. connections is how many to keep open at most (0: four a host is not enough, so as many
  * as are ever in flight, up to 4,096). ca_file: NULL for the system's. NULL with an error when
  * libcurl cannot be set up. */
 struct transfers *transfers_open(uv_loop_t *loop, unsigned connections, const char *ca_file,
@@ -80,12 +84,11 @@ struct transfers *transfers_open(uv_loop_t *loop, unsigned connections, const ch
 
 /* Starts a request. Returns a handle that is valid until done was called, or NULL with an error for
  * a URL or header that libcurl refuses; done is then never called. */
-struct transfer *transfer_start(struct transfers *transfers,
-                                const struct transfer_request *request, transfer_done *done,
-                                void *context, struct error *error);
+struct transfer *transfer_start(struct transfers *transfers, const struct transfer_request *request,
+                                transfer_done *done, void *context, struct error *error);
 
-/* Breaks a request off: done is called with TRANSFER_ABORTED (status and counts of what was sent are
- * not known) before this returns. */
+/* Breaks a request off: done is called with TRANSFER_ABORTED (status and counts of what was sent
+ * are not known) before this returns. */
 void transfer_abort(struct transfer *transfer);
 
 struct transfers_counts transfers_counts(const struct transfers *transfers);

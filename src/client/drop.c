@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * drop: see drop.h.
+ */
+#include "client/drop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/random.h"
+#include "spool/file.h"
+#include "spool/move.h"
+
+/* Files of ours in a shared spool are for the daemon's user, too. */
+static mode_t drop_mode(const struct spool *spool)
+{
+    return spool->shared ? 0640 : 0600;
+}
+
+static int drop_file(const struct spool *spool, enum folder folder, const char *name,
+                     const char *text, size_t length, struct error *error)
+{
+    char temp[RANDOM_NAME_SIZE];
+    int result =
+        file_make_temp(spool->dir[FOLDER_TMP], temp, drop_mode(spool), text, length, true);
+
+    if (result < 0) {
+        error_system(error, -result, "%s/tmp: a file cannot be written", spool->path);
+        return -1;
+    }
+    result = move_noreplace(spool->dir[FOLDER_TMP], temp, spool->dir[folder], name);
+    if (result < 0) {
+        unlinkat(spool->dir[FOLDER_TMP], temp, 0);
+    } else {
+        result = file_sync_dir(spool->dir[folder]);
+    }
+    if (result < 0) {
+        error_system(error, -result, "%s/%s/%s cannot be made", spool->path, folder_name(folder),
+                     name);
+        return -1;
+    }
+    return 0;
+}
+
+int drop_job(const struct spool *spool, const struct id *id, const char *text, size_t length,
+             char name[NAME_LIMIT], struct error *error)
+{
+    char unique[RANDOM_NAME_SIZE], hex[ID_TEXT_SIZE];
+
+    random_name(unique);
+    id_write(id, hex);
+    snprintf(name, NAME_LIMIT, "%s.%s.json", hex, unique);
+    return drop_file(spool, FOLDER_NEW, name, text, length, error);
+}
+
+int drop_order(const struct spool *spool, const char *kind, const char *const *lines,
+               size_t count, struct error *error)
+{
+    struct buffer text = {0};
+    char unique[RANDOM_NAME_SIZE], name[NAME_LIMIT];
+    int result;
+
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(&text, "%s\n", lines[i]);
+    }
+    random_name(unique);
+    snprintf(name, sizeof name, "%s.%s", kind, unique);
+    result = drop_file(spool, FOLDER_CTL, name, text.bytes, text.length, error);
+    buffer_free(&text);
+    return result;
+}
+
+int drop_switch(const struct spool *spool, const char *name, bool on, struct error *error)
+{
+    int dir = spool->dir[FOLDER_CTL];
+    int result;
+
+    if (on && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        return 0;
+    }
+    if (on) {
+        return drop_file(spool, FOLDER_CTL, name, "", 0, error) < 0 ? -1 : 1;
+    }
+    if (unlinkat(dir, name, 0) < 0) {
+        if (errno == ENOENT) {
+            return 0;
+        }
+        error_system(error, errno, "%s/ctl/%s cannot be removed", spool->path, name);
+        return -1;
+    }
+    result = file_sync_dir(dir);
+    if (result < 0) {
+        error_system(error, -result, "%s/ctl cannot be synced", spool->path);
+        return -1;
+    }
+    return 1;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * drop: putting files into new/ and ctl/, durably: what every command that asks for something does.
+ *
+ * Floor: client. Written to tmp/, synced, renamed without replacing, folder synced: acknowledged last.
+ */
+#ifndef CLIENT_DROP_H
+#define CLIENT_DROP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "spool/spool.h"
+
+/* Drops the text of a job as new/ID.UNIQUE.json. name receives that file name. Returns 0 when it is
+ * durable, or -1 with an error. */
+int drop_job(const struct spool *spool, const struct id *id, const char *text, size_t length,
+             char name[NAME_LIMIT], struct error *error);
+
+/* Writes an order (kind: cancel, retry, rerun, release, flush) as ctl/KIND.UNIQUE with one line for each
+ * of lines, durably. */
+int drop_order(const struct spool *spool, const char *kind, const char *const *lines,
+               size_t count, struct error *error);
+
+/* Turns a switch of ctl/ (pause, drain, hold.ID) on or off. Returns 1 when it was changed, 0 when it was so
+ * already, or -1 with an error. */
+int drop_switch(const struct spool *spool, const char *name, bool on, struct error *error);
+
+#endif

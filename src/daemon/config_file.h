@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config_file: llmspoold.conf read with libconfuse into a struct config.
+ *
+ * Floor: daemon. What one setting or section can tell is checked here, with its line; what needs
+ * the whole configuration is config's to check.
+ */
+#ifndef DAEMON_CONFIG_FILE_H
+#define DAEMON_CONFIG_FILE_H
+
+#include "base/error.h"
+#include "daemon/config.h"
+
+enum { CONFIG_FILE_LIMIT = 1024 * 1024 }; /* bytes */
+
+/* Reads the file at path into config, which holds the defaults. Returns 0, or -1 with an error
+ * (ERROR_ABSENT when there is no such file); config is then half filled and fit to be freed only.
+ */
+int config_file_read(struct config *config, const char *path, struct error *error);
+
+/* Adds a provider with all its defaults and no URL and key; it stays valid until the next one. */
+struct config_provider *config_add_provider(struct config *config, const char *name);
+
+/* The URL of a provider that is named after its protocol and names no URL, or NULL. */
+const char *config_default_url(const char *protocol);
+
+#endif

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * intake: see intake.h.
+ */
+#include "daemon/intake.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/jsontext.h"
+#include "base/xalloc.h"
+#include "daemon/admit.h"
+#include "daemon/list.h"
+#include "daemon/owners.h"
+#include "daemon/refusal.h"
+#include "spool/move.h"
+#include "spool/take.h"
+
+enum {
+    NAMES_A_TURN = 64,
+    SOON_MS = 1000,         /* what must be looked at again is, after this */
+    YOUNG_MS = 2000,        /* a file this young that does not parse may still be written */
+    RECENT_MS = 60 * 1000,  /* an older one that cannot be taken waits for the minute's scan */
+};
+
+/* A name of new/: a hint, a list in line, or a drop under way. */
+struct intake_name {
+    char *text;
+    struct intake_name *next;
+    UT_hash_handle hh;
+};
+
+struct name_queue {
+    struct intake_name *first;
+    struct intake_name **last;
+};
+
+struct intake {
+    struct core *core;
+    DIR *dir;          /* of the scan under way, or NULL */
+    bool scan_wanted;  /* another must follow */
+    unsigned long scans;
+    struct name_queue hints;
+    struct name_queue lists;
+    struct list *list; /* the one being taken */
+    char *list_name;
+    struct intake_name *busy; /* drops whose admission has not ended, by name */
+    uv_timer_t soon;
+    size_t waiting; /* that this scan found and could not take */
+    char reason[400];
+    uid_t owner_uid; /* of owner_name: the last one looked up */
+    char *owner_name;
+};
+
+/* A file of new/ on its way through admit. */
+struct intake_drop {
+    struct drop drop;
+    struct intake *intake;
+    struct take take;
+    struct intake_name *busy;
+};
+
+/* --- names --------------------------------------------------------------------------------------- */
+
+static void names_push(struct name_queue *queue, const char *text)
+{
+    struct intake_name *name = xcalloc(1, sizeof *name);
+
+    name->text = xstrdup(text);
+    *queue->last = name;
+    queue->last = &name->next;
+}
+
+/* The first name, which the caller frees, or NULL. */
+static char *names_pop(struct name_queue *queue)
+{
+    struct intake_name *name = queue->first;
+    char *text;
+
+    if (name == NULL)
+        return NULL;
+    queue->first = name->next;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
+    text = name->text;
+    free(name);
+    return text;
+}
+
+static struct intake_name *busy_add(struct intake *intake, const char *text)
+{
+    struct intake_name *name = xcalloc(1, sizeof *name);
+
+    name->text = xstrdup(text);
+    HASH_ADD_KEYPTR(hh, intake->busy, name->text, strlen(name->text), name);
+    return name;
+}
+
+static void busy_remove(struct intake *intake, struct intake_name *name)
+{
+    HASH_DEL(intake->busy, name);
+    free(name->text);
+    free(name);
+}
+
+static bool busy_has(const struct intake *intake, const char *text)
+{
+    struct intake_name *name;
+
+    HASH_FIND_STR(intake->busy, text, name);
+    return name != NULL;
+}
+
+/* --- what must wait -------------------------------------------------------------------------------- */
+
+static void soon_fired(uv_timer_t *timer)
+{
+    struct intake *intake = timer->data;
+
+    if (intake->list != NULL && list_waits(intake->list))
+        list_again(intake->list);
+    intake_scan(intake);
+    core_touch(intake->core);
+}
+
+static void look_soon(struct intake *intake)
+{
+    if (!uv_is_active((uv_handle_t *)&intake->soon))
+        uv_timer_start(&intake->soon, soon_fired, SOON_MS, 0);
+}
+
+static int64_t time_ms(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* A file that cannot be taken now stays where it is. */
+static void leave_waiting(struct intake *intake, const char *name, const struct take *take)
+{
+    int64_t age = clock_wall(intake->core->clock).ms - time_ms(take->status.st_ctim);
+
+    intake->waiting++;
+    snprintf(intake->reason, sizeof intake->reason, "%.60s: %s", name, take->reason);
+    if (age < RECENT_MS)
+        look_soon(intake);
+}
+
+/* --- one dropped job --------------------------------------------------------------------------------- */
+
+static void drop_ended(struct drop *drop, enum drop_end end)
+{
+    struct intake_drop *job = drop->context;
+    struct intake *intake = job->intake;
+    int result = 0;
+
+    if (end == DROP_ANSWERED)
+        result = move_out(intake->core->spool, FOLDER_NEW, drop->name, &drop->status);
+    if (result < 0 && result != -ENOENT && result != -ESTALE)
+        log_warning(&intake->core->log, "new/%s cannot be removed: %s", drop->name,
+                    strerror(-result));
+    if (end == DROP_LATER) {
+        intake->waiting++; /* until the look that this asks for: it is still in new/ */
+        snprintf(intake->reason, sizeof intake->reason, "%.60s: its job is just ending", drop->name);
+        look_soon(intake);
+    }
+    take_close(&job->take);
+    busy_remove(intake, job->busy);
+    core_touch(intake->core);
+    free(job);
+}
+
+static void intake_refuse(struct intake *intake, const char *name, const struct take *take,
+                          const char *reason, const char *message)
+{
+    refusal_file(intake->core, FOLDER_NEW, name,
+                 &(struct refusal){.reason = reason,
+                                   .message = message,
+                                   .submitted = time_ms(take->status.st_ctim)});
+}
+
+/* The login name of a file's owner; the last one looked up is remembered. */
+static const char *intake_owner(struct intake *intake, uid_t uid)
+{
+    if (intake->owner_name == NULL || intake->owner_uid != uid) {
+        free(intake->owner_name);
+        intake->owner_name = owners_name(uid);
+        intake->owner_uid = uid;
+    }
+    return intake->owner_name;
+}
+
+/* What completes a job of this file. */
+static struct job_context intake_context(struct intake *intake, const struct take *take)
+{
+    const struct spool *spool = intake->core->spool;
+    struct job_context context = {.default_model = spool->default_model,
+                                  .submitted = {time_ms(take->status.st_ctim)}};
+
+    if (spool->shared) {
+        context.owner = intake_owner(intake, take->status.st_uid);
+        context.trusted = owners_trusted(intake->core, take->status.st_uid, context.owner);
+    }
+    return context;
+}
+
+static bool still_young(struct intake *intake, const struct take *take)
+{
+    return clock_wall(intake->core->clock).ms - time_ms(take->status.st_mtim) < YOUNG_MS;
+}
+
+/* Reads the job of an opened file. NULL: it was refused, or waits. */
+static struct job *intake_read(struct intake *intake, const char *name, struct take *take)
+{
+    struct job_context context = intake_context(intake, take);
+    const char *reason = "bad_job";
+    struct buffer text = {0};
+    struct error error;
+    struct job *job = NULL;
+    json_t *document = NULL;
+    int result = take_read(take, &text);
+
+    context.reason = &reason;
+    if (result == 0)
+        document = jsontext_read(text.bytes != NULL ? text.bytes : "", text.length, &error);
+    if (document != NULL) {
+        job = job_from_json(document, &context, &error);
+        json_decref(document);
+        if (job == NULL)
+            intake_refuse(intake, name, take, reason, error.text);
+    } else if (result < 0) {
+        snprintf(take->reason, sizeof take->reason, "cannot be read: %s", strerror(-result));
+        leave_waiting(intake, name, take);
+    } else if (still_young(intake, take)) {
+        snprintf(take->reason, sizeof take->reason, "still being written?");
+        leave_waiting(intake, name, take);
+    } else {
+        intake_refuse(intake, name, take, "bad_json", error.text);
+    }
+    buffer_free(&text);
+    return job;
+}
+
+/* A file with another name may be one that our own move by link left behind; its ID tells. */
+static void take_linked_job(struct intake *intake, const char *name, struct take *take)
+{
+    struct job *job = intake_read(intake, name, take);
+
+    if (job != NULL) {
+        switch (take_linked(intake->core->spool, name, &job->id, take)) {
+        case TAKE_REFUSE:
+            intake_refuse(intake, name, take, "not_a_job_file", take->reason);
+            break;
+        case TAKE_LATER:
+            leave_waiting(intake, name, take);
+            break;
+        default:
+            break;
+        }
+    }
+    job_free(job);
+    take_close(take);
+}
+
+static void take_job(struct intake *intake, const char *name, struct take *take)
+{
+    struct job *job = intake_read(intake, name, take);
+    struct intake_drop *drop;
+
+    if (job == NULL) {
+        take_close(take);
+        return;
+    }
+    drop = xcalloc(1, sizeof *drop);
+    drop->intake = intake;
+    drop->take = *take;
+    drop->busy = busy_add(intake, name);
+    drop->drop = (struct drop){.name = drop->busy->text,
+                               .fd = take->fd,
+                               .status = take->status,
+                               .movable = !take->foreign,
+                               .submitted = time_ms(take->status.st_ctim),
+                               .ended = drop_ended,
+                               .context = drop};
+    admit(intake->core, job, &drop->drop);
+}
+
+/* --- lists --------------------------------------------------------------------------------------------- */
+
+static void list_end(struct intake *intake)
+{
+    list_close(intake->list);
+    intake->list = NULL;
+    free(intake->list_name);
+    intake->list_name = NULL;
+}
+
+static void take_list(struct intake *intake, const char *name, struct take *take)
+{
+    struct job_context context = intake_context(intake, take);
+
+    intake->list = list_open(intake->core, name, take, context.owner, context.trusted);
+    if (intake->list == NULL) {
+        snprintf(take->reason, sizeof take->reason, "still being written?");
+        leave_waiting(intake, name, take);
+        return;
+    }
+    intake->list_name = xstrdup(name);
+}
+
+/* --- looking ----------------------------------------------------------------------------------------- */
+
+static void intake_take(struct intake *intake, const char *name, enum drop_kind kind)
+{
+    struct core *core = intake->core;
+    struct take_policy policy = {
+        .limit = kind == DROP_LIST ? LIST_SIZE_LIMIT : core->config->job_limit,
+        .shared = core->spool->shared,
+    };
+    struct take take;
+
+    switch (take_open(core->spool, FOLDER_NEW, name, &policy, clock_wall(core->clock), &take)) {
+    case TAKE_READY:
+        if (kind == DROP_LIST)
+            take_list(intake, name, &take);
+        else
+            take_job(intake, name, &take);
+        break;
+    case TAKE_LINKED:
+        take_linked_job(intake, name, &take); /* a list is no job: it is refused as one */
+        break;
+    case TAKE_LATER:
+        leave_waiting(intake, name, &take);
+        break;
+    case TAKE_REFUSE:
+        intake_refuse(intake, name, &take, "not_a_job_file", take.reason);
+        break;
+    case TAKE_GONE:
+        break;
+    }
+}
+
+static void intake_look(struct intake *intake, const char *name)
+{
+    switch (drop_read(name)) {
+    case DROP_JOB:
+        if (!busy_has(intake, name))
+            intake_take(intake, name, DROP_JOB);
+        break;
+    case DROP_LIST:
+        if (intake->list == NULL)
+            intake_take(intake, name, DROP_LIST);
+        else if (strcmp(intake->list_name, name) != 0)
+            names_push(&intake->lists, name);
+        break;
+    case DROP_BLOB: /* attachments: reserved */
+    case DROP_NONE:
+        break;
+    }
+}
+
+static void scan_begin(struct intake *intake)
+{
+    int fd = openat(intake->core->spool->dir[FOLDER_NEW], ".",
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    intake->scan_wanted = false;
+    intake->waiting = 0;
+    intake->reason[0] = '\0';
+    intake->dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (intake->dir == NULL) {
+        log_error(&intake->core->log, "new/ cannot be read: %s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+static void scan_step(struct intake *intake)
+{
+    const struct dirent *entry = readdir(intake->dir);
+
+    if (entry != NULL) {
+        intake_look(intake, entry->d_name);
+        return;
+    }
+    closedir(intake->dir);
+    intake->dir = NULL;
+    intake->scans++;
+    core_touch(intake->core);
+}
+
+/* Goes on with the list, or begins the next. Returns whether there is more to do at once. */
+static bool work_on_list(struct intake *intake)
+{
+    bool more;
+
+    if (intake->list == NULL) {
+        char *name = names_pop(&intake->lists);
+
+        if (name == NULL)
+            return false;
+        intake_look(intake, name);
+        free(name);
+        return true;
+    }
+    more = list_work(intake->list);
+    if (list_finished(intake->list)) {
+        list_end(intake);
+        return true;
+    }
+    if (list_waits(intake->list))
+        look_soon(intake);
+    return more;
+}
+
+static bool intake_stopped(const struct intake *intake)
+{
+    const struct core *core = intake->core;
+
+    return core->draining || core->stopping || core->spool_lost;
+}
+
+bool intake_work(struct intake *intake)
+{
+    if (intake_stopped(intake))
+        return false;
+    for (int i = 0; i < NAMES_A_TURN; i++) {
+        char *name = names_pop(&intake->hints);
+
+        if (name != NULL)
+            intake_look(intake, name);
+        else if (intake->dir != NULL)
+            scan_step(intake);
+        else if (intake->scan_wanted)
+            scan_begin(intake);
+        else
+            break;
+        free(name);
+    }
+    return work_on_list(intake) || intake->hints.first != NULL || intake->dir != NULL ||
+           intake->scan_wanted;
+}
+
+void intake_hint(struct intake *intake, const char *name)
+{
+    if (drop_read(name) == DROP_NONE)
+        return;
+    names_push(&intake->hints, name);
+    intake->core->kick(intake->core);
+}
+
+unsigned long intake_scan(struct intake *intake)
+{
+    intake->scan_wanted = true;
+    intake->core->kick(intake->core);
+    return intake->scans + (intake->dir != NULL ? 2 : 1);
+}
+
+bool intake_idle(const struct intake *intake)
+{
+    return intake->hints.first == NULL && intake->dir == NULL && !intake->scan_wanted &&
+           intake->list == NULL && intake->lists.first == NULL && intake->busy == NULL;
+}
+
+unsigned long intake_scans(const struct intake *intake)
+{
+    return intake->scans;
+}
+
+size_t intake_waiting(const struct intake *intake, const char **reason)
+{
+    *reason = intake->reason;
+    return intake->waiting;
+}
+
+struct intake *intake_open(struct core *core)
+{
+    struct intake *intake = xcalloc(1, sizeof *intake);
+
+    intake->core = core;
+    intake->hints.last = &intake->hints.first;
+    intake->lists.last = &intake->lists.first;
+    uv_timer_init(core->loop, &intake->soon);
+    intake->soon.data = intake;
+    return intake;
+}
+
+static void intake_free(uv_handle_t *handle)
+{
+    struct intake *intake = handle->data;
+
+    free(intake->owner_name);
+    free(intake);
+}
+
+void intake_close(struct intake *intake)
+{
+    char *name;
+
+    if (intake == NULL)
+        return;
+    if (intake->dir != NULL)
+        closedir(intake->dir);
+    list_end(intake);
+    while ((name = names_pop(&intake->hints)) != NULL || (name = names_pop(&intake->lists)) != NULL)
+        free(name);
+    uv_close((uv_handle_t *)&intake->soon, intake_free);
+}

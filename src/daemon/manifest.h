@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * manifest: runs/NAME/manifest.jsonl: which jobs a run consists of, in the order of its input, written
+ * before the first of them is accepted.
+ *
+ * Floor: daemon. File work runs in libuv's thread pool. Writing the same positions again, after a
+ * crash, adds nothing.
+ */
+#ifndef DAEMON_MANIFEST_H
+#define DAEMON_MANIFEST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "daemon/core.h"
+#include "job/job.h"
+
+/* The first line of a list that names a run. */
+struct manifest_header {
+    char name[NAME_LIMIT];
+    uint64_t first; /* position of the list's first job */
+};
+
+/* Whether a line is such a header: 1 and *header, 0 when it is none (a job), or -1 with an error when it
+ * is a bad one. */
+int manifest_header_read(const char *text, size_t length, struct manifest_header *header,
+                         struct error *error);
+
+struct manifest;
+
+struct manifest *manifest_new(struct core *core, const struct manifest_header *header);
+
+/* Adds the next position: a job, or NULL for a line that is refused. */
+void manifest_add(struct manifest *manifest, const struct job *job);
+
+/* Makes all that was added durable, then calls done(context, result), 0 or -errno, and frees the
+ * manifest. */
+void manifest_write(struct manifest *manifest, void (*done)(void *context, int result),
+                    void *context);
+
+/* Nobody waits any more for the end of a manifest_write under way: done is not called. */
+void manifest_forget(struct manifest *manifest);
+
+/* Frees one that is not being written; NULL is allowed. */
+void manifest_free(struct manifest *manifest);
+
+#endif

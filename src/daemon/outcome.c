@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * outcome: see outcome.h.
+ */
+#include "daemon/outcome.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/xalloc.h"
+#include "daemon/finish.h"
+
+enum {
+    THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
+    THROTTLE_OTHERS = 10,              /* … when so many others succeeded between each two */
+    RETRY_MS = 1000,
+};
+
+struct outcomes {
+    struct core *core;
+    uv_timer_t retry; /* active while tasks are unwritten */
+};
+
+/* --- the mark --------------------------------------------------------------------------------------- */
+
+static mode_t mark_bits(unsigned request)
+{
+    return S_IXUSR | ((request & 1) != 0 ? S_IXGRP : 0) | ((request & 2) != 0 ? S_IXOTH : 0);
+}
+
+static unsigned task_sends(const struct state *memory)
+{
+    return memory != NULL ? memory->sends : 0;
+}
+
+mode_t outcome_mark(const struct core *core, const struct task *task)
+{
+    return core->spool->job_mode | mark_bits(task_sends(task->memory) + 1);
+}
+
+bool outcome_is_mark(mode_t mode)
+{
+    return (mode & S_IXUSR) != 0;
+}
+
+bool outcome_mark_recorded(mode_t mode, const struct state *memory)
+{
+    unsigned sends = task_sends(memory);
+
+    return sends > 0 && (mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == mark_bits(sends);
+}
+
+/* --- later ------------------------------------------------------------------------------------------- */
+
+static void clear_mark(struct core *core, const struct task *task)
+{
+    char name[ENTRY_NAME_SIZE];
+
+    entry_write(ENTRY_JOB, &task->id, 0, name);
+    if (fchmodat(core->spool->dir[FOLDER_CUR], name, core->spool->job_mode, 0) < 0)
+        log_error(&core->log, "cur/%s: its mark cannot be cleared: %s", name, strerror(errno));
+}
+
+static void finish_cancelled(struct core *core, struct task *task)
+{
+    finish_job(core, task, NULL, NULL,
+               &(struct end){.status = "cancelled",
+                             .reason = "cancelled",
+                             .message = "Cancelled by an order."});
+}
+
+struct remembering {
+    struct core *core;
+    struct task *task;
+};
+
+static void retry_fired(uv_timer_t *timer)
+{
+    struct outcomes *outcomes = timer->data;
+    struct core *core = outcomes->core;
+
+    for (struct task *task = queue_first(core->queue); task != NULL; task = queue_next(task)) {
+        if (!task->unwritten)
+            continue;
+        task->unwritten = false;
+        outcome_later(core, task);
+    }
+}
+
+/* What was paid must be known before it is paid again: the task stays marked until its state file is
+ * there. */
+static void not_remembered(struct core *core, struct task *task, int result)
+{
+    uv_timer_t *retry = &core->outcomes->retry;
+
+    task->unwritten = true;
+    if (uv_is_active((uv_handle_t *)retry))
+        return;
+    log_error(&core->log, "cur/: a state file cannot be written, trying again each second: %s",
+              strerror(-result));
+    uv_timer_start(retry, retry_fired, RETRY_MS, 0);
+}
+
+static void remembered(void *context, int result, int failed_file)
+{
+    struct remembering *remembering = context;
+    struct core *core = remembering->core;
+    struct task *task = remembering->task;
+
+    (void)failed_file;
+    free(remembering);
+    if (result < 0) {
+        not_remembered(core, task, result);
+        return;
+    }
+    clear_mark(core, task);
+    if (task->cancel) {
+        finish_cancelled(core, task);
+        return;
+    }
+    queue_phase(core->queue, task, TASK_WAITING);
+    core_progress(core);
+}
+
+void outcome_later(struct core *core, struct task *task)
+{
+    struct remembering *remembering = xcalloc(1, sizeof *remembering);
+    struct publication *publication;
+
+    *remembering = (struct remembering){.core = core, .task = task};
+    publication = publication_new(remembered, remembering);
+    queue_phase(core->queue, task, TASK_SETTLING);
+    task_publish_memory(core, task, publication);
+    publish_add(core->publish, publication);
+}
+
+/* No byte of the request left: nothing to remember. */
+static void back_unsent(struct core *core, struct task *task)
+{
+    clear_mark(core, task);
+    if (task->cancel)
+        finish_cancelled(core, task);
+    else
+        queue_phase(core->queue, task, TASK_WAITING);
+    core_touch(core);
+}
+
+/* --- the attempt ------------------------------------------------------------------------------------- */
+
+static void record_attempt(struct task *task, const struct request_end *end, bool counted)
+{
+    const struct verdict *verdict = &end->verdict;
+    struct attempt attempt = {
+        .count = 1,
+        .outcome = verdict->outcome,
+        .counted = counted,
+        .started = end->started,
+        .ended = end->ended,
+        .http_status = end->http_status,
+        .code = verdict->code[0] != '\0' ? xstrdup(verdict->code) : NULL,
+        .message = verdict->message[0] != '\0' ? xstrdup(verdict->message) : NULL,
+        .request_id = verdict->request_id[0] != '\0' ? xstrdup(verdict->request_id) : NULL,
+        .upstream = xstrdup(end->gate),
+    };
+
+    if (verdict->outcome == OUTCOME_UNUSABLE && end->raw_length > 0)
+        attempt.raw = xstrndup(end->raw, end->raw_length < ATTEMPT_RAW_LIMIT ? end->raw_length
+                                                                           : ATTEMPT_RAW_LIMIT);
+    state_record(task_memory(task), &attempt);
+}
+
+static struct end end_of(const struct request_end *end, const char *status, const char *reason,
+                         const char *message)
+{
+    return (struct end){
+        .status = status,
+        .reason = reason,
+        .message = message,
+        .provider = end->provider,
+        .request_id = end->verdict.request_id[0] != '\0' ? end->verdict.request_id : NULL,
+        .raw = end->raw,
+        .raw_length = end->raw_length,
+        .mock = end->verdict.mock,
+        .started = end->started,
+        .latency_ms = end->latency_ms,
+    };
+}
+
+/* Full jitter over a doubled base (AWS Architecture Blog, "Exponential Backoff and Jitter"); what
+ * the server asked for is a floor. */
+static int64_t backoff_ms(struct core *core, const struct state *memory, int64_t asked)
+{
+    int64_t limit = core->config->backoff_limit_ms;
+    int64_t span = core->config->backoff_ms;
+    int64_t wait;
+
+    for (unsigned i = 1; i < memory->failures && span < limit; i++)
+        span *= 2;
+    if (span > limit)
+        span = limit;
+    wait = span > 0 ? (int64_t)random_below(&core->random, (uint64_t)span + 1) : 0;
+    return asked > wait ? asked : wait;
+}
+
+/* --- one function an outcome ------------------------------------------------------------------------- */
+
+static void settle_ok(struct core *core, struct task *task, struct job *job,
+                      struct request_end *end)
+{
+    struct end done = end_of(end, "completed", NULL, NULL);
+
+    done.raw = NULL;
+    done.raw_length = 0;
+    record_attempt(task, end, false);
+    finish_job(core, task, job, end->answer, &done);
+}
+
+static void settle_failed(struct core *core, struct task *task, struct job *job,
+                          struct request_end *end)
+{
+    struct end failed = end_of(end, "failed", end->verdict.code, end->verdict.message);
+
+    finish_job(core, task, job, NULL, &failed);
+}
+
+static void settle_job(struct core *core, struct task *task, struct job *job,
+                       struct request_end *end)
+{
+    record_attempt(task, end, false);
+    if (end->effect != GATE_PUT_BACK) {
+        settle_failed(core, task, job, end);
+        return;
+    }
+    job_free(job);
+    outcome_later(core, task);
+}
+
+static void settle_transient(struct core *core, struct task *task, struct job *job,
+                             struct request_end *end)
+{
+    bool counted = end->effect == GATE_COUNTS;
+    unsigned most = job->max_attempts != 0 ? job->max_attempts : core->config->max_attempts;
+    struct state *memory;
+
+    record_attempt(task, end, counted);
+    memory = task_memory(task);
+    if (memory->failures >= most) {
+        settle_failed(core, task, job, end);
+        return;
+    }
+    memory->next_try = 0;
+    if (counted)
+        memory->next_try = clock_wall(core->clock).ms +
+                           backoff_ms(core, memory, end->verdict.wait_ms);
+    core_event(core, "retry", task,
+               json_pack("{s:s, s:i, s:i}", "reason", end->verdict.code, "attempt",
+                         (int)memory->failures, "max_attempts", (int)most));
+    job_free(job);
+    outcome_later(core, task);
+}
+
+/* A job that is throttled again and again while others get through is too large for the limit: it
+ * would wait for ever. */
+static bool throttled_for_good(struct task *task, const struct lane *lane)
+{
+    uint64_t succeeded = gate_view(lane->gate).succeeded;
+
+    if (task->throttle_streak > 0 && succeeded < task->throttle_mark + THROTTLE_OTHERS)
+        return false;
+    task->throttle_mark = succeeded;
+    task->throttle_streak++;
+    return task->throttle_streak >= THROTTLES_IN_A_ROW;
+}
+
+static void settle_throttled(struct core *core, struct task *task, struct job *job,
+                             struct request_end *end)
+{
+    record_attempt(task, end, false);
+    if (throttled_for_good(task, task->lane)) {
+        settle_failed(core, task, job, end);
+        return;
+    }
+    core_event(core, "throttled", task, json_pack("{s:s}", "reason", end->verdict.code));
+    job_free(job);
+    outcome_later(core, task);
+}
+
+static void settle_upstream(struct core *core, struct task *task, struct job *job,
+                            struct request_end *end)
+{
+    record_attempt(task, end, false);
+    job_free(job);
+    outcome_later(core, task);
+}
+
+static void settle_not_sent(struct core *core, struct task *task, struct job *job,
+                            struct request_end *end)
+{
+    (void)end;
+    job_free(job);
+    back_unsent(core, task);
+}
+
+static void settle_cancelled(struct core *core, struct task *task, struct job *job,
+                             struct request_end *end)
+{
+    record_attempt(task, end, false);
+    finish_job(core, task, job, NULL,
+               &(struct end){.status = "cancelled",
+                             .reason = "cancelled",
+                             .message = "Cancelled by an order while its request was in flight.",
+                             .provider = end->provider,
+                             .started = end->started,
+                             .latency_ms = end->latency_ms});
+}
+
+typedef void settle_function(struct core *, struct task *, struct job *, struct request_end *);
+
+void outcome_settle(struct core *core, struct task *task, struct job *job,
+                    struct request_end *end)
+{
+    static settle_function *const settle[] = {
+        [OUTCOME_OK] = settle_ok,
+        [OUTCOME_NOT_SENT] = settle_not_sent,
+        [OUTCOME_JOB] = settle_job,
+        [OUTCOME_TRANSIENT] = settle_transient,
+        [OUTCOME_THROTTLED] = settle_throttled,
+        [OUTCOME_UPSTREAM] = settle_upstream,
+        [OUTCOME_UNKNOWN] = settle_transient,
+        [OUTCOME_UNUSABLE] = settle_transient,
+        [OUTCOME_CANCELLED] = settle_cancelled,
+    };
+
+    if (end->verdict.outcome != OUTCOME_THROTTLED)
+        task->throttle_streak = 0;
+    if (end->verdict.outcome != OUTCOME_NOT_SENT)
+        queue_not_alone(core->queue, task);
+    settle[end->verdict.outcome](core, task, job, end);
+}
+
+/* --- doubt -------------------------------------------------------------------------------------------- */
+
+void outcome_doubt(struct core *core, struct task *task)
+{
+    struct error error;
+    struct job *job = task_read_job(core, task, NULL, &error);
+    bool hold = core->config->hold_on_doubt;
+    int64_t now = clock_wall(core->clock).ms;
+    struct attempt attempt = {
+        .count = 1,
+        .outcome = OUTCOME_IN_DOUBT,
+        .started = now,
+        .ended = now,
+        .code = xstrdup("in_doubt"),
+        .message = xstrdup("The daemon ended while the request was in flight; it may have been paid."),
+    };
+
+    if (job != NULL && job->on_doubt_given)
+        hold = job->on_doubt == ON_DOUBT_HOLD;
+    job_free(job);
+    state_record(task_memory(task), &attempt);
+    if (hold && task->memory->hold == HOLD_NONE)
+        task->memory->hold = HOLD_DOUBT;
+    core_event(core, "doubt", task,
+               json_pack("{s:i, s:s*}", "request", (int)task->memory->sends, "hold",
+                         hold_word(task->memory->hold)));
+    outcome_later(core, task);
+}
+
+struct outcomes *outcome_open(struct core *core)
+{
+    struct outcomes *outcomes = xcalloc(1, sizeof *outcomes);
+
+    outcomes->core = core;
+    uv_timer_init(core->loop, &outcomes->retry);
+    outcomes->retry.data = outcomes;
+    return outcomes;
+}
+
+static void outcome_free(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void outcome_close(struct outcomes *outcomes)
+{
+    if (outcomes != NULL)
+        uv_close((uv_handle_t *)&outcomes->retry, outcome_free);
+}

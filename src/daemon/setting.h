@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * setting: one setting of the configuration as a row of a table: its name, how its text is read and
+ * written, where the value lives, its default and its bounds.
+ *
+ * Floor: daemon. Reading a file, filling in defaults and printing the effective configuration all
+ * follow from these rows.
+ */
+#ifndef DAEMON_SETTING_H
+#define DAEMON_SETTING_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+struct setting;
+
+/* How a value is read and written. field is where it lives: its type belongs to the kind. */
+struct setting_kind {
+    int (*read)(const struct setting *setting, const char *text, void *field, struct error *error);
+    void (*write)(const void *field, FILE *out);
+};
+
+struct setting {
+    const char *name;
+    const struct setting_kind *kind;
+    size_t offset;       /* of the field in the struct that the table is for */
+    const char *initial; /* as it would be in the file; NULL: the field stays as it is */
+    uint64_t least;      /* bounds of counts, of sizes in bytes, of durations in ms */
+    uint64_t most;
+};
+
+/* Settings in the file's own syntax. Bounded by least and most: */
+extern const struct setting_kind setting_count;    /* unsigned: 64 */
+extern const struct setting_kind setting_number;   /* uint64_t: 1000 */
+extern const struct setting_kind setting_duration; /* int64_t, ms: 10m */
+extern const struct setting_kind setting_size;     /* size_t, bytes: 64MiB */
+extern const struct setting_kind setting_space;    /* uint64_t, bytes: 64MiB */
+extern const struct setting_kind setting_halt;     /* unsigned: a count, or never, which is 0 */
+/* Others: */
+extern const struct setting_kind setting_yes;   /* bool: yes or no */
+extern const struct setting_kind setting_doubt; /* bool: hold is true, retry is false */
+extern const struct setting_kind setting_text;  /* char *, owned */
+extern const struct setting_kind setting_file;  /* char *, owned: a file that can be read */
+
+/* Reads text into its field of object, the struct that the table is for. Returns 0, or -1 with an
+ * error of kind ERROR_DATA that names the setting and says what it takes. */
+int setting_read(const struct setting *setting, const char *text, void *object,
+                 struct error *error);
+
+/* Fills in all defaults of a table, which ends with a row without a name. */
+void setting_defaults(const struct setting *table, void *object);
+
+/* Prints "name = value" lines for all fields that hold something, each after indent. */
+void setting_print(const struct setting *table, const void *object, const char *indent, FILE *out);
+
+/* The row with this name, or NULL. */
+const struct setting *setting_find(const struct setting *table, const char *name);
+
+/* Writes text in double quotes as libconfuse reads it back. */
+void setting_print_text(const char *text, FILE *out);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* answer: what is asked for, and who makes it. */
+#include "mock/answer.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jsontext.h"
+#include "base/xalloc.h"
+#include "mock/label.h"
+#include "mock/sample.h"
+#include "mock/summary.h"
+#include "mock/words.h"
+
+/* The first word of text that begins with one of the stems, or NULL. */
+static const char *find_stem(const char *text, const char *const *stems, size_t count)
+{
+    const char *end = text + strlen(text);
+    struct word word;
+
+    while (word_next(&text, end, &word)) {
+        for (size_t i = 0; i < count; i++) {
+            if (word_begins(&word, stems[i])) {
+                return word.text;
+            }
+        }
+    }
+    return NULL;
+}
+
+static const char *find_summary(const char *text)
+{
+    static const char *const stems[] = {"summar", "tldr", "condense", "zusammenfass"};
+
+    return find_stem(text, stems, sizeof stems / sizeof stems[0]);
+}
+
+static const char *find_classify(const char *text)
+{
+    static const char *const stems[] = {"classif", "categori", "label", "sentiment"};
+
+    return find_stem(text, stems, sizeof stems / sizeof stems[0]);
+}
+
+/* What an instruction in the question is about: all after the first colon or line end behind it, or
+ * the whole question when nothing is there. */
+static const char *subject(const char *question, const char *instruction)
+{
+    const char *rest = instruction + strcspn(instruction, ":\n");
+
+    rest += strspn(rest, ": \t\r\n");
+    return *rest != '\0' ? rest : question;
+}
+
+/* "in two sentences", "in 2 sentences": 2; otherwise 0. */
+static size_t sentence_count(const char *text)
+{
+    static const char *const numbers[] = {"one", "two", "three", "four", "five"};
+    const char *end = text + strlen(text);
+    struct word word, before = {0};
+
+    while (word_next(&text, end, &word)) {
+        if (!word_begins(&word, "sentence")) {
+            before = word;
+            continue;
+        }
+        for (size_t i = 0; before.text != NULL && i < sizeof numbers / sizeof numbers[0]; i++) {
+            if (word_is(&before, numbers[i])) {
+                return i + 1;
+            }
+        }
+        if (before.text != NULL && isdigit((unsigned char)*before.text)) {
+            return (size_t)strtoul(before.text, NULL, 10);
+        }
+    }
+    return 0;
+}
+
+/* Whether the prompt asks for a summary; appends it if so. */
+static bool summarise(const struct answer_prompt *prompt, struct buffer *out)
+{
+    const char *found = find_summary(prompt->question);
+    const char *text = prompt->question;
+    size_t count = sentence_count(prompt->system);
+
+    if (found != NULL) {
+        text = subject(prompt->question, found);
+    } else if (find_summary(prompt->system) == NULL) {
+        return false;
+    }
+    if (text != prompt->question) {
+        char *instruction = xstrndup(prompt->question, (size_t)(text - prompt->question));
+        size_t here = sentence_count(instruction);
+
+        count = here > 0 ? here : count;
+        free(instruction);
+    }
+    summary_write(text, count, out);
+    return true;
+}
+
+/* Whether the prompt asks for one of several labels; appends it if so. */
+static bool classify(const struct answer_prompt *prompt, struct buffer *out)
+{
+    const char *instruction = find_classify(prompt->question) != NULL ? prompt->question
+                              : find_classify(prompt->system) != NULL ? prompt->system
+                                                                      : NULL;
+    const char *text = prompt->question;
+    struct label_list list;
+    size_t best;
+
+    if (instruction == NULL || !label_find(instruction, &list)) {
+        return false;
+    }
+    if (instruction == prompt->question) {
+        const char *rest = list.end + strspn(list.end, ".: \t\r\n)]}");
+
+        text = *rest != '\0' ? rest : prompt->question;
+    }
+    best = label_choose(&list, text);
+    buffer_append(out, list.labels[best].text, list.labels[best].length);
+    return true;
+}
+
+static void write_text(const struct answer_prompt *prompt, struct buffer *out)
+{
+    if (prompt->echo || (!classify(prompt, out) && !summarise(prompt, out))) {
+        buffer_text(out, prompt->question);
+    }
+}
+
+static void write_sample(const json_t *schema, const struct answer_prompt *prompt,
+                         struct buffer *out)
+{
+    struct buffer text = {0};
+    json_t *value;
+
+    write_text(prompt, &text);
+    value = sample_make(schema, text.bytes != NULL ? text.bytes : "", prompt->question);
+    jsontext_write(out, value);
+    json_decref(value);
+    buffer_free(&text);
+}
+
+void answer_write(const struct answer_prompt *prompt, struct buffer *out)
+{
+    const char *type = jsontext_get_text(prompt->format, "type", "text");
+    struct buffer text = {0};
+
+    if (strcmp(type, "json_schema") == 0) {
+        const json_t *schema = json_object_get(prompt->format, "json_schema");
+
+        write_sample(json_object_get(schema, "schema"), prompt, out);
+    } else if (strcmp(type, "json_object") == 0) {
+        write_text(prompt, &text);
+        buffer_text(out, "{\"answer\":");
+        jsontext_write_string(out, text.bytes != NULL ? text.bytes : "", text.length);
+        buffer_byte(out, '}');
+    } else {
+        write_text(prompt, out);
+    }
+    buffer_free(&text);
+}
+
+const json_t *answer_tool(const json_t *body)
+{
+    const json_t *tools = json_object_get(body, "tools");
+    const json_t *choice = json_object_get(body, "tool_choice");
+    const char *name = jsontext_get_text(json_object_get(choice, "function"), "name", NULL);
+    bool required = json_is_string(choice) && strcmp(json_string_value(choice), "required") == 0;
+
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        const json_t *function = json_object_get(json_array_get(tools, i), "function");
+        const char *here = jsontext_get_text(function, "name", "");
+
+        if (function != NULL && (required || (name != NULL && strcmp(name, here) == 0))) {
+            return function;
+        }
+    }
+    return NULL;
+}
+
+void answer_arguments(const struct answer_prompt *prompt, const json_t *function,
+                      struct buffer *out)
+{
+    const json_t *schema = json_object_get(function, "parameters");
+
+    if (schema == NULL) {
+        buffer_text(out, "{}");
+    } else {
+        write_sample(schema, prompt, out);
+    }
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * reply: one HTTP answer before it is sent: status, headers, body, and how it is to be spoiled.
+ *
+ * Floor: mock. Plain data; a zeroed struct is an empty reply.
+ */
+#ifndef MOCK_REPLY_H
+#define MOCK_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "mock/fault.h"
+
+enum { REPLY_HEADERS = 12, REPLY_VALUE_SIZE = 48 };
+
+struct reply {
+    unsigned status;
+    const char *media; /* Content-Type; a constant */
+    struct buffer body;
+    bool streamed; /* body is server-sent events: sent chunked */
+    bool refused;  /* sent at once: the request never came to the model */
+    bool good;     /* counts as answered when its last byte was handed over */
+    struct {
+        const char *name; /* a constant */
+        char value[REPLY_VALUE_SIZE];
+    } headers[REPLY_HEADERS];
+    size_t header_count;
+    enum delivery delivery;
+    int64_t every_ms; /* between pieces of a stream or a dripped answer */
+    int64_t by;       /* DELIVERY_LENGTH: added to the true length; 0: a third is taken away */
+};
+
+/* Adds a header; name is a constant, a value too long is cut. */
+void reply_header(struct reply *reply, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Makes reply an answer of that status and media type with an empty body. */
+void reply_begin(struct reply *reply, unsigned status, const char *media);
+
+/* Makes reply an error in the provider's form: {"error": {message, type, param, code}}, of type
+ * invalid_request_error. param and code may be NULL. */
+void reply_refuse(struct reply *reply, unsigned status, const char *param, const char *code,
+                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The same with a type of the caller's and a finished message. */
+void reply_error(struct reply *reply, unsigned status, const char *type, const char *param,
+                 const char *code, const char *message);
+
+void reply_free(struct reply *reply);
+
+#endif
