@@ -109,6 +109,37 @@ json_t *records_error(const struct spool *spool, const struct id *id, struct err
     return load_entry(spool, FOLDER_FAILED, ENTRY_ERROR, id, 0, error);
 }
 
+/* Whether name is that of the error file of something refused under a name that was not its own. */
+static bool is_refusal(const char *name)
+{
+    static const char prefix[] = "refused-", suffix[] = ".json.error.json";
+    size_t length = strlen(name);
+
+    return strncmp(name, prefix, sizeof prefix - 1) == 0 && length >= sizeof suffix &&
+           strcmp(name + length - (sizeof suffix - 1), suffix) == 0;
+}
+
+json_t *records_refusal(const struct spool *spool, const char *name)
+{
+    DIR *list = file_list(spool->dir[FOLDER_FAILED]);
+    const struct dirent *entry = NULL;
+    json_t *found = NULL;
+
+    while (list != NULL && found == NULL && file_list_next(list, &entry) == 0 && entry != NULL) {
+        if (is_refusal(entry->d_name)) {
+            found = load(spool, FOLDER_FAILED, entry->d_name, NULL);
+            if (strcmp(jsontext_get_text(found, "name", ""), name) != 0) {
+                json_decref(found);
+                found = NULL;
+            }
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    return found;
+}
+
 json_t *records_job(const struct spool *spool, const struct id *id, struct error *error)
 {
     static const enum folder folders[] = {FOLDER_CUR, FOLDER_FAILED, FOLDER_DONE, FOLDER_CUR};

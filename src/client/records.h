@@ -26,6 +26,10 @@ int records_versions(const struct spool *spool, const struct id *id, unsigned *l
 /* failed/ID.error.json, or NULL with an error. */
 json_t *records_error(const struct spool *spool, const struct id *id, struct error *error);
 
+/* The error file of a file that was dropped as new/NAME by one of our commands and refused (the daemon
+ * keeps such files under names of its own), or NULL when there is none. Reads all of failed/. */
+json_t *records_refusal(const struct spool *spool, const char *name);
+
 /* The job's file from cur/, done/ or failed/, or NULL with an error. */
 json_t *records_job(const struct spool *spool, const struct id *id, struct error *error);
 
