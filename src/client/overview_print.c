@@ -306,7 +306,7 @@ static void gate_row(struct table *table, const json_t *gate, struct wall now)
 
 void overview_print_gates(const struct screen *screen, const json_t *overview, struct wall now)
 {
-    static const char *const headings[] = {"GATE",   "SENT",      "WAITING", "OK",
+    static const char *const headings[] = {"GATE",   "IN FLIGHT", "WAITING", "OK",
                                            "FAILED", "THROTTLED", "STATE",   NULL};
     struct table table = table_start(headings);
     json_t *gate;

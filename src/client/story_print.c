@@ -34,6 +34,22 @@ static const char *local_time(int64_t ms, struct wall now, char text[TIMETEXT_SI
     return text;
 }
 
+/* A file's path with its ID cut to 12 digits and a star, so that it fits and a shell still finds
+ * it. */
+static const char *short_path(const char *path, struct buffer *out)
+{
+    const char *name = strchr(path, '/');
+
+    buffer_clear(out);
+    if (name == NULL || strlen(name) < ID_TEXT_SIZE) {
+        buffer_text(out, path);
+    } else {
+        buffer_append(out, path, (size_t)(name + ID_SHORT_SIZE - path));
+        buffer_printf(out, "*%s", name + ID_TEXT_SIZE);
+    }
+    return out->bytes;
+}
+
 static void print_state(const struct screen *screen, const json_t *story)
 {
     const char *state = jsontext_get_text(story, "state", "");
@@ -150,6 +166,7 @@ static void print_outputs(const struct screen *screen, const json_t *story, stru
 {
     static const char *const headings[] = {"VERSION", "STATUS", "FINISHED", "FILE", NULL};
     struct table table = table_start(headings);
+    struct buffer path = {0};
     json_t *output;
     size_t i;
 
@@ -163,8 +180,9 @@ static void print_outputs(const struct screen *screen, const json_t *story, stru
         table_cell(
             &table, "%s",
             local_time(records_time(json_object_get(output, "times"), "finished"), now, moment));
-        table_cell(&table, "%s", jsontext_get_text(output, "file", ""));
+        table_cell(&table, "%s", short_path(jsontext_get_text(output, "file", ""), &path));
     }
+    buffer_free(&path);
     if (table_rows(&table) > 0) {
         screen_line(screen, TONE_STRONG, "outputs");
     }
@@ -225,22 +243,20 @@ static void print_events(const struct screen *screen, const json_t *story, struc
     table_end(&table, screen, 2);
 }
 
+/* Those but the outputs, which have their table. */
 static void print_files(const struct screen *screen, const json_t *story)
 {
-    const char *label = "files";
-    json_t *file;
-    size_t i;
+    const json_t *files = json_object_get(story, "files");
+    size_t count = json_array_size(files) - json_array_size(json_object_get(story, "outputs"));
+    struct buffer text = {0}, path = {0};
 
-    json_array_foreach(json_object_get(story, "files"), i, file)
-    {
-        if (strncmp(json_string_value(file), "done/", 5) == 0 &&
-            json_array_size(json_object_get(story, "outputs")) > 0 &&
-            strstr(json_string_value(file), ".v") != NULL) {
-            continue; /* in the table of outputs */
-        }
-        put(screen, TONE_PLAIN, label, json_string_value(file));
-        label = "";
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(&text, "%s%s", i > 0 ? ", " : "",
+                      short_path(json_string_value(json_array_get(files, i)), &path));
     }
+    put(screen, TONE_PLAIN, "files", text.bytes);
+    buffer_free(&text);
+    buffer_free(&path);
 }
 
 void story_print(const struct screen *screen, const struct id *id, const json_t *story,
