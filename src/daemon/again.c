@@ -13,6 +13,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "daemon/debt.h"
 #include "spool/file.h"
 #include "spool/move.h"
 
@@ -21,6 +22,7 @@ struct again {
     struct core *core;
     struct unit unit;
     struct task *task;
+    struct job *job;
     again_done *done;
     void *context;
 };
@@ -44,9 +46,8 @@ int again_find(struct core *core, const struct id *id, struct unit *unit)
     return result == -ENOENT ? again_lock(core, FOLDER_DONE, id, unit) : result;
 }
 
-/* A record (output or error file) as JSON. */
-static int record_load(struct core *core, enum folder folder, enum entry_kind kind,
-                       const struct id *id, unsigned version, json_t **record)
+int again_record(struct core *core, enum folder folder, enum entry_kind kind, const struct id *id,
+                 unsigned version, json_t **record)
 {
     struct buffer text = {0};
     char name[ENTRY_NAME_SIZE];
@@ -83,7 +84,7 @@ int again_newest(struct core *core, const struct id *id, struct newest *newest)
         json_t *record;
         bool good;
 
-        if (record_load(core, FOLDER_DONE, ENTRY_OUTPUT, id, version, &record) < 0)
+        if (again_record(core, FOLDER_DONE, ENTRY_OUTPUT, id, version, &record) < 0)
             continue; /* damaged or just pruned: llmspool-check tells */
         if (version == highest)
             newest->submitted = record_time(record, "submitted");
@@ -102,7 +103,7 @@ int again_newest(struct core *core, const struct id *id, struct newest *newest)
 
 int again_failure(struct core *core, const struct id *id, struct failure *failure)
 {
-    int result = record_load(core, FOLDER_FAILED, ENTRY_ERROR, id, 0, &failure->record);
+    int result = again_record(core, FOLDER_FAILED, ENTRY_ERROR, id, 0, &failure->record);
 
     if (result < 0)
         return result;
@@ -119,6 +120,7 @@ static void again_end(struct again *again, bool ok)
     unit_unlock(&again->unit);
     core_progress(again->core);
     again->done(again->context, ok);
+    job_free(again->job);
     free(again);
 }
 
@@ -153,6 +155,7 @@ static void again_move(void *context, int result, int failed_file)
     if (retry) {
         entry_write(ENTRY_ERROR, &task->id, 0, error_name);
         unlinkat(spool->dir[FOLDER_FAILED], error_name, 0);
+        debt_names_mend(again->core, &task->id, task->submitted, again->job, task->memory);
     }
     core_event(again->core, retry ? "retried" : "rerun", task, NULL);
     queue_phase(again->core->queue, task, TASK_WAITING);
@@ -173,8 +176,7 @@ static struct state *again_state(struct core *core, const struct unit *unit, int
     }
     if (again_failure(core, &unit->id, &failure) < 0)
         return state_again(&unit->id, 1, 1, submitted, NULL);
-    state = state_again(&unit->id, failure.run, failure.tries + 1, submitted,
-                        json_object_get(failure.record, "attempts"));
+    state = state_again(&unit->id, failure.run, failure.tries + 1, submitted, failure.record);
     json_decref(failure.record);
     return state;
 }
@@ -228,7 +230,8 @@ void again_take(struct core *core, struct unit *unit, int64_t submitted,
     if (duplicate != NULL)
         state_widen(memory, job, duplicate);
     again = xcalloc(1, sizeof *again);
-    *again = (struct again){.core = core, .unit = *unit, .done = done, .context = context};
+    *again = (struct again){
+        .core = core, .unit = *unit, .job = job, .done = done, .context = context};
     again->task = queue_add(core->queue, &unit->id);
     again->task->memory = memory;
     again->task->submitted = submitted;
@@ -237,5 +240,4 @@ void again_take(struct core *core, struct unit *unit, int64_t submitted,
     publication = publication_new(again_move, again);
     task_publish_memory(core, again->task, publication);
     publish_add(core->publish, publication);
-    job_free(job);
 }

@@ -84,8 +84,8 @@ static int take_other(struct scan *scan)
     unsigned char byte = (unsigned char)*scan->at++;
     if (byte == '\n')
         scan->line++;
-    else if (strchr("*()", byte) != NULL)
-        return scan_problem(scan, "text with *, ( or ) has to stand in quotes");
+    else if (strchr("*()", byte) != NULL || (byte == '+' && *scan->at != '='))
+        return scan_problem(scan, "text with *, +, ( or ) has to stand in quotes");
     else if ((byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7f)
         return scan_problem(scan, "there is a control character here");
     return 0;

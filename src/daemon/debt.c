@@ -4,9 +4,13 @@
  */
 #include "daemon/debt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/jsontext.h"
 #include "base/sha256.h"
@@ -81,4 +85,44 @@ void debt_name_waiting(struct core *core, const struct id *id, const char *name)
     result = move_link(core->spool, FOLDER_BY_NAME, name, target);
     if (result < 0)
         log_warning(&core->log, "by-name/%s cannot be made: %s", name, strerror(-result));
+}
+
+/* Whether the link of a name must be made again; see debt_names_mend. */
+static bool name_is_stale(struct core *core, const struct id *id, int64_t submitted,
+                          const char *name)
+{
+    int dir = core->spool->dir[FOLDER_BY_NAME];
+    char target[TARGET_SIZE], error[TARGET_SIZE], text[ID_TEXT_SIZE];
+    ssize_t length = readlinkat(dir, name, target, sizeof target - 1);
+    struct stat link;
+
+    if (length < 0)
+        return errno == ENOENT;
+    target[length] = '\0';
+    id_write(id, text);
+    snprintf(error, sizeof error, "../%s/%s.error.json", folder_name(FOLDER_FAILED), text);
+    if (strstr(target, text) != NULL)
+        return strcmp(target, error) == 0;
+    return fstatat(dir, name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+           link.st_mtim.tv_sec * 1000 + link.st_mtim.tv_nsec / 1000000 < submitted;
+}
+
+static void name_mend(struct core *core, const struct id *id, int64_t submitted, const char *name)
+{
+    if (name_is_stale(core, id, submitted, name))
+        debt_name_waiting(core, id, name);
+}
+
+void debt_names_mend(struct core *core, const struct id *id, int64_t submitted,
+                     const struct job *job, const struct state *state)
+{
+    json_t *value;
+    size_t i;
+
+    if (job->name != NULL)
+        name_mend(core, id, submitted, job->name);
+    if (state == NULL)
+        return;
+    json_array_foreach(state->names, i, value)
+        name_mend(core, id, submitted, json_string_value(value));
 }

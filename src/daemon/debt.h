@@ -35,4 +35,10 @@ void debt_all(struct core *core, struct publication *publication, const struct d
 /* Points by-name/NAME at cur/ID.json at once: a job of that name was taken. A failure is logged. */
 void debt_name_waiting(struct core *core, const struct id *id, const char *name);
 
+/* As debt_name_waiting for all names of a job that lies in cur/, submitted at a time (wall ms), where a
+ * crash or a retry left a link that is missing, leads to the error file of its try before, or to
+ * another job and is older than this one's submission. */
+void debt_names_mend(struct core *core, const struct id *id, int64_t submitted,
+                     const struct job *job, const struct state *state);
+
 #endif

@@ -163,8 +163,11 @@ static void drop_ended(struct drop *drop, enum drop_end end)
     if (result < 0 && result != -ENOENT && result != -ESTALE)
         log_warning(&intake->core->log, "new/%s cannot be removed: %s", drop->name,
                     strerror(-result));
-    if (end == DROP_LATER)
+    if (end == DROP_LATER) {
+        intake->waiting++; /* until the look that this asks for: it is still in new/ */
+        snprintf(intake->reason, sizeof intake->reason, "%.60s: its job is just ending", drop->name);
         look_soon(intake);
+    }
     take_close(&job->take);
     busy_remove(intake, job->busy);
     core_touch(intake->core);

@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "daemon/again.h"
 #include "daemon/crash.h"
+#include "daemon/debt.h"
 #include "daemon/finish.h"
 #include "daemon/outcome.h"
 #include "spool/file.h"
@@ -189,6 +190,7 @@ static void recover_read(struct core *core, struct task *task, struct job *job, 
     task->submitted = time_ms(status.st_mtim);
     load_memory(core, task);
     task_apply(core, task, job);
+    debt_names_mend(core, &task->id, task->submitted, job, task->memory);
     if (resume_end(core, task, job))
         return;
     resume_waiting(core, task, fd, status.st_mode);
@@ -231,6 +233,7 @@ static void beside_answer(struct core *core, struct task *task, const struct ent
     struct buffer text = {0};
     struct error error;
     struct job *job = NULL;
+    char status[16];
     bool whole = task->phase == TASK_ACCEPTING && entry->version == task_run(task) &&
                  read_entry(core, FOLDER_CUR, ENTRY_ANSWER, &entry->id, entry->version, &text) == 0 &&
                  record_output_whole(text.bytes, text.length, &entry->id, entry->version);
@@ -239,7 +242,9 @@ static void beside_answer(struct core *core, struct task *task, const struct ent
     if (whole)
         job = task_read_job(core, task, NULL, &error);
     if (job != NULL)
-        finish_resume(core, task, job, FOLDER_DONE, "completed", true);
+        finish_resume(core, task, job, FOLDER_DONE,
+                      record_status(core, FOLDER_CUR, ENTRY_ANSWER, task, entry->version, status),
+                      true);
     else
         remove_entry(core, FOLDER_CUR, ENTRY_ANSWER, &entry->id, entry->version);
 }
@@ -301,6 +306,20 @@ static struct beside *read_jobs(struct core *core, DIR *dir)
     return list;
 }
 
+/* What a daemon that died was writing, or had taken out of new/ and was about to delete. */
+static void sweep_temps(struct core *core)
+{
+    int tmp = core->spool->dir[FOLDER_TMP];
+    DIR *dir = file_list(tmp);
+    const struct dirent *found;
+
+    while (dir != NULL && file_list_next(dir, &found) == 0 && found != NULL)
+        if (temp_name_is(found->d_name) && unlinkat(tmp, found->d_name, 0) < 0)
+            log_warning(&core->log, "tmp/%s cannot be removed: %s", found->d_name, strerror(errno));
+    if (dir != NULL)
+        closedir(dir);
+}
+
 int recover_all(struct core *core, struct error *error)
 {
     int fd = openat(core->spool->dir[FOLDER_CUR], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -313,6 +332,7 @@ int recover_all(struct core *core, struct error *error)
             close(fd);
         return -1;
     }
+    sweep_temps(core);
     list = read_jobs(core, dir);
     closedir(dir);
     for (; list != NULL; list = next) {

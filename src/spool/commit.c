@@ -44,15 +44,26 @@ static int create_temp(int dir, const struct step *step)
     return fd < 0 ? -errno : fd;
 }
 
+/* The umask may have taken bits away; changing the mode dirties the inode once more, so only then. */
+static int exact_mode(int fd, mode_t mode)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if ((status.st_mode & 07777) == mode || fchmod(fd, mode) == 0)
+        return 0;
+    return -errno;
+}
+
 static int make_file(const struct spool *spool, struct step *step)
 {
     step->fd = create_temp(spool->dir[step->temp_folder], step);
     if (step->fd < 0)
         return step->fd;
     step->littered = true;
-    if (fchmod(step->fd, step->mode) < 0)
-        return -errno;
-    int result = file_write(step->fd, step->bytes.bytes, step->bytes.length);
+    int result = exact_mode(step->fd, step->mode);
+    if (result == 0)
+        result = file_write(step->fd, step->bytes.bytes, step->bytes.length);
     buffer_free(&step->bytes);
     return result;
 }
@@ -81,7 +92,8 @@ static void step_end(struct step *step)
 {
     if (step->fd < 0)
         return;
-    if (step->result == 0 && fsync(step->fd) < 0)
+    if (step->result == 0 &&
+        (step->kind == STEP_SYNC ? fdatasync(step->fd) : fsync(step->fd)) < 0)
         step->result = -errno;
     if (close(step->fd) < 0 && step->result == 0)
         step->result = -errno;
@@ -240,7 +252,7 @@ void commit_begin(struct commit *commit, struct publication *first, unsigned wor
     commit->count = 0;
     for (struct publication *p = first; p != NULL; p = p->next) {
         for (size_t i = 0; i < p->count; i++) {
-            if (p->steps[i].kind != STEP_LINK)
+            if (p->steps[i].kind != STEP_LINK && p->steps[i].kind != STEP_FOLDER)
                 collect(commit, &p->steps[i]);
         }
     }

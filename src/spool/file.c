@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "spool/layout.h"
+
 enum { READ_CHUNK = 64 * 1024, TEMP_TRIES = 8 };
 
 static ssize_t read_once(int fd, void *bytes, size_t length)
@@ -149,8 +151,9 @@ int file_make_temp(int dir, char name[RANDOM_NAME_SIZE], mode_t mode, const void
 int file_replace(int temp_dir, int dir, const char *name, mode_t mode, const void *bytes,
                  size_t length, bool durable)
 {
-    char temp[RANDOM_NAME_SIZE];
-    int result = file_make_temp(temp_dir, temp, mode, bytes, length, durable);
+    char temp[TEMP_NAME_SIZE];
+    temp_name_write(temp);
+    int result = file_make(temp_dir, temp, mode, bytes, length, durable);
     if (result != 0) {
         return result;
     }

@@ -36,7 +36,7 @@ int file_make(int dir, const char *name, mode_t mode, const void *bytes, size_t 
 int file_make_temp(int dir, char name[RANDOM_NAME_SIZE], mode_t mode, const void *bytes,
                    size_t length, bool durable);
 
-/* Replaces dir/name atomically by a file made in temp_dir. When durable, the file is synced before
+/* Replaces dir/name atomically by a file made in temp_dir under a name of the spool's owner. When durable, the file is synced before
  * and dir after the rename. */
 int file_replace(int temp_dir, int dir, const char *name, mode_t mode, const void *bytes,
                  size_t length, bool durable);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "base/sha256.h"
 
 enum {
@@ -164,4 +165,21 @@ enum drop_kind drop_read(const char *name)
     bool blob = length == ID_DIGITS + strlen(".blob") && ends_with(name, length, ".blob") &&
                 hex_read(name, digest, sizeof digest);
     return blob ? DROP_BLOB : DROP_NONE;
+}
+
+static const char temp_start[] = "llmspoold.";
+
+void temp_name_write(char out[TEMP_NAME_SIZE])
+{
+    size_t length = sizeof temp_start - 1;
+    memcpy(out, temp_start, length);
+    random_name(out + length);
+}
+
+bool temp_name_is(const char *name)
+{
+    size_t length = sizeof temp_start - 1;
+    unsigned char bits[(TEMP_NAME_SIZE - sizeof temp_start) / 2];
+    return strlen(name) == TEMP_NAME_SIZE - 1 && memcmp(name, temp_start, length) == 0 &&
+           hex_read(name + length, bits, sizeof bits);
 }

@@ -93,4 +93,13 @@ enum drop_kind {
 };
 enum drop_kind drop_read(const char *name);
 
+enum { TEMP_NAME_SIZE = 10 + 24 + 1 }; /* "llmspoold.", 24 hex digits and a NUL */
+
+/* A fresh name for a file that the spool's owner makes in tmp/. What a crash leaves under such a
+ * name is nobody's, as the spool has one owner: the next one removes it. */
+void temp_name_write(char out[TEMP_NAME_SIZE]);
+
+/* Whether a name is one of those. */
+bool temp_name_is(const char *name);
+
 #endif

@@ -87,8 +87,8 @@ int move_out(const struct spool *spool, enum folder from, const char *name,
     if (result != 0) {
         return result;
     }
-    char temp[RANDOM_NAME_SIZE];
-    random_name(temp);
+    char temp[TEMP_NAME_SIZE];
+    temp_name_write(temp);
     if (renameat(spool->dir[from], name, spool->dir[FOLDER_TMP], temp) != 0) {
         return -errno;
     }
@@ -106,8 +106,8 @@ int move_out(const struct spool *spool, enum folder from, const char *name,
 int move_link(const struct spool *spool, enum folder folder, const char *name, const char *target)
 {
     int tmp = spool->dir[FOLDER_TMP];
-    char temp[RANDOM_NAME_SIZE];
-    random_name(temp);
+    char temp[TEMP_NAME_SIZE];
+    temp_name_write(temp);
     if (symlinkat(target, tmp, temp) != 0) {
         return -errno;
     }

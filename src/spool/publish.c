@@ -101,10 +101,10 @@ void publication_file(struct publication *publication, enum folder folder, const
                       const char *temp_name)
 {
     struct step *step = publication_step(publication, STEP_FILE, folder, name);
-    char fresh[RANDOM_NAME_SIZE];
+    char fresh[TEMP_NAME_SIZE];
 
     if (temp_name == NULL)
-        random_name(fresh);
+        temp_name_write(fresh);
     step->number = publication->files++;
     step->temp_folder = temp_folder;
     step->temp_name = xstrdup(temp_name != NULL ? temp_name : fresh);
@@ -128,6 +128,16 @@ void publication_existing(struct publication *publication, enum folder folder, c
 void publication_sync(struct publication *publication, enum folder folder, const char *name)
 {
     publication_step(publication, STEP_SYNC, folder, name);
+}
+
+void publication_sync_mode(struct publication *publication, enum folder folder, const char *name)
+{
+    publication_step(publication, STEP_SYNC_ALL, folder, name);
+}
+
+void publication_folder(struct publication *publication, enum folder folder)
+{
+    publication_step(publication, STEP_FOLDER, folder, NULL);
 }
 
 void publication_link(struct publication *publication, enum folder folder, const char *name,

@@ -63,9 +63,14 @@ void publication_file(struct publication *publication, enum folder folder, const
 void publication_existing(struct publication *publication, enum folder folder, const char *name,
                           bool replace, enum folder temp_folder, const char *temp_name);
 
-/* Adds the syncing of a file that lies there already (the job whose output is published). A file
- * that is gone is not an error. */
+/* Adds the syncing of a file that lies there already: its data (fdatasync(2): the job whose output is
+ * published), or with _mode its mode, too (a mark that must survive power loss). A file that is gone is not
+ * an error. */
 void publication_sync(struct publication *publication, enum folder folder, const char *name);
+void publication_sync_mode(struct publication *publication, enum folder folder, const char *name);
+
+/* Adds the syncing of a folder, for names that changed in it before this publication. */
+void publication_folder(struct publication *publication, enum folder folder);
 
 /* Adds pointing folder/name at target after the files are renamed; with only_from, only where it is
  * a symbolic link whose target begins with only_from. */

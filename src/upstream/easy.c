@@ -38,6 +38,7 @@ static const struct number_option fixed_numbers[] = {
     {CURLOPT_TCP_KEEPINTVL, 30},
     /* A load balancer that moved must be noticed though connections never rest: seconds. */
     {CURLOPT_MAXLIFETIME_CONN, 3600},
+    {CURLOPT_UPLOAD_BUFFERSIZE, 16384}, /* 64 KiB a request would add up */
 };
 
 static const struct text_option fixed_texts[] = {

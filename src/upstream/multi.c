@@ -45,8 +45,8 @@ static int multi_on_socket(CURL *easy, curl_socket_t fd, int what, void *context
     struct multi *multi = context;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        (void)epoll_ctl(multi->epoll, EPOLL_CTL_DEL, fd,
-                        NULL); /* gone with its close: just as well */
+        /* Gone with its close: just as well. */
+        (void)epoll_ctl(multi->epoll, EPOLL_CTL_DEL, fd, NULL);
         return 0;
     }
 

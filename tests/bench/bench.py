@@ -9,7 +9,6 @@ project stand in the last column.
 """
 import json
 import os
-import resource
 import shutil
 import signal
 import statistics
@@ -46,22 +45,29 @@ class Mock:
         self.process.wait()
 
 
+def rss_mib(pid, key="VmRSS"):
+    with open(f"/proc/{pid}/status") as status:
+        return next((int(line.split()[1]) / 1024 for line in status if line.startswith(key)), 0)
+
+
 class Measured:
     """Wall and CPU seconds, and the largest resident size, of one command."""
 
     def __init__(self, command, env=None):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        began = time.monotonic()
-        process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, text=True)
-        self.words = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        self.wall = time.monotonic() - began
-        self.code = os.waitstatus_to_exitcode(status)
+        with tempfile.TemporaryFile("w+") as words:
+            began = time.monotonic()
+            process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=words)
+            self.rss_mib = 0
+            # The kernel's ru_maxrss would include this interpreter before the exec.
+            while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                self.rss_mib = max(self.rss_mib, rss_mib(process.pid, "VmHWM"))
+                time.sleep(0.01)
+            _, status, usage = os.wait4(process.pid, 0)
+            self.wall = time.monotonic() - began
+            words.seek(0)
+            self.words = words.read()
+        self.code = process.returncode = os.waitstatus_to_exitcode(status)
         self.cpu = usage.ru_utime + usage.ru_stime
-        self.rss_mib = usage.ru_maxrss / 1024
-        process.returncode = self.code
-        del before
 
 
 def make_spool(where):
@@ -95,7 +101,7 @@ def row(what, figure, goal=""):
 def throughput(title, latency, jobs, concurrency, goals):
     """The same number of requests by the bare loop and by llmspool."""
     mock = Mock("--latency", latency)
-    where = tempfile.mkdtemp(prefix="llmspool-bench-")
+    where = tempfile.mkdtemp(dir=PLACE)
     try:
         bare = Measured([program("tests/bench/bare"), mock.url + "/v1", str(jobs),
                          str(concurrency)])
@@ -105,7 +111,6 @@ def throughput(title, latency, jobs, concurrency, goals):
         done = sum(name.count(".") == 1 for name in os.listdir(spool + "/done"))
     finally:
         mock.stop()
-        shutil.rmtree(where)
     print(f"\n{title}: {jobs} jobs, {concurrency} in flight, {latency} latency")
     if bare.code != 0 or ours.code != 0 or done != jobs:
         print(f"  not valid: bare {bare.code}, llmspoold {ours.code}, {done} done\n{ours.words}")
@@ -134,11 +139,6 @@ def switches(pid):
     return total
 
 
-def rss_mib(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
-
-
 def first_seen(mock, prompt):
     """Wall ms at which the mock had read the request for this prompt."""
     query = urllib.parse.urlencode({"prompt": prompt})
@@ -153,8 +153,7 @@ def first_seen(mock, prompt):
 def idle_daemon():
     """How quick a daemon with nothing to do is, and what it costs while it waits."""
     mock = Mock()
-    where = tempfile.mkdtemp(prefix="llmspool-bench-")
-    spool = make_spool(where)
+    spool = make_spool(tempfile.mkdtemp(dir=PLACE))
     daemon = subprocess.Popen(daemon_command(spool, 64), env=daemon_env(mock),
                               stderr=subprocess.DEVNULL)
     try:
@@ -184,7 +183,6 @@ def idle_daemon():
         daemon.send_signal(signal.SIGTERM)
         daemon.wait()
         mock.stop()
-        shutil.rmtree(where)
 
 
 def main():
@@ -195,4 +193,10 @@ def main():
     idle_daemon()
 
 
-main()
+# One place for all spools, removed at the very end: ext4 goes round inodes that were deleted in the last
+# seconds (minutes, without a journal), which would slow the measurements that follow.
+PLACE = tempfile.mkdtemp(prefix="llmspool-bench-", dir=os.environ.get("BENCH_DIR"))
+try:
+    main()
+finally:
+    shutil.rmtree(PLACE)

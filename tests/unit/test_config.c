@@ -12,6 +12,7 @@
 
 #include "base/xalloc.h"
 #include "daemon/config.h"
+#include "daemon/config_table.h"
 
 #define KEY "sk-canary-0123456789"
 
@@ -333,6 +334,7 @@ static void broken_syntax_is_refused_with_its_line(void **state)
         {"}\n", 1, "closes nothing"},
         {"\n/* on and on\nconcurrency = 5\n", 2, "no end"},
         {"model gpt-* { }", 1, "quotes"},
+        {"model a+b { }", 1, "quotes"},
         {"concurrency = 5\001", 1, "control character"},
         {"{{{{{{{{{{{{", 1, "too many sections"},
         {"\"\\x01reading\" = 5", 1, "parenthesis"},
@@ -679,6 +681,83 @@ static void the_only_provider_takes_all_models(void **state)
     config_free(config);
 }
 
+/* Tests: what is written about it. */
+
+static char *whole_file(const char *path)
+{
+    FILE *file = unit_data(path);
+    char *text = NULL;
+    size_t size = 0;
+    assert_true(getdelim(&text, &size, '\0', file) > 0);
+    assert_int_equal(fclose(file), 0);
+    return text;
+}
+
+/* Turns the commented setting into one that counts, or the other way. */
+static void comment(char *text, const char *from, const char *to)
+{
+    assert_int_equal(strlen(from), strlen(to));
+    char *at = strstr(text, from);
+    if (at == NULL)
+        fail_msg("there is no \"%s\"", from);
+    memcpy(at, to, strlen(to));
+}
+
+static void the_example_shows_the_defaults(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text = whole_file("spool-layout/llmspoold.conf.example");
+    comment(text, "    key_file", "#   key_file");
+    struct config *config = accept(fixture, text);
+    assert_int_equal(config->provider_count, 2);
+    assert_int_equal(config->model_count, 2);
+    char *before = printed(config);
+    config_free(config);
+    for (const struct setting *setting = config_settings; setting->name != NULL; setting++) {
+        char *commented = xasprintf("\n# %s = ", setting->name);
+        char *counting = xasprintf("\n  %s = ", setting->name);
+        if (setting->initial != NULL)
+            comment(text, commented, counting);
+        else
+            assert_non_null(strstr(text, commented));
+        free(commented);
+        free(counting);
+    }
+    config = accept(fixture, text);
+    char *after = printed(config);
+    assert_string_equal(before, after);
+    config_free(config);
+    free(before);
+    free(after);
+    free(text);
+}
+
+static void the_manual_page_has_each_setting_with_its_default(void **state)
+{
+    (void)state;
+    static const struct setting *const tables[] = {config_settings, provider_settings,
+                                                   model_settings, retention_settings};
+    static const char *const others[] = {"key", "key_file", "key_env", "key_credential",
+                                         "trusted_droppers"};
+    char *text = whole_file("man/llmspoold.conf.5");
+    for (size_t i = 0; i < UNIT_COUNT(tables); i++) {
+        for (const struct setting *setting = tables[i]; setting->name != NULL; setting++) {
+            const char *initial = setting->initial;
+            char *heading = xasprintf("\n.It Cm %s%s%s\n", setting->name,
+                                      initial != NULL ? " = " : "", initial != NULL ? initial : "");
+            if (strstr(text, heading) == NULL)
+                fail_msg("the page lacks%s", heading);
+            free(heading);
+        }
+    }
+    for (size_t i = 0; i < UNIT_COUNT(others); i++) {
+        char *heading = xasprintf("\n.It Cm %s\n", others[i]);
+        assert_non_null(strstr(text, heading));
+        free(heading);
+    }
+    free(text);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -707,6 +786,8 @@ int main(void)
         TEST(a_bad_environment_is_refused),
         TEST(models_find_their_provider_by_pattern),
         TEST(the_only_provider_takes_all_models),
+        TEST(the_example_shows_the_defaults),
+        TEST(the_manual_page_has_each_setting_with_its_default),
     };
     return UNIT_RUN(tests);
 }

@@ -31,6 +31,7 @@ struct peer {
     struct buffer in;
     unsigned served; /* requests */
     int drips_left;
+    bool answered_early; /* nothing more is read; reset when the test says so */
 };
 
 struct server {
@@ -44,6 +45,8 @@ struct server {
     atomic_uint reused; /* of those, on a connection that had one before */
     atomic_uint accepted;
     atomic_uint farewells; /* connections closed after their answer */
+    atomic_bool answered_early;
+    atomic_bool reset_now; /* those who were */
     atomic_bool saw_expect;
     atomic_bool saw_key;
 };
@@ -258,6 +261,11 @@ static bool server_serve(struct server *server, struct peer *peer)
             atomic_store(&server->saw_key, true);
         stays = server_dispatch(server, peer, peer->in.bytes + head, length);
         buffer_drop(&peer->in, head + length);
+    } else if (strncmp(peer->in.bytes, "POST /early ", 12) == 0) { /* an answer to half a request */
+        atomic_fetch_add(&server->requests, 1);
+        (void)behave_ok(server, peer, NULL, 0);
+        peer->answered_early = true;
+        atomic_store(&server->answered_early, true);
     } else {
         end[2] = '\r';
     }
@@ -290,24 +298,29 @@ static void server_accept(struct server *server)
     atomic_fetch_add(&server->accepted, 1);
 }
 
-static bool server_drip(struct server *server)
+/* What happens without being asked for. true: it is to be called again after a while. */
+static bool server_tick(struct server *server)
 {
-    bool dripping = false;
-    for (size_t i = 0; i < server->peer_count; i++) {
+    bool again = false;
+    for (size_t i = server->peer_count; i-- > 0;) {
         struct peer *peer = &server->peers[i];
         if (peer->drips_left > 0) {
             peer_tell(peer, "d");
             peer->drips_left--;
         }
-        dripping = dripping || peer->drips_left > 0;
+        again = again || peer->drips_left > 0 || peer->answered_early;
+        if (peer->answered_early && atomic_load(&server->reset_now)) {
+            (void)behave_reset(server, peer, NULL, 0);
+            server_forget(server, i);
+        }
     }
-    return dripping;
+    return again;
 }
 
 static void *server_run(void *context)
 {
     struct server *server = context;
-    bool dripping = false;
+    bool ticking = false;
     for (;;) {
         struct pollfd polls[PEERS_MAX + 2] = {
             {.fd = server->stop[0], .events = POLLIN},
@@ -315,8 +328,9 @@ static void *server_run(void *context)
         };
         size_t count = server->peer_count;
         for (size_t i = 0; i < count; i++)
-            polls[i + 2] = (struct pollfd){.fd = server->peers[i].fd, .events = POLLIN};
-        (void)poll(polls, count + 2, dripping ? TICK_MS : -1);
+            polls[i + 2] = (struct pollfd){
+                .fd = server->peers[i].answered_early ? -1 : server->peers[i].fd, .events = POLLIN};
+        (void)poll(polls, count + 2, ticking ? TICK_MS : -1);
         if (polls[0].revents != 0)
             return NULL;
         for (size_t i = count; i-- > 0;) { /* backwards: forgetting moves the last one here */
@@ -325,7 +339,7 @@ static void *server_run(void *context)
         }
         if (polls[1].revents != 0)
             server_accept(server);
-        dripping = server_drip(server);
+        ticking = server_tick(server);
     }
 }
 
@@ -705,10 +719,12 @@ static void a_farewell_on_an_idle_connection_wakes_nobody(void **state)
     assert_int_equal(uv_async_init(&fixture->loop, &holds, NULL), 0);
     (void)uv_run(&fixture->loop, UV_RUN_NOWAIT); /* closes nothing, only takes what is due */
     struct pollfd backend = {.fd = uv_backend_fd(&fixture->loop), .events = POLLIN};
-    assert_int_equal(poll(&backend, 1, 0), 0);                /* no event */
-    assert_int_equal(uv_backend_timeout(&fixture->loop), -1); /* no timer */
+    int events = poll(&backend, 1, 0);
+    int timeout = uv_backend_timeout(&fixture->loop);
     uv_close((uv_handle_t *)&holds, NULL);
     finish(fixture);
+    assert_int_equal(events, 0);
+    assert_int_equal(timeout, -1); /* no timer */
 }
 
 /* Tests: what may have been paid for. */
@@ -750,6 +766,33 @@ static void half_an_answer_is_unknown_and_kept(void **state)
     struct seen cut = ask(*state, "/cut");
     assert_string_equal(cut.body, "hello");
     assert_unknown(&cut, CURLE_PARTIAL_FILE);
+}
+
+static void a_whole_answer_counts_though_the_connection_breaks_after_it(void **state)
+{
+    struct fixture *fixture = *state;
+    char url[200];
+    struct seen seen = {0};
+    struct buffer body = {0};
+    buffer_reserve(&body, 16 << 20); /* more than sockets hold: it breaks while it is sent */
+    body.length = 16 << 20;
+    memset(body.bytes, 'x', body.length);
+    struct transfer_request request = request_to(fixture, url, "/early", &body);
+    (void)begin(fixture, &request, &seen);
+    while (!atomic_load(&fixture->server.answered_early))
+        (void)uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    struct pollfd backend = {.fd = uv_backend_fd(&fixture->loop), .events = POLLIN};
+    do /* until all is read and nothing more can be sent */
+        (void)uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    while (poll(&backend, 1, 0) > 0);
+    atomic_store(&fixture->server.reset_now, true);
+    finish(fixture);
+    assert_int_equal(seen.end, TRANSFER_ANSWERED);
+    assert_int_not_equal(seen.code, CURLE_OK);
+    assert_int_equal(seen.status, 200);
+    assert_string_equal(seen.body, "hello");
+    assert_int_equal(atomic_load(&fixture->server.requests), 1);
+    free(seen.body);
 }
 
 static void an_answer_that_is_too_large_is_cut(void **state)
@@ -1098,6 +1141,7 @@ int main(void)
         TEST(a_kept_alive_connection_that_dies_is_never_sent_again),
         TEST(a_request_that_was_read_and_not_answered_is_unknown),
         TEST(half_an_answer_is_unknown_and_kept),
+        TEST(a_whole_answer_counts_though_the_connection_breaks_after_it),
         TEST(an_answer_that_is_too_large_is_cut),
         TEST(a_flood_of_headers_is_cut),
         TEST(a_refused_connection_is_not_sent),

@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""rig: a spool, a mock and a daemon for tests that drive them hard.
+
+A script defines scenarios by @scenario and ends with run_scenario(); a bats file calls it with
+a scenario's name. LLMSPOOL_BUILD says where the programs are. All files lie in a folder of the
+scenario's own, all programs end with it, and each wait is bounded. What fails raises, and the
+traceback and the tail of the daemon's log are what bats shows.
+"""
+import ctypes
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from checker import Checker, identity, read_ledger  # noqa: E402
+
+BUILD = os.environ["LLMSPOOL_BUILD"]
+LONG = os.environ.get("LLMSPOOL_LONG", "0") not in ("", "0")
+PATIENCE = 60  # seconds after which a wait has failed
+PR_SET_PDEATHSIG = 1
+SANITIZER_OPTIONS = {"ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+
+
+class Failure(Exception):
+    """What a scenario found wrong."""
+
+
+class Skip(Exception):
+    """Why a scenario cannot run here."""
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def equal(found, wanted, what):
+    expect(found == wanted, f"{what}: {found!r} instead of {wanted!r}")
+
+
+def until(condition, what, seconds=PATIENCE):
+    """Waits for a condition; what may be a function that tells how things stand."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"waited {seconds} s in vain for: {what() if callable(what) else what}")
+        time.sleep(0.005)
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def spawn(arguments, **options):
+    return subprocess.Popen(arguments, preexec_fn=die_with_parent, **options)
+
+
+def seed():
+    """The scenario's random numbers; the seed is printed, and LLMSPOOL_SEED repeats it."""
+    number = int(os.environ.get("LLMSPOOL_SEED") or random.SystemRandom().randrange(1, 1 << 31))
+    print(f"repeat with LLMSPOOL_SEED={number}")
+    return random.Random(number)
+
+
+class Mock:
+    """A mock with a ledger file."""
+
+    def __init__(self, folder, *options):
+        self.ledger_file = os.path.join(folder, "ledger")
+        open(self.ledger_file, "ab").close()
+        self.process = spawn([os.path.join(BUILD, "llmspool-mock"), "--listen", "127.0.0.1:0",
+                              "--ledger-file", self.ledger_file, *options],
+                             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                             stderr=open(os.path.join(folder, "mock.log"), "ab"))
+        line = self.process.stdout.readline().decode()
+        expect(line.startswith("listening on "), f"the mock says {line!r}")
+        self.url = line.split()[-1]
+
+    def ledger(self):
+        return read_ledger(self.ledger_file)
+
+    def requests(self):
+        return sum(self.ledger().values())
+
+    def configure(self, **options):
+        data = json.dumps({k.replace("_", "-"): v for k, v in options.items()}).encode()
+        with urllib.request.urlopen(self.url + "/mock/config", data, timeout=20):
+            pass
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+class Spool:
+    """A spool as its droppers and readers see it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.count = 0
+        self.dropped = {}  # ID: job
+        subprocess.run([os.path.join(BUILD, "llmspool-init"), path, "--model", "m"], check=True,
+                       stdout=subprocess.DEVNULL, timeout=PATIENCE)
+
+    def at(self, *parts):
+        return os.path.join(self.path, *parts)
+
+    def names(self, folder, end=""):
+        return [name for name in os.listdir(self.at(folder)) if name.endswith(end)]
+
+    def jobs(self, folder):
+        """IDs of the jobs of a folder."""
+        return {name[:64] for name in self.names(folder, ".json") if len(name) == 69}
+
+    def outputs(self):
+        return [name for name in self.names("done", ".json") if ".v" in name]
+
+    def json(self, *parts):
+        with open(self.at(*parts), encoding="utf-8") as file:
+            return json.load(file)
+
+    def lines(self, *parts):
+        with open(self.at(*parts), encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    def events(self, kind):
+        return [event for name in sorted(self.names("events"))
+                for event in self.lines("events", name) if event["event"] == kind]
+
+    def status(self):
+        try:
+            return self.json("state", "status.json")
+        except (OSError, ValueError):
+            return {"state": "none", "counts": {}, "reasons": [], "gates": []}
+
+    def unique(self):
+        self.count += 1
+        return f"{os.getpid()}-{self.count}"
+
+    def put(self, data, folder="new", name=None, by=os.rename):
+        """Drops bytes as a file, by rename or link."""
+        temp = self.at("tmp", self.unique())
+        name = name or os.path.basename(temp) + ".json"
+        with open(temp, "wb") as file:
+            file.write(data if isinstance(data, bytes) else data.encode())
+        by(temp, self.at(folder, name))
+        if by is os.link:
+            os.unlink(temp)
+        return name
+
+    def remember(self, job):
+        return self.dropped.setdefault(identity(job, "m"), job) and identity(job, "m")
+
+    def drop(self, job, **options):
+        """Drops a job; returns its ID."""
+        self.put(json.dumps(job), **options)
+        return self.remember(job)
+
+    def drop_list(self, jobs, name=None):
+        text = "".join(json.dumps(job) + "\n" for job in jobs)
+        name = self.put(text, name=(name or f"list-{self.unique()}") + ".jsonl")
+        for job in jobs:
+            self.remember(job)
+        return name
+
+    def order(self, verb, *ids):
+        return self.put("".join(f"{i}\n" for i in ids), folder="ctl", by=os.link,
+                        name=f"{verb}.{self.unique()}")
+
+    def switch(self, name, on=True):
+        if on:
+            self.put("", folder="ctl", name=name)
+        else:
+            os.unlink(self.at("ctl", name))
+
+
+class Daemon:
+    """A daemon on a spool. Its log is appended to one file."""
+
+    def __init__(self, spool, *options, mock=None, conf=None, environment=None, wait=True, key="k"):
+        self.spool = spool
+        self.log_path = spool.path + ".log"
+        arguments = [os.path.join(BUILD, "llmspoold"), "-s", spool.path, *options]
+        variables = {**os.environ, **(environment or {})}
+        for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "NOTIFY_SOCKET"):
+            variables.pop(name, None)
+        if mock is not None:
+            variables.update(OPENAI_API_KEY=key, OPENAI_BASE_URL=mock.url + "/v1")
+        if conf is not None:
+            arguments += ["-c", conf]
+        self.log = open(self.log_path, "ab")
+        self.start = self.log.tell()
+        self.process = spawn(arguments, env=variables, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=self.log)
+        if wait:
+            self.until_ready()
+
+    def text(self):
+        """What this daemon has logged."""
+        with open(self.log_path, "rb") as file:
+            file.seek(self.start)
+            return file.read().decode(errors="replace")
+
+    def says(self, words):
+        return words in self.text()
+
+    def ready(self):
+        return self.says(" jobs in cur/") or self.process.poll() is not None
+
+    def until_ready(self):
+        until(self.ready, "the daemon's start")
+
+    def until_says(self, words, seconds=PATIENCE):
+        until(lambda: self.says(words) or self.process.poll() is not None, f"log: {words}", seconds)
+        expect(self.says(words), f"the daemon left without saying: {words}")
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=PATIENCE):
+        """Its exit code; a signal's number negative."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"the daemon did not leave within {seconds} s") from None
+        self.log.close()
+        return code
+
+    def kill(self):
+        self.send(signal.SIGKILL)
+        self.wait()
+
+    def stop(self, seconds=PATIENCE):
+        self.send(signal.SIGTERM)
+        equal(self.wait(seconds), 0, "exit code of a daemon that was stopped")
+
+
+class Rig:
+    """What a scenario works in."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.mocks = []
+        self.daemons = []
+        self.spool = Spool(os.path.join(folder, "spool"))
+        self.checker = Checker(self.spool.path)
+        self.conf = None
+
+    def mock(self, *options):
+        self.mocks.append(Mock(self.folder, *options))
+        return self.mocks[-1]
+
+    def configure(self, mock, general="", provider="", key_env="RIG_KEY"):
+        """Writes a configuration with one provider, the mock."""
+        self.conf = os.path.join(self.folder, "llmspoold.conf")
+        os.environ.setdefault("RIG_KEY", "k")
+        with open(self.conf + ".new", "w", encoding="utf-8") as file:
+            file.write(general + "\n")
+            if mock is not None:
+                file.write(f'provider "openai" {{\n    protocol = "openai"\n'
+                           f'    url = "{mock.url}/v1"\n    key_env = "{key_env}"\n{provider}\n}}\n'
+                           f'model "*" {{\n    provider = "openai"\n}}\n')
+        os.rename(self.conf + ".new", self.conf)
+
+    def daemon(self, *options, **more):
+        if self.conf is not None:
+            more.setdefault("conf", self.conf)
+        elif self.mocks:
+            more.setdefault("mock", self.mocks[-1])
+        # A scenario may start hundreds: those that left are forgotten.
+        self.daemons = [d for d in self.daemons if d.process.poll() is None]
+        self.daemons.append(Daemon(self.spool, *options, **more))
+        return self.daemons[-1]
+
+    def until_empty(self, code=0, patience="30s", **more):
+        """Lets a daemon do all that is left; code is how it must leave."""
+        daemon = self.daemon("--until-empty", "--patience", patience, wait=False, **more)
+        found = daemon.wait(150)
+        expect(found in (code if isinstance(code, tuple) else (code,)),
+               f"exit code {found} with --until-empty")
+        return daemon
+
+    def judge(self, exact=False, idle=True):
+        """The checker's word on everything that was dropped."""
+        ledger = self.mocks[-1].ledger() if self.mocks else None
+        problems = self.checker.judge(self.spool.dropped, ledger, exact, idle)
+        expect(not problems, f"{len(problems)} violations:\n  " + "\n  ".join(problems[:40]))
+
+    def completed(self):
+        """All that was dropped is done, each once."""
+        equal(len(self.spool.jobs("done")), len(self.spool.dropped), "jobs in done/")
+        equal(len(self.spool.outputs()), len(self.spool.dropped), "outputs")
+
+    def close(self):
+        for daemon in self.daemons:
+            if daemon.process.poll() is None:
+                daemon.kill()
+        for mock in self.mocks:
+            if mock.process.poll() is None:
+                mock.close()
+
+    def tell(self):
+        """For the report of a failure."""
+        log = self.spool.path + ".log"
+        if os.path.exists(log):
+            with open(log, encoding="utf-8", errors="replace") as file:
+                print("--- end of the daemon's log\n" + "".join(file.readlines()[-25:]))
+
+
+def numbered(first, count, text="Say number", **more):
+    """Distinct jobs, complete in themselves, so that the dropped file is the job."""
+    return [{"model": "m", "prompt": f"{text} {i}", **more} for i in range(first, first + count)]
+
+
+scenarios = {}
+
+
+def scenario(function):
+    scenarios[function.__name__] = function
+    return function
+
+
+def run_scenario():
+    """Runs the scenario that is named by the first argument."""
+    function = scenarios[sys.argv[1]]
+    folder = tempfile.mkdtemp(prefix="rig.", dir=os.environ.get("BATS_TEST_TMPDIR"))
+    os.chmod(folder, 0o755)
+    rig = None
+    code = 1
+    try:
+        rig = Rig(folder)
+        function(rig)
+        code = 0
+    except Skip as reason:
+        print(f"skip: {reason}")
+        code = 77
+    except Exception:  # pylint: disable=broad-except
+        traceback.print_exc(file=sys.stdout)
+        if rig is not None:
+            rig.tell()
+    finally:
+        if rig is not None:
+            rig.close()
+        if code == 0 or not os.environ.get("LLMSPOOL_KEEP"):
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            print(f"kept: {folder}")
+    sys.exit(code)
