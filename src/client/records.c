@@ -234,7 +234,8 @@ char *records_obstacle(const struct spool *spool, const char *model, const char 
     }
     status = records_status(spool);
     reason = jsontext_get_text(status, "trouble", NULL);
-    if (reason == NULL && jsontext_get_bool(status, "paused", false)) {
+    if (reason == NULL &&
+        faccessat(spool->dir[FOLDER_CTL], "pause", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         reason = "paused (llmspool-ctl resume)";
     }
     if (reason == NULL && model != NULL) {
