@@ -75,17 +75,22 @@ static void print_text(FILE *out, const char *text, size_t length)
     buffer_free(&visible);
 }
 
+/* For a person over several lines, for a program in one. */
 static void print_value(FILE *out, const json_t *value)
 {
     struct buffer text = {0};
 
-    jsontext_write_pretty(&text, value);
+    if (is_terminal(out)) {
+        jsontext_write_pretty(&text, value);
+    } else {
+        jsontext_write(&text, value);
+    }
     print_text(out, text.bytes, text.length);
     buffer_free(&text);
 }
 
 /* The first of these that says something is the answer. */
-static const json_t *find_answer(const json_t *output)
+const json_t *show_find(const json_t *output)
 {
     static const char *const keys[] = {"output", "refusal", "tool_calls"};
 
@@ -101,7 +106,7 @@ static const json_t *find_answer(const json_t *output)
 
 void show_answer(FILE *out, const json_t *output)
 {
-    const json_t *answer = find_answer(output);
+    const json_t *answer = show_find(output);
 
     if (json_is_string(answer)) {
         print_text(out, json_string_value(answer), json_string_length(answer));

@@ -18,10 +18,13 @@
  * Returns text. */
 const char *show_id(FILE *out, const struct id *id, char text[ID_TEXT_SIZE]);
 
-/* Prints the answer in an output record (ID.vN.json): a text as it is, ended by a newline, any
- * other value as indented JSON; where there is no answer, what the model gave in its place, its
- * refusal or its calls of tools. On a terminal, characters that would command it are shown as
- * U+FFFD. */
+/* The answer in an output record (ID.vN.json), borrowed from it; where there is none, what the
+ * model gave in its place, its refusal or its calls of tools; or null. */
+const json_t *show_find(const json_t *output);
+
+/* Prints what show_find finds: a text as it is, ended by a newline; any other value as JSON,
+ * indented on a terminal and on one line elsewhere. On a terminal, characters that would command it
+ * are shown as U+FFFD. */
 void show_answer(FILE *out, const json_t *output);
 
 /* Prints a record, whatever it is, as one line of JSON. */

@@ -53,7 +53,7 @@ static void answers_are_printed_for_a_person(void **state)
     assert_printed(show_answer, "{\"output\": \"Red.\"}", "Red.\n");
     assert_printed(show_answer, "{\"output\": \"Red.\\n\"}", "Red.\n");
     assert_printed(show_answer, "{\"output\": \"\"}", "\n");
-    assert_printed(show_answer, "{\"output\": {\"a\": [1]}}", "{\n  \"a\": [\n    1\n  ]\n}\n");
+    assert_printed(show_answer, "{\"output\": {\"a\": [1]}}", "{\"a\":[1]}\n");
     assert_printed(show_answer, "{\"output\": false}", "false\n");
 }
 
