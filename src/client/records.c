@@ -127,7 +127,7 @@ json_t *records_refusal(const struct spool *spool, const char *name)
 
     while (list != NULL && found == NULL && file_list_next(list, &entry) == 0 && entry != NULL) {
         if (is_refusal(entry->d_name)) {
-            found = load(spool, FOLDER_FAILED, entry->d_name, NULL);
+            found = records_load(spool, FOLDER_FAILED, entry->d_name, NULL);
             if (strcmp(jsontext_get_text(found, "name", ""), name) != 0) {
                 json_decref(found);
                 found = NULL;

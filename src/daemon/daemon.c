@@ -161,9 +161,9 @@ static void look_at_stop(struct daemon *daemon)
         clock_mono(daemon->core.clock).ms >= daemon->stop_until.ms)
         stop_now(daemon);
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
-        daemon_leave(daemon, daemon->replaced ? -1 : 0);
+        daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish))
-        daemon_leave(daemon, daemon->replaced ? -1 : 0); /* what is stuck stays marked, too */
+        daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
 static bool any_failed(const struct core *core)
