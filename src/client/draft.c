@@ -221,7 +221,7 @@ int draft_flag(struct draft *draft, const char *name, const char *value, struct 
             return flags[i].take(&flags[i], draft->changes, value, error);
         }
     }
-    assert(!"a flag of the table");
+    assert(false && "a flag of the table");
     return -1;
 }
 
