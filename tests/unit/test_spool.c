@@ -765,6 +765,30 @@ static void with_none_the_line_that_makes_one_is_told(void **state)
     expect_not_found(NULL, ERROR_ABSENT, "/.local/state/llmspool");
 }
 
+static void a_place_for_a_new_one_need_not_exist(void **state)
+{
+    struct fresh *fresh = *state;
+    struct error error;
+    char path[400];
+    set_home(fresh);
+    write_client_file(fresh, "spool = \"/from/file\"\n");
+    char *place = spool_place(NULL, &error);
+    assert_non_null(place);
+    assert_string_equal(place, "/from/file");
+    free(place);
+    if (access(SYSCONFDIR "/llmspool/llmspool.conf", F_OK) == 0) {
+        print_message("# this machine has a client file\n");
+        skip();
+    }
+    write_client_file(fresh, "");
+    snprintf(path, sizeof path, "%s/.local/state/llmspool", fresh->folder);
+    place = spool_place(NULL, &error);
+    assert_non_null(place);
+    assert_string_equal(place, path);
+    free(place);
+    assert_false(fresh_exists(fresh->dir, ".local"));
+}
+
 int main(void)
 {
 #define MAKE_TEST(function)  cmocka_unit_test_setup_teardown(function, setup, fresh_end)
@@ -800,6 +824,7 @@ int main(void)
         MAKE_TEST(other_settings_in_the_client_file_are_ignored),
         MAKE_TEST(a_broken_client_file_is_told_with_its_line),
         MAKE_TEST(without_any_word_the_users_own_spool_is_meant),
+        MAKE_TEST(a_place_for_a_new_one_need_not_exist),
         MAKE_TEST(with_none_the_line_that_makes_one_is_told),
     };
     return UNIT_RUN(tests);
