@@ -139,27 +139,49 @@ static void report(struct error *error, json_error_t *fault)
     }
 }
 
-static json_t *load(const char *text, size_t length, size_t flags, struct error *error)
+/* Fills *fault where it returns NULL. */
+static json_t *load(const char *text, size_t length, size_t flags, json_error_t *fault)
+{
+    return json_loadb(text, length, flags | JSON_DECODE_ANY, fault);
+}
+
+/* jansson overlooks a NUL that follows a number. */
+static bool check_nul(const char *text, size_t length, struct error *error)
+{
+    const char *nul = length > 0 ? memchr(text, '\0', length) : NULL;
+    if (nul != NULL) {
+        error_at(error, text, nul, "a NUL byte, which is not allowed");
+    }
+    return nul == NULL;
+}
+
+json_t *jsontext_read(const char *text, size_t length, struct error *error)
 {
     json_error_t fault;
-    json_t *value = json_loadb(text, length, flags | JSON_DECODE_ANY, &fault);
+    if (!check_nul(text, length, error) || !check_bounds(text, length, error)) {
+        return NULL;
+    }
+    json_t *value = load(text, length, JSON_REJECT_DUPLICATES, &fault);
     if (value == NULL) {
         report(error, &fault);
     }
     return value;
 }
 
-json_t *jsontext_read(const char *text, size_t length, struct error *error)
-{
-    if (!check_bounds(text, length, error)) {
-        return NULL;
-    }
-    return load(text, length, JSON_REJECT_DUPLICATES, error);
-}
-
 json_t *jsontext_read_lenient(const char *text, size_t length, struct error *error)
 {
-    return load(text, length, 0, error);
+    json_error_t fault;
+    if (!check_nul(text, length, error)) {
+        return NULL;
+    }
+    json_t *value = load(text, length, 0, &fault);
+    if (value == NULL && json_error_code(&fault) == json_error_numeric_overflow) {
+        value = load(text, length, JSON_DECODE_INT_AS_REAL, &fault);
+    }
+    if (value == NULL) {
+        report(error, &fault);
+    }
+    return value;
 }
 
 json_t *jsontext_read_object(const char *text, size_t length, struct error *error)
@@ -307,17 +329,33 @@ void jsontext_write_string(struct buffer *out, const char *text, size_t length)
     buffer_byte(out, '"');
 }
 
-static void write_number(const struct writer *writer, const json_t *value)
+/* A whole double beyond I-JSON's integers gets a fraction, or our own reader would take it for one
+ * of those that it refuses. */
+static void write_real(const struct writer *writer, double real)
 {
     char text[JSONTEXT_NUMBER_SIZE];
+    size_t length = jsontext_number(real, text);
+    buffer_append(writer->out, text, length);
+    if (!writer->canonical && fabs(real) > (double)INTEGER_LAST && strchr(text, 'e') == NULL) {
+        buffer_text(writer->out, ".0");
+    }
+}
+
+static void write_integer(const struct writer *writer, json_int_t integer)
+{
+    char text[JSONTEXT_NUMBER_SIZE];
+    uint64_t size = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
+    text[0] = '-';
+    int length = (integer < 0) + decimal_digits(size, text + (integer < 0));
+    buffer_append(writer->out, text, (size_t)length);
+}
+
+static void write_number(const struct writer *writer, const json_t *value)
+{
     if (json_is_integer(value) && !writer->canonical) {
-        json_int_t integer = json_integer_value(value);
-        uint64_t size = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
-        text[0] = '-';
-        int length = (integer < 0) + decimal_digits(size, text + (integer < 0));
-        buffer_append(writer->out, text, (size_t)length);
+        write_integer(writer, json_integer_value(value));
     } else {
-        buffer_append(writer->out, text, jsontext_number(json_number_value(value), text));
+        write_real(writer, json_number_value(value));
     }
 }
 

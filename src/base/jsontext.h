@@ -30,7 +30,8 @@ enum {
 json_t *jsontext_read(const char *text, size_t length, struct error *error);
 
 /* Reads what a server answered: as jsontext_read, but duplicate keys keep the last value, integers
- * may use all of int64, and levels may go up to jansson's own bound. */
+ * may use all of int64 (where one is beyond it, all of the text's become doubles), and levels may
+ * go up to jansson's own bound. */
 json_t *jsontext_read_lenient(const char *text, size_t length, struct error *error);
 
 /* Reads the line of one JSON object stored by us; as jsontext_read_lenient, and refuses any value
@@ -38,7 +39,8 @@ json_t *jsontext_read_lenient(const char *text, size_t length, struct error *err
 json_t *jsontext_read_object(const char *text, size_t length, struct error *error);
 
 /* Appends the compact text of value, keys in their own order, numbers as ECMAScript prints them
- * (0.1, not 0.10000000000000001); integers are printed whole. */
+ * (0.1, not 0.10000000000000001), but for whole doubles beyond +-(2^53 - 1), which get a ".0" so
+ * that jsontext_read takes them back; integers are printed whole. */
 void jsontext_write(struct buffer *out, const json_t *value);
 
 /* As jsontext_write, indented by two spaces a level, for a person. */

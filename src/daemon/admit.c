@@ -276,6 +276,7 @@ static void accepted(struct admission *admission, enum drop_end end)
         forget_failure(core, &task->id);
     core_event(core, "accepted", task, NULL);
     queue_phase(core->queue, task, TASK_WAITING);
+    orders_look(core->orders);
     core_progress(core);
     admission_end(admission, end);
 }

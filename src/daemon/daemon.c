@@ -161,9 +161,9 @@ static void look_at_stop(struct daemon *daemon)
         clock_mono(daemon->core.clock).ms >= daemon->stop_until.ms)
         stop_now(daemon);
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
-        daemon_leave(daemon, daemon->replaced ? -1 : 0);
+        daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish))
-        daemon_leave(daemon, daemon->replaced ? -1 : 0); /* what is stuck stays marked, too */
+        daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
 static bool any_failed(const struct core *core)
@@ -210,6 +210,7 @@ static void look_at_empty(struct daemon *daemon)
 }
 
 static void look_at_spool(struct daemon *daemon);
+static void stop_begin(struct daemon *daemon);
 
 static void turn(uv_prepare_t *prepare)
 {
@@ -239,6 +240,8 @@ static void watch_folders(struct daemon *daemon)
     static const enum folder watched[] = {FOLDER_NEW, FOLDER_CTL};
     struct core *core = &daemon->core;
 
+    if (daemon->watch == NULL)
+        return;
     for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
         enum folder folder = watched[i];
         char *path = xasprintf("%s/%s", core->spool->path, folder_name(folder));
@@ -256,7 +259,9 @@ static void hint(struct daemon *daemon, const struct watch_event *event)
     struct core *core = &daemon->core;
 
     if (event->kind == WATCH_LOST) {
-        watch_folders(daemon);
+        look_at_spool(daemon); /* a folder that went away is waited for */
+        if (!core->spool_lost)
+            watch_folders(daemon);
         intake_scan(core->intake);
         orders_scan(core->orders);
     } else if (event->key == FOLDER_NEW) {
@@ -293,10 +298,9 @@ static void look_at_spool(struct daemon *daemon)
         orders_scan(core->orders);
     }
     core->spool_lost = lost;
-    if (lost && daemon->lost.kind == ERROR_DATA && !daemon->replaced) {
+    if (lost && daemon->lost.kind == ERROR_DATA) { /* what is in flight ends in the old one */
         daemon->replaced = true;
-        core->stopping = true;
-        stop_now(daemon);
+        stop_begin(daemon);
     }
 }
 
@@ -320,6 +324,8 @@ static void minute_fired(uv_timer_t *timer)
     struct daemon *daemon = timer->data;
 
     look_at_spool(daemon);
+    if (!daemon->core.spool_lost)
+        watch_folders(daemon); /* those that could not be watched the last time */
     look_at_clock(daemon);
     intake_scan(daemon->core.intake);
     orders_scan(daemon->core.orders);
@@ -572,8 +578,10 @@ int daemon_run(const struct daemon_options *options, struct error *error)
         start(daemon, error) == 0) {
         uv_run(&daemon->loop, UV_RUN_DEFAULT);
         result = daemon->exit_code;
-        if (daemon->replaced)
+        if (daemon->replaced) {
             *error = daemon->lost;
+            result = -1;
+        }
     }
     close_parts(daemon);
     uv_loop_close(&daemon->loop);

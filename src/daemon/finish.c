@@ -139,12 +139,27 @@ static void ending_add_record(struct ending *ending, struct publication *publica
 
 static void ending_published(void *context, int result, int failed_file);
 
+/* What names lead to after a rerun that ended without an answer: the good version before it. Writes its
+ * file name and returns it, or returns NULL when the record itself is the answer. */
+static const char *ending_answer(const struct ending *ending, char name[ENTRY_NAME_SIZE])
+{
+    const struct task *task = ending->task;
+    struct newest newest;
+
+    if (ending->folder != FOLDER_DONE || ending_completed(ending) ||
+        again_newest(ending->finish->core, &task->id, &newest) < 0 || newest.good == 0)
+        return NULL;
+    entry_write(ENTRY_OUTPUT, &task->id, newest.good, name);
+    return name;
+}
+
 static void ending_publish(struct ending *ending)
 {
     struct core *core = ending->finish->core;
     struct task *task = ending->task;
     struct publication *publication = publication_new(ending_published, ending);
     char name[ENTRY_NAME_SIZE], temp[ENTRY_NAME_SIZE], job[ENTRY_NAME_SIZE];
+    char answer[ENTRY_NAME_SIZE];
 
     ending_names(ending, name, temp);
     entry_write(ENTRY_JOB, &task->id, 0, job);
@@ -155,7 +170,8 @@ static void ending_publish(struct ending *ending)
                                 .run = task_run(task),
                                 .event = ending->end.status,
                                 .folder = ending->folder,
-                                .record = name},
+                                .record = name,
+                                .answer = ending_answer(ending, answer)},
              ending->job, task->memory);
     publish_add(core->publish, publication);
 }

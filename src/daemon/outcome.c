@@ -12,6 +12,7 @@
 
 #include "base/xalloc.h"
 #include "daemon/finish.h"
+#include "daemon/orders.h"
 
 enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
@@ -122,6 +123,7 @@ static void remembered(void *context, int result, int failed_file)
         return;
     }
     queue_phase(core->queue, task, TASK_WAITING);
+    orders_look(core->orders);
     core_progress(core);
 }
 

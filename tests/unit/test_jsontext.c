@@ -104,7 +104,31 @@ static void reals_are_written_as_ecmascript_does(void **state)
     (void)state;
     check_written(jsontext_read, jsontext_write,
                   "[0.1,1.0,-0.0,1e21,1e20,123456.789e3,1E-6,1e-7,-2.5e-10,1e-400]",
-                  "[0.1,1,0,1e+21,100000000000000000000,123456789,0.000001,1e-7,-2.5e-10,0]");
+                  "[0.1,1,0,1e+21,100000000000000000000.0,123456789,0.000001,1e-7,-2.5e-10,0]");
+}
+
+static void what_was_written_reads_back(void **state)
+{
+    (void)state;
+    const char *const texts[] = {
+        "[9007199254740991,9007199254740992.0,-9007199254740994.0]",
+        "[100000000000000000000.0,-9223372036854776000.0,1e+21,1.7976931348623157e+308,5e-324]",
+    };
+    for (size_t i = 0; i < UNIT_COUNT(texts); i++) {
+        check_written(jsontext_read, jsontext_write, texts[i], texts[i]);
+        check_written(jsontext_read_lenient, jsontext_write, texts[i], texts[i]);
+    }
+}
+
+static void what_servers_write_beyond_int64_becomes_doubles(void **state)
+{
+    (void)state;
+    check_written(jsontext_read_lenient, jsontext_write, "[18446744073709551616,7]",
+                  "[18446744073709552000.0,7]");
+    check_written(jsontext_read_object, jsontext_write_canonical, "{\"a\":18446744073709551616}",
+                  "{\"a\":18446744073709552000}");
+    check_refused(jsontext_read_lenient, "[18446744073709551616,1e400]", "");
+    check_refused(jsontext_read_lenient, "[18446744073709551616,]", "");
 }
 
 static void integers_beyond_i_json_are_refused_with_advice(void **state)
@@ -118,8 +142,9 @@ static void integers_beyond_i_json_are_refused_with_advice(void **state)
     check_refused(jsontext_read, "{\"\xC3\xBC\":18446744073709551616}", "line 1, column 6: ");
     check_refused(jsontext_read, "123456789012345678901234567890", "write it as a string");
     /* Not integers, and not numbers at all. */
-    check_written(jsontext_read, jsontext_write, "9007199254740993.0", "9007199254740992");
-    check_written(jsontext_read, jsontext_write, "90071992547409930e2", "9007199254740993000");
+    check_written(jsontext_read, jsontext_write, "9007199254740993.0", "9007199254740992.0");
+    check_written(jsontext_read, jsontext_write, "90071992547409930e2",
+                  "9007199254740993000.0");
     check_written(jsontext_read, jsontext_write, "\"\\\"9007199254740993\"",
                   "\"\\\"9007199254740993\"");
 }
@@ -213,6 +238,9 @@ static void what_is_not_json_is_refused(void **state)
     struct error error;
     assert_null(jsontext_read("[\0]", 3, &error));
     assert_null(jsontext_read("[]\0", 3, &error));
+    assert_null(jsontext_read("[\n1\0]", 5, &error));
+    assert_string_equal(error.text, "line 2, column 2: a NUL byte, which is not allowed");
+    assert_null(jsontext_read_lenient("[1\0]", 4, &error));
 }
 
 static void errors_name_line_and_column_and_never_quote_the_text(void **state)
@@ -312,6 +340,8 @@ int main(void)
         cmocka_unit_test(writing_appends),
         cmocka_unit_test(integers_are_exact_but_canonical_ones_are_doubles),
         cmocka_unit_test(reals_are_written_as_ecmascript_does),
+        cmocka_unit_test(what_was_written_reads_back),
+        cmocka_unit_test(what_servers_write_beyond_int64_becomes_doubles),
         cmocka_unit_test(integers_beyond_i_json_are_refused_with_advice),
         cmocka_unit_test(nesting_ends_at_64_levels),
         cmocka_unit_test(brackets_side_by_side_or_in_strings_are_not_depth),
