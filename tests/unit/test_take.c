@@ -546,7 +546,10 @@ static void a_file_that_is_replaced_is_read_as_it_was_opened(void **state)
 static void refuse_as(void **state, const char *name, bool own_name)
 {
     const struct fresh *fresh = *state;
-    char kept[NAME_LIMIT];
+    char kept[NAME_LIMIT], again[NAME_LIMIT];
+    take_kept_name(fresh->spool, FOLDER_NEW, name, kept);
+    take_kept_name(fresh->spool, FOLDER_NEW, name, again);
+    assert_string_equal(kept, again);
     assert_int_equal(take_refuse(fresh->spool, FOLDER_NEW, name, kept), 0);
     assert_false(fresh_exists(new_dir(state), name));
     assert_true(fresh_exists(fresh->spool->dir[FOLDER_FAILED], kept));
@@ -555,7 +558,8 @@ static void refuse_as(void **state, const char *name, bool own_name)
     } else {
         assert_int_equal(strncmp(kept, "refused-", 8), 0);
         assert_int_equal(drop_read(kept), DROP_JOB);
-        assert_int_equal(strlen(kept), strlen("refused-.json") + 24);
+        assert_int_equal(entry_read(kept).kind, ENTRY_OTHER);
+        assert_true(strlen(kept) + strlen(".error.json") < NAME_LIMIT);
     }
 }
 
@@ -628,11 +632,15 @@ static void so_they_are_where_only_links_avoid_replacing(void **state)
     refuse_as(state, "folder.json", false);
 }
 
-static void refusing_what_is_not_there_is_told(void **state)
+static void refusing_replaces_nothing_and_tells_what_is_gone(void **state)
 {
     const struct fresh *fresh = *state;
-    char kept[NAME_LIMIT];
-    assert_int_equal(take_refuse(fresh->spool, FOLDER_NEW, "a.json", kept), -ENOENT);
+    assert_int_equal(take_refuse(fresh->spool, FOLDER_NEW, "a.json", "a.json"), -ENOENT);
+    fresh_write(new_dir(state), "a.json", "a");
+    fresh_write(fresh->spool->dir[FOLDER_FAILED], "b.json", "b");
+    assert_int_equal(take_refuse(fresh->spool, FOLDER_NEW, "a.json", "b.json"), -EEXIST);
+    fresh_expect(new_dir(state), "a.json", "a");
+    fresh_expect(fresh->spool->dir[FOLDER_FAILED], "b.json", "b");
 }
 
 int main(void)
@@ -670,7 +678,7 @@ int main(void)
         TAKE_TEST(what_is_refused_keeps_its_name_where_that_is_harmless),
         USER_TEST(entries_of_any_type_are_kept),
         USER_TEST(so_they_are_where_only_links_avoid_replacing),
-        TAKE_TEST(refusing_what_is_not_there_is_told),
+        TAKE_TEST(refusing_replaces_nothing_and_tells_what_is_gone),
     };
     return UNIT_RUN(tests);
 }
