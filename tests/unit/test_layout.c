@@ -217,6 +217,28 @@ static void a_drops_ending_says_what_it_is(void **state)
     }
 }
 
+static void the_owners_temporary_names_are_told_from_others(void **state)
+{
+    (void)state;
+    char a[TEMP_NAME_SIZE], b[TEMP_NAME_SIZE];
+    temp_name_write(a);
+    temp_name_write(b);
+    assert_string_not_equal(a, b);
+    assert_int_equal(strlen(a), TEMP_NAME_SIZE - 1);
+    assert_true(temp_name_is(a));
+    a[TEMP_NAME_SIZE - 2] = 'x';
+    assert_false(temp_name_is(a));
+    static const char *const others[] = {"",
+                                         "llmspoold.",
+                                         "llmspoold.0123456789abcdef0123456",
+                                         "llmspoold.0123456789abcdef012345678",
+                                         "0123456789abcdef01234567",
+                                         "llmspoolx.0123456789abcdef01234567"};
+    for (size_t i = 0; i < UNIT_COUNT(others); i++) {
+        assert_false(temp_name_is(others[i]));
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -230,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_jobs_name_is_short_and_plain),
         cmocka_unit_test(a_jobs_name_cannot_be_taken_for_an_id),
         cmocka_unit_test(a_drops_ending_says_what_it_is),
+        cmocka_unit_test(the_owners_temporary_names_are_told_from_others),
     };
     return UNIT_RUN(tests);
 }

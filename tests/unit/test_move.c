@@ -182,6 +182,11 @@ static void a_drop_leaves_without_a_trace(void **state)
     assert_int_equal(move_out(fresh->spool, FOLDER_NEW, "a.json", &expected), -ENOENT);
 }
 
+static void complain(void)
+{
+    fail_msg("it left its folder");
+}
+
 static void another_file_of_that_name_stays(void **state)
 {
     const struct fresh *fresh = *state;
@@ -189,6 +194,7 @@ static void another_file_of_that_name_stays(void **state)
     fresh_write(dir[FOLDER_NEW], "a.json", "one");
     fresh_write(dir[FOLDER_NEW], "b.json", "two");
     struct stat expected = status_of(dir[FOLDER_NEW], "a.json");
+    faults.before_rename = complain;
     assert_int_equal(move_out(fresh->spool, FOLDER_NEW, "b.json", &expected), -ESTALE);
     fresh_expect(dir[FOLDER_NEW], "b.json", "two");
     assert_int_equal(fresh_count(dir[FOLDER_TMP]), 0);

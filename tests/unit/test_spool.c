@@ -11,11 +11,15 @@
 #include "fresh.h"
 
 static struct {
-    int calls;     /* wrapped calls so far */
-    int kill_at;   /* the process dies instead of this call, 0 never */
-    int fail_at;   /* this call fails with EIO, 0 never */
-    int last_sync; /* number of the last sync of a folder, and of the renaming of spool.json */
-    int renamed;
+    int calls;   /* wrapped calls so far; the numbers below count them */
+    int kill_at; /* the process dies instead of this call, 0 never */
+    int fail_at; /* this call fails with EIO, 0 never */
+    int renamed; /* the last renaming */
+    int last_sync;
+    int file_sync;   /* the last sync of a regular file */
+    int sync_before; /* the last sync of a folder before the renaming */
+    int parent_sync; /* the last sync of the folder whose inode is parent */
+    ino_t parent;
 } seen;
 
 int __real_fsync(int fd);
@@ -42,7 +46,16 @@ int __wrap_fsync(int fd)
     if (!next_call()) {
         return -1;
     }
+    struct stat status;
+    assert_int_equal(fstat(fd, &status), 0);
     seen.last_sync = seen.calls;
+    if (S_ISREG(status.st_mode)) {
+        seen.file_sync = seen.calls;
+    } else if (status.st_ino == seen.parent) {
+        seen.parent_sync = seen.calls;
+    } else if (seen.renamed == 0) {
+        seen.sync_before = seen.calls;
+    }
     return __real_fsync(fd);
 }
 
@@ -347,8 +360,14 @@ static void an_unknown_version_is_refused_untouched(void **state)
 static void spool_json_is_renamed_last_and_durable(void **state)
 {
     struct fresh *fresh = *state;
+    struct stat status;
+    assert_int_equal(fstat(fresh->dir, &status), 0);
+    seen.parent = status.st_ino;
     make(&(struct spool_plan){.path = fresh->path});
-    assert_true(seen.renamed > 0);
+    assert_true(seen.parent_sync > 0);
+    assert_true(seen.sync_before > seen.parent_sync);
+    assert_true(seen.file_sync > seen.sync_before);
+    assert_true(seen.renamed > seen.file_sync);
     assert_int_equal(seen.renamed, seen.calls - 1);
     assert_int_equal(seen.last_sync, seen.calls);
 }
@@ -765,6 +784,30 @@ static void with_none_the_line_that_makes_one_is_told(void **state)
     expect_not_found(NULL, ERROR_ABSENT, "/.local/state/llmspool");
 }
 
+static void a_place_for_a_new_one_need_not_exist(void **state)
+{
+    struct fresh *fresh = *state;
+    struct error error;
+    char path[400];
+    set_home(fresh);
+    write_client_file(fresh, "spool = \"/from/file\"\n");
+    char *place = spool_place(NULL, &error);
+    assert_non_null(place);
+    assert_string_equal(place, "/from/file");
+    free(place);
+    if (access(SYSCONFDIR "/llmspool/llmspool.conf", F_OK) == 0) {
+        print_message("# this machine has a client file\n");
+        skip();
+    }
+    write_client_file(fresh, "");
+    snprintf(path, sizeof path, "%s/.local/state/llmspool", fresh->folder);
+    place = spool_place(NULL, &error);
+    assert_non_null(place);
+    assert_string_equal(place, path);
+    free(place);
+    assert_false(fresh_exists(fresh->dir, ".local"));
+}
+
 int main(void)
 {
 #define MAKE_TEST(function)  cmocka_unit_test_setup_teardown(function, setup, fresh_end)
@@ -800,6 +843,7 @@ int main(void)
         MAKE_TEST(other_settings_in_the_client_file_are_ignored),
         MAKE_TEST(a_broken_client_file_is_told_with_its_line),
         MAKE_TEST(without_any_word_the_users_own_spool_is_meant),
+        MAKE_TEST(a_place_for_a_new_one_need_not_exist),
         MAKE_TEST(with_none_the_line_that_makes_one_is_told),
     };
     return UNIT_RUN(tests);

@@ -3,10 +3,13 @@
 #include "unit.h"
 
 #include <linux/openat2.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "fresh.h"
 #include "spool/take.h"
@@ -302,6 +305,54 @@ static void a_private_spool_takes_roots_files(void **state)
     expect_verdict(state, "a.json", TAKE_LATER, "cannot read: chown");
 }
 
+static void root_takes_the_files_of_the_spools_owner_as_foreign(void **state)
+{
+    struct take take;
+    need_root();
+    fresh_write(new_dir(state), "a.json", "a");
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(try_take(state, "a.json", &private_policy, &take), TAKE_READY);
+    assert_true(take.foreign);
+    take_close(&take);
+}
+
+/* 0: refused as it must be; 1: not; 77: nothing can be mounted here. */
+static int take_mounted(void **state)
+{
+    const struct fresh *fresh = *state;
+    char path[300];
+    struct take take;
+    snprintf(path, sizeof path, "%s/new/a.json", fresh->path);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("/proc/version", path, "none", MS_BIND, NULL) != 0) {
+        return 77;
+    }
+    /* The descriptors held open are of the old mounts. */
+    struct spool *spool = spool_open(fresh->path, NULL);
+    enum take_verdict verdict =
+        take_open(spool, FOLDER_NEW, "a.json", &private_policy, (struct wall){0}, &take);
+    spool_close(spool);
+    return verdict == TAKE_REFUSE && strstr(take.reason, "file system") != NULL ? 0 : 1;
+}
+
+static void a_file_of_another_file_system_is_refused(void **state)
+{
+    fresh_write(new_dir(state), "a.json", "a");
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(take_mounted(state));
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("# nothing can be mounted here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void a_shared_spool_takes_everybodys_files_and_says_that_they_are_foreign(void **state)
 {
     struct take take;
@@ -495,7 +546,10 @@ static void a_file_that_is_replaced_is_read_as_it_was_opened(void **state)
 static void refuse_as(void **state, const char *name, bool own_name)
 {
     const struct fresh *fresh = *state;
-    char kept[NAME_LIMIT];
+    char kept[NAME_LIMIT], again[NAME_LIMIT];
+    take_kept_name(fresh->spool, FOLDER_NEW, name, kept);
+    take_kept_name(fresh->spool, FOLDER_NEW, name, again);
+    assert_string_equal(kept, again);
     assert_int_equal(take_refuse(fresh->spool, FOLDER_NEW, name, kept), 0);
     assert_false(fresh_exists(new_dir(state), name));
     assert_true(fresh_exists(fresh->spool->dir[FOLDER_FAILED], kept));
@@ -504,7 +558,8 @@ static void refuse_as(void **state, const char *name, bool own_name)
     } else {
         assert_int_equal(strncmp(kept, "refused-", 8), 0);
         assert_int_equal(drop_read(kept), DROP_JOB);
-        assert_int_equal(strlen(kept), strlen("refused-.json") + 24);
+        assert_int_equal(entry_read(kept).kind, ENTRY_OTHER);
+        assert_true(strlen(kept) + strlen(".error.json") < NAME_LIMIT);
     }
 }
 
@@ -577,11 +632,15 @@ static void so_they_are_where_only_links_avoid_replacing(void **state)
     refuse_as(state, "folder.json", false);
 }
 
-static void refusing_what_is_not_there_is_told(void **state)
+static void refusing_replaces_nothing_and_tells_what_is_gone(void **state)
 {
     const struct fresh *fresh = *state;
-    char kept[NAME_LIMIT];
-    assert_int_equal(take_refuse(fresh->spool, FOLDER_NEW, "a.json", kept), -ENOENT);
+    assert_int_equal(take_refuse(fresh->spool, FOLDER_NEW, "a.json", "a.json"), -ENOENT);
+    fresh_write(new_dir(state), "a.json", "a");
+    fresh_write(fresh->spool->dir[FOLDER_FAILED], "b.json", "b");
+    assert_int_equal(take_refuse(fresh->spool, FOLDER_NEW, "a.json", "b.json"), -EEXIST);
+    fresh_expect(new_dir(state), "a.json", "a");
+    fresh_expect(fresh->spool->dir[FOLDER_FAILED], "b.json", "b");
 }
 
 int main(void)
@@ -604,6 +663,8 @@ int main(void)
         USER_TEST(an_unreadable_directory_is_refused_all_the_same),
         USER_TEST(a_private_spool_takes_no_strangers_files),
         USER_TEST(a_private_spool_takes_roots_files),
+        USER_TEST(root_takes_the_files_of_the_spools_owner_as_foreign),
+        TAKE_TEST(a_file_of_another_file_system_is_refused),
         USER_TEST(a_shared_spool_takes_everybodys_files_and_says_that_they_are_foreign),
         TAKE_TEST(a_second_name_is_given_two_seconds_to_go),
         TAKE_TEST(then_a_name_in_tmp_goes_and_the_file_is_taken),
@@ -617,7 +678,7 @@ int main(void)
         TAKE_TEST(what_is_refused_keeps_its_name_where_that_is_harmless),
         USER_TEST(entries_of_any_type_are_kept),
         USER_TEST(so_they_are_where_only_links_avoid_replacing),
-        TAKE_TEST(refusing_what_is_not_there_is_told),
+        TAKE_TEST(refusing_replaces_nothing_and_tells_what_is_gone),
     };
     return UNIT_RUN(tests);
 }

@@ -15,19 +15,39 @@
     "0123456789abcdef0123456789abcdef"
 
 static struct {
-    int calls;          /* wrapped calls so far */
-    int kill_at;        /* the process dies instead of this call, 0 never */
-    int unlinks;        /* names removed so far */
-    int syncs_before;   /* syncs before the first removal */
-    int unsynced;       /* removals since the last sync */
-    bool gone_was_last; /* ID.gone went with nothing unsynced before it */
-    int fail_at;        /* this call fails with EIO, 0 never */
+    int calls;                   /* wrapped calls so far */
+    int kill_at;                 /* the process dies instead of this call, 0 never */
+    int unlinks;                 /* names removed so far */
+    int syncs_before;            /* syncs before the first removal */
+    int unsynced;                /* removals since the last sync */
+    bool gone_was_last;          /* ID.gone went with nothing unsynced before it */
+    int fail_at;                 /* this call fails with EIO, 0 never */
+    void (*after_open)(int dir); /* after the next openat, once */
 } seen;
 
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
+
+int __real_openat(int dir, const char *name, int flags, ...);
+int __wrap_openat(int dir, const char *name, int flags, ...);
+
+/* Only what opens what is there comes here with a wish in seen.after_open. */
+int __wrap_openat(int dir, const char *name, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    int fd = __real_openat(dir, name, flags, mode);
+    void (*after)(int) = seen.after_open;
+    if (after != NULL) {
+        seen.after_open = NULL;
+        after(dir);
+    }
+    return fd;
+}
 
 static bool next_call(void)
 {
@@ -158,6 +178,41 @@ static void the_lock_dies_with_its_process(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_int_equal(lock_it(state, FOLDER_DONE, &unit), 0);
+    unit_unlock(&unit);
+}
+
+static void begin_to_delete(int dir)
+{
+    assert_int_equal(renameat(dir, HEX ".json", dir, HEX ".gone"), 0);
+}
+
+static void take_back_and_finish_again(int dir)
+{
+    assert_int_equal(renameat(dir, HEX ".json", dir, "elsewhere"), 0);
+    fresh_write(dir, HEX ".json", "another");
+}
+
+static void restore(int dir)
+{
+    assert_int_equal(renameat(dir, HEX ".gone", dir, HEX ".json"), 0);
+}
+
+static void what_was_renamed_before_it_was_locked_is_looked_up_again(void **state)
+{
+    struct unit unit;
+    fresh_write(done_dir(state), HEX ".json", "job");
+    seen.after_open = begin_to_delete;
+    assert_int_equal(lock_it(state, FOLDER_DONE, &unit), 0);
+    assert_true(unit.gone);
+    unit_unlock(&unit);
+    /* ID.json was looked for in vain just before. */
+    seen.after_open = restore;
+    assert_int_equal(lock_it(state, FOLDER_DONE, &unit), 0);
+    assert_false(unit.gone);
+    unit_unlock(&unit);
+    seen.after_open = take_back_and_finish_again;
+    assert_int_equal(lock_it(state, FOLDER_DONE, &unit), 0);
+    assert_int_equal(unit.status.st_size, strlen("another"));
     unit_unlock(&unit);
 }
 
@@ -356,6 +411,7 @@ int main(void)
         UNIT_TEST(only_one_hand_has_it),
         UNIT_TEST(readers_need_no_lock),
         UNIT_TEST(the_lock_dies_with_its_process),
+        UNIT_TEST(what_was_renamed_before_it_was_locked_is_looked_up_again),
         UNIT_TEST(a_link_in_the_jobs_place_is_not_followed),
         UNIT_TEST(what_is_left_of_a_unit_goes_and_nothing_else),
         UNIT_TEST(also_where_the_first_outputs_were_pruned),
