@@ -18,8 +18,8 @@
 
 enum { RECORD_LIMIT = 1024 * 1024 * 1024 };
 
-static json_t *load(const struct spool *spool, enum folder folder, const char *name,
-                    struct error *error)
+json_t *records_load(const struct spool *spool, enum folder folder, const char *name,
+                     struct error *error)
 {
     struct buffer text = {0};
     json_t *record = NULL;
@@ -45,7 +45,7 @@ static json_t *load_entry(const struct spool *spool, enum folder folder, enum en
     char name[ENTRY_NAME_SIZE];
 
     entry_write(kind, id, version, name);
-    return load(spool, folder, name, error);
+    return records_load(spool, folder, name, error);
 }
 
 int records_versions(const struct spool *spool, const struct id *id, unsigned *lowest,
@@ -109,6 +109,37 @@ json_t *records_error(const struct spool *spool, const struct id *id, struct err
     return load_entry(spool, FOLDER_FAILED, ENTRY_ERROR, id, 0, error);
 }
 
+/* Whether name is that of the error file of something refused under a name that was not its own. */
+static bool is_refusal(const char *name)
+{
+    static const char prefix[] = "refused-", suffix[] = ".json.error.json";
+    size_t length = strlen(name);
+
+    return strncmp(name, prefix, sizeof prefix - 1) == 0 && length >= sizeof suffix &&
+           strcmp(name + length - (sizeof suffix - 1), suffix) == 0;
+}
+
+json_t *records_refusal(const struct spool *spool, const char *name)
+{
+    DIR *list = file_list(spool->dir[FOLDER_FAILED]);
+    const struct dirent *entry = NULL;
+    json_t *found = NULL;
+
+    while (list != NULL && found == NULL && file_list_next(list, &entry) == 0 && entry != NULL) {
+        if (is_refusal(entry->d_name)) {
+            found = records_load(spool, FOLDER_FAILED, entry->d_name, NULL);
+            if (strcmp(jsontext_get_text(found, "name", ""), name) != 0) {
+                json_decref(found);
+                found = NULL;
+            }
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    return found;
+}
+
 json_t *records_job(const struct spool *spool, const struct id *id, struct error *error)
 {
     static const enum folder folders[] = {FOLDER_CUR, FOLDER_FAILED, FOLDER_DONE, FOLDER_CUR};
@@ -128,7 +159,7 @@ json_t *records_state(const struct spool *spool, const struct id *id)
     return load_entry(spool, FOLDER_CUR, ENTRY_STATE, id, 0, NULL);
 }
 
-static int64_t time_member(const json_t *object, const char *key)
+int64_t records_time(const json_t *object, const char *key)
 {
     const char *text = jsontext_get_text(object, key, NULL);
     struct wall time = {0};
@@ -155,12 +186,12 @@ int records_waiting(const struct spool *spool, const struct id *id, struct waiti
     json_t *job = load_entry(spool, FOLDER_CUR, ENTRY_JOB, id, 0, NULL);
     json_t *state = records_state(spool, id);
     char order[ENTRY_NAME_SIZE] = "hold.";
-    int64_t not_before = time_member(job, "not_before");
-    int64_t next_try = time_member(state, "next_try");
+    int64_t not_before = records_time(job, "not_before");
+    int64_t next_try = records_time(state, "next_try");
     int result = job != NULL ? 0 : -ENOENT;
 
     if (json_object_get(state, "not_before") != NULL) {
-        not_before = time_member(state, "not_before");
+        not_before = records_time(state, "not_before");
     }
     id_write(id, order + 5);
     waiting->hold = hold_of(state);
@@ -192,17 +223,17 @@ const char *records_failed_state(const struct spool *spool, const struct id *id)
 
 json_t *records_status(const struct spool *spool)
 {
-    return load(spool, FOLDER_STATE, "status.json", NULL);
+    return records_load(spool, FOLDER_STATE, "status.json", NULL);
 }
 
-/* --- why it does not move ------------------------------------------------------------------------ */
+/* --- why it does not move ------------------------------------------------------------------------
+ */
 
 static bool same_provider(const json_t *model, const char *provider)
 {
     const char *named = jsontext_get_text(model, "provider", NULL);
 
-    return named == provider ||
-           (named != NULL && provider != NULL && strcmp(named, provider) == 0);
+    return named == provider || (named != NULL && provider != NULL && strcmp(named, provider) == 0);
 }
 
 /* What status.json says of a model. */
@@ -234,7 +265,8 @@ char *records_obstacle(const struct spool *spool, const char *model, const char 
     }
     status = records_status(spool);
     reason = jsontext_get_text(status, "trouble", NULL);
-    if (reason == NULL && jsontext_get_bool(status, "paused", false)) {
+    if (reason == NULL &&
+        faccessat(spool->dir[FOLDER_CTL], "pause", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         reason = "paused (llmspool-ctl resume)";
     }
     if (reason == NULL && model != NULL) {

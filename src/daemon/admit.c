@@ -27,6 +27,7 @@ struct admission {
     struct id id;
     struct unit unit;  /* locked while an answer from it is given */
     bool locked;
+    bool failed_before; /* an error file without its job tells of attempts before */
 };
 
 static struct admission *admission_new(struct core *core, struct job *job, struct drop *drop)
@@ -253,6 +254,16 @@ static bool met_in_done(struct core *core, const struct id *id)
            entry_exists(core, FOLDER_DONE, ENTRY_GONE, id, 0);
 }
 
+/* The error file of a job that vanished: what it told is in the state file now. */
+static void forget_failure(struct core *core, const struct id *id)
+{
+    char name[ENTRY_NAME_SIZE];
+
+    entry_write(ENTRY_ERROR, id, 0, name);
+    if (unlinkat(core->spool->dir[FOLDER_FAILED], name, 0) < 0 && errno != ENOENT)
+        log_warning(&core->log, "failed/%s cannot be removed: %s", name, strerror(errno));
+}
+
 static void accepted(struct admission *admission, enum drop_end end)
 {
     struct core *core = admission->core;
@@ -261,8 +272,11 @@ static void accepted(struct admission *admission, enum drop_end end)
     task->accepted = clock_wall(core->clock).ms;
     if (task->name != NULL)
         debt_name_waiting(core, &task->id, task->name);
+    if (admission->failed_before)
+        forget_failure(core, &task->id);
     core_event(core, "accepted", task, NULL);
     queue_phase(core->queue, task, TASK_WAITING);
+    orders_look(core->orders);
     core_progress(core);
     admission_end(admission, end);
 }
@@ -390,9 +404,9 @@ static void accept_written(void *context, int result, int failed_file)
     accepted(admission, DROP_ANSWERED);
 }
 
-/* The job is written anew (completed, foreign, a line, or the successor of outputs without a job):
- * durable in cur/ before the drop leaves. */
-static void accept_anew(struct admission *admission, unsigned run)
+/* The job is written anew (completed, foreign, a line, or with something to remember): durable in cur/
+ * before the drop leaves. memory is taken over, or NULL. */
+static void accept_anew(struct admission *admission, struct state *memory)
 {
     struct core *core = admission->core;
     struct task *task = accept_task(admission);
@@ -400,10 +414,9 @@ static void accept_anew(struct admission *admission, unsigned run)
     struct buffer text = {0};
     char name[ENTRY_NAME_SIZE];
 
-    if (run > 1) {
-        task_memory(task)->run = run;
+    task->memory = memory;
+    if (memory != NULL)
         task_publish_memory(core, task, publication);
-    }
     job_write(admission->job, &text);
     entry_write(ENTRY_JOB, &admission->id, 0, name);
     publication_file(publication, FOLDER_CUR, name, core->spool->job_mode, &text, false, FOLDER_TMP,
@@ -411,20 +424,45 @@ static void accept_anew(struct admission *admission, unsigned run)
     publish_add(core->publish, publication);
 }
 
-static void admit_new(struct admission *admission)
+/* What must be remembered of a job that is new to cur/, failed/ and done/ and yet not new: outputs without a
+ * job keep their numbers, an error file without a job keeps its attempts. NULL: nothing. */
+static int remembered(struct admission *admission, struct state **memory)
 {
     struct core *core = admission->core;
+    const struct id *id = &admission->id;
+    int64_t submitted = admission->drop->submitted;
     unsigned lowest, highest = 0;
+    struct failure failure;
+    int result = 0;
 
-    if (entry_exists(core, FOLDER_DONE, ENTRY_OUTPUT, &admission->id, 1) &&
-        unit_versions(core->spool, &admission->id, &lowest, &highest) < 0) {
-        admission_end(admission, DROP_LATER);
-        return;
+    *memory = NULL;
+    if (entry_exists(core, FOLDER_DONE, ENTRY_OUTPUT, id, 1))
+        result = unit_versions(core->spool, id, &lowest, &highest);
+    if (result < 0 || !entry_exists(core, FOLDER_FAILED, ENTRY_ERROR, id, 0)) {
+        if (result == 0 && highest > 0)
+            *memory = state_again(id, highest + 1, 0, submitted, NULL);
+        return result;
     }
-    if (highest == 0 && admission->drop->movable && !admission->job->rewritten)
+    result = again_failure(core, id, &failure);
+    if (result == 0) {
+        *memory = state_again(id, highest >= failure.run ? highest + 1 : failure.run,
+                              failure.tries + 1, submitted, failure.record);
+        json_decref(failure.record);
+        admission->failed_before = true;
+    }
+    return result == -EINVAL ? 0 : result; /* one that cannot be read is left to llmspool-check */
+}
+
+static void admit_new(struct admission *admission)
+{
+    struct state *memory;
+
+    if (remembered(admission, &memory) < 0)
+        admission_end(admission, DROP_LATER);
+    else if (memory == NULL && admission->drop->movable && !admission->job->rewritten)
         accept_as_is(admission);
     else
-        accept_anew(admission, highest + 1);
+        accept_anew(admission, memory);
 }
 
 void admit(struct core *core, struct job *job, struct drop *drop)

@@ -46,9 +46,8 @@ int again_find(struct core *core, const struct id *id, struct unit *unit)
     return result == -ENOENT ? again_lock(core, FOLDER_DONE, id, unit) : result;
 }
 
-/* A record (output or error file) as JSON. */
-static int record_load(struct core *core, enum folder folder, enum entry_kind kind,
-                       const struct id *id, unsigned version, json_t **record)
+int again_record(struct core *core, enum folder folder, enum entry_kind kind, const struct id *id,
+                 unsigned version, json_t **record)
 {
     struct buffer text = {0};
     char name[ENTRY_NAME_SIZE];
@@ -85,7 +84,7 @@ int again_newest(struct core *core, const struct id *id, struct newest *newest)
         json_t *record;
         bool good;
 
-        if (record_load(core, FOLDER_DONE, ENTRY_OUTPUT, id, version, &record) < 0)
+        if (again_record(core, FOLDER_DONE, ENTRY_OUTPUT, id, version, &record) < 0)
             continue; /* damaged or just pruned: llmspool-check tells */
         if (version == highest)
             newest->submitted = record_time(record, "submitted");
@@ -104,7 +103,7 @@ int again_newest(struct core *core, const struct id *id, struct newest *newest)
 
 int again_failure(struct core *core, const struct id *id, struct failure *failure)
 {
-    int result = record_load(core, FOLDER_FAILED, ENTRY_ERROR, id, 0, &failure->record);
+    int result = again_record(core, FOLDER_FAILED, ENTRY_ERROR, id, 0, &failure->record);
 
     if (result < 0)
         return result;

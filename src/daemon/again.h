@@ -19,6 +19,11 @@
  * or another -errno. */
 int again_find(struct core *core, const struct id *id, struct unit *unit);
 
+/* Reads a record as JSON: an output of done/ (ENTRY_OUTPUT) or an error file (ENTRY_ERROR). Returns 0 with
+ * a new reference, or -errno. */
+int again_record(struct core *core, enum folder folder, enum entry_kind kind, const struct id *id,
+                 unsigned version, json_t **record);
+
 /* The newest output of an ID. */
 struct newest {
     unsigned version;   /* highest number, 0: none */

@@ -28,6 +28,7 @@ struct intake;
 struct orders;
 struct dispatch;
 struct finish;
+struct outcomes;
 struct crash;
 struct status;
 
@@ -56,6 +57,7 @@ struct core {
     struct orders *orders;
     struct dispatch *dispatch;
     struct finish *finish;
+    struct outcomes *outcomes;
     struct crash *crash;
     struct status *status;
     struct totals totals;

@@ -23,6 +23,7 @@
 #include "daemon/intake.h"
 #include "daemon/notify.h"
 #include "daemon/orders.h"
+#include "daemon/outcome.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
 #include "spool/watch.h"
@@ -128,7 +129,7 @@ static bool nothing_under_way(const struct daemon *daemon)
     const struct core *core = &daemon->core;
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
-           finish_stuck(core->finish) == 0;
+           finish_stuck(core->finish) == 0 && queue_count(core->queue, TASK_SETTLING) == 0;
 }
 
 static void daemon_leave(struct daemon *daemon, int exit_code)
@@ -142,14 +143,14 @@ static void stop_now(struct daemon *daemon)
 {
     struct core *core = &daemon->core;
     int result = crash_record_stop(core->crash);
-    unsigned left = dispatch_abandon(core->dispatch);
+    unsigned left = dispatch_abandon(core->dispatch) + (unsigned)finish_stuck(core->finish);
 
     if (result < 0)
         log_warning(&core->log, "state/: the stop cannot be recorded: %s", strerror(-result));
     if (left > 0)
         log_warning(&core->log,
-                    "stopped with %u %s in flight; each may have been paid for and is in doubt", left,
-                    left == 1 ? "request" : "requests");
+                    "stopped with %u %s not finished; each may have been paid for and is in doubt",
+                    left, left == 1 ? "request" : "requests");
     daemon->stop = STOP_NOW;
     daemon->stop_until.ms = INT64_MAX;
 }
@@ -162,7 +163,7 @@ static void look_at_stop(struct daemon *daemon)
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish))
-        daemon_leave(daemon, 0); /* what is stuck for lack of room stays marked, too */
+        daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
 static bool any_failed(const struct core *core)
@@ -170,6 +171,23 @@ static bool any_failed(const struct core *core)
     const struct totals *totals = &core->totals;
 
     return totals->failed + totals->cancelled + totals->expired + totals->refused > 0;
+}
+
+/* Whether something that is left may move within the patience: it is ready (its gate may open), or a
+ * backoff or delay will be over. */
+static bool may_move(const struct daemon *daemon)
+{
+    const struct core *core = &daemon->core;
+    int64_t patience = daemon->options->patience_ms;
+    int64_t alarm = queue_next_alarm(core->queue);
+    bool lately = clock_mono(core->clock).ms - core->progress.ms <= patience;
+    const char *reason;
+
+    if (alarm != JOB_NEVER && alarm - clock_wall(core->clock).ms <= patience)
+        return true;
+    return lately && (queue_resting(core->queue, REST_READY) > 0 ||
+                      intake_waiting(core->intake, &reason) > 0 ||
+                      orders_waiting(core->orders) > 0);
 }
 
 /* --until-empty: nothing is left, or what is left cannot move. */
@@ -184,7 +202,7 @@ static void look_at_empty(struct daemon *daemon)
     if (queue_size(core->queue) == 0 && intake_waiting(core->intake, &reason) == 0 &&
         orders_waiting(core->orders) == 0) {
         daemon_leave(daemon, any_failed(core) ? 1 : 0);
-    } else if (clock_mono(core->clock).ms - core->progress.ms > daemon->options->patience_ms) {
+    } else if (!may_move(daemon)) {
         log_warning(&core->log, "%zu jobs are left that cannot move; llmspool-status says why",
                     queue_size(core->queue) + intake_waiting(core->intake, &reason));
         daemon_leave(daemon, 75);
@@ -192,6 +210,7 @@ static void look_at_empty(struct daemon *daemon)
 }
 
 static void look_at_spool(struct daemon *daemon);
+static void stop_begin(struct daemon *daemon);
 
 static void turn(uv_prepare_t *prepare)
 {
@@ -221,6 +240,8 @@ static void watch_folders(struct daemon *daemon)
     static const enum folder watched[] = {FOLDER_NEW, FOLDER_CTL};
     struct core *core = &daemon->core;
 
+    if (daemon->watch == NULL)
+        return;
     for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
         enum folder folder = watched[i];
         char *path = xasprintf("%s/%s", core->spool->path, folder_name(folder));
@@ -238,7 +259,9 @@ static void hint(struct daemon *daemon, const struct watch_event *event)
     struct core *core = &daemon->core;
 
     if (event->kind == WATCH_LOST) {
-        watch_folders(daemon);
+        look_at_spool(daemon); /* a folder that went away is waited for */
+        if (!core->spool_lost)
+            watch_folders(daemon);
         intake_scan(core->intake);
         orders_scan(core->orders);
     } else if (event->key == FOLDER_NEW) {
@@ -275,9 +298,9 @@ static void look_at_spool(struct daemon *daemon)
         orders_scan(core->orders);
     }
     core->spool_lost = lost;
-    if (lost && daemon->lost.kind == ERROR_DATA) {
+    if (lost && daemon->lost.kind == ERROR_DATA) { /* what is in flight ends in the old one */
         daemon->replaced = true;
-        daemon_leave(daemon, -1);
+        stop_begin(daemon);
     }
 }
 
@@ -301,6 +324,8 @@ static void minute_fired(uv_timer_t *timer)
     struct daemon *daemon = timer->data;
 
     look_at_spool(daemon);
+    if (!daemon->core.spool_lost)
+        watch_folders(daemon); /* those that could not be watched the last time */
     look_at_clock(daemon);
     intake_scan(daemon->core.intake);
     orders_scan(daemon->core.orders);
@@ -437,6 +462,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->orders = orders_open(core);
     core->dispatch = dispatch_open(core);
     core->finish = finish_open(core);
+    core->outcomes = outcome_open(core);
     core->crash = crash_open(core);
     core->status = status_open(core);
     return 0;
@@ -510,6 +536,7 @@ static void close_parts(struct daemon *daemon)
     intake_close(core->intake);
     orders_close(core->orders);
     finish_close(core->finish);
+    outcome_close(core->outcomes);
     status_close(core->status);
     crash_close(core->crash);
     publish_close(core->publish);
@@ -551,8 +578,10 @@ int daemon_run(const struct daemon_options *options, struct error *error)
         start(daemon, error) == 0) {
         uv_run(&daemon->loop, UV_RUN_DEFAULT);
         result = daemon->exit_code;
-        if (daemon->replaced)
+        if (daemon->replaced) {
             *error = daemon->lost;
+            result = -1;
+        }
     }
     close_parts(daemon);
     uv_loop_close(&daemon->loop);

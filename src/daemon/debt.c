@@ -50,7 +50,8 @@ void debt_name(struct publication *publication, const struct debt_end *end, cons
     char target[TARGET_SIZE], from[TARGET_SIZE], id[ID_TEXT_SIZE];
 
     id_write(end->id, id);
-    snprintf(target, sizeof target, "../%s/%s", folder_name(end->folder), end->record);
+    snprintf(target, sizeof target, "../%s/%s", folder_name(end->folder),
+             end->answer != NULL ? end->answer : end->record);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         snprintf(from, sizeof from, "../%s/%s.", folder_name(places[i]), id);
         publication_link(publication, FOLDER_BY_NAME, name, target, from);

@@ -19,13 +19,14 @@ struct debt_end {
     const char *event;  /* completed, failed, cancelled, expired */
     enum folder folder; /* where the record lies */
     const char *record; /* its file name */
+    const char *answer; /* the file in the same folder that names lead to; NULL: the record */
 };
 
 /* Adds the webhook as a debt to be paid. */
 void debt_webhook(struct core *core, struct publication *publication, const struct debt_end *end,
                   const char *webhook);
 
-/* Adds pointing by-name/NAME at the record, where the name still leads to this ID. */
+/* Adds pointing by-name/NAME at the answer, where the name still leads to this ID. */
 void debt_name(struct publication *publication, const struct debt_end *end, const char *name);
 
 /* Adds all that a job owes: its own and further webhooks and names. state may be NULL. */

@@ -32,11 +32,12 @@ struct flight {
     struct task *task;
     struct job *job;
     struct lane *lane;
+    const struct provider *protocol; /* that it left with: a reload may change the lane's way */
     struct provider_request request;
     struct transfer *transfer; /* NULL until it left */
     struct gate_ticket ticket;
     struct wall started;
-    char *provider; /* its name when it left: a reload may change the lane's way */
+    char *provider; /* its name when it left */
     char *gate;
 };
 
@@ -125,7 +126,7 @@ static struct verdict verdict_of_answer(struct flight *flight,
         headers[i].name = result->headers[i].name;
         headers[i].value = result->headers[i].value;
     }
-    verdict = flight->lane->protocol->read(flight->job, &reply, clock_wall(core->clock), answer);
+    verdict = flight->protocol->read(flight->job, &reply, clock_wall(core->clock), answer);
     free(headers);
     flight->lane->mock = verdict.mock;
     flight->lane->real = !verdict.mock && verdict.outcome == OUTCOME_OK;
@@ -250,7 +251,7 @@ static int flight_start(struct flight *flight, struct error *error)
         return -1;
     }
     if (route->key != NULL) {
-        secret = provider_key_header(flight->lane->protocol, route->key);
+        secret = provider_key_header(flight->protocol, route->key);
         request.secret_header = secret;
     }
     flight->transfer = transfer_start(flight->dispatch->core->transfers, &request, flight_landed,
@@ -285,7 +286,9 @@ static void dispatch_leave(struct dispatch *dispatch)
         struct flight *next = flight->next;
         struct error error;
 
-        if (flight_start(flight, &error) < 0)
+        if (dispatch->abandoned)
+            flight_free(flight); /* stays marked, like those in flight */
+        else if (flight_start(flight, &error) < 0)
             flight_refused(flight, &error);
         flight = next;
     }
@@ -335,6 +338,7 @@ static struct flight *flight_new(struct dispatch *dispatch, struct task *task, s
     flight->task = task;
     flight->job = job;
     flight->lane = task->lane;
+    flight->protocol = task->lane->protocol;
     flight->started = clock_wall(dispatch->core->clock);
     flight->provider = xstrdup(task->lane->route->name);
     flight->gate = xstrdup(task->lane->gate_name);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/again.h"
@@ -130,12 +131,27 @@ static void ending_add_record(struct ending *ending, struct publication *publica
     case ENDING_UNPUBLISHED:
         publication_existing(publication, FOLDER_DONE, name, false, FOLDER_CUR, temp);
         break;
-    case ENDING_PUBLISHED:
+    case ENDING_PUBLISHED: /* perhaps not durably */
+        publication_folder(publication, ending->folder);
         break;
     }
 }
 
 static void ending_published(void *context, int result, int failed_file);
+
+/* What names lead to after a rerun that ended without an answer: the good version before it. Writes its
+ * file name and returns it, or returns NULL when the record itself is the answer. */
+static const char *ending_answer(const struct ending *ending, char name[ENTRY_NAME_SIZE])
+{
+    const struct task *task = ending->task;
+    struct newest newest;
+
+    if (ending->folder != FOLDER_DONE || ending_completed(ending) ||
+        again_newest(ending->finish->core, &task->id, &newest) < 0 || newest.good == 0)
+        return NULL;
+    entry_write(ENTRY_OUTPUT, &task->id, newest.good, name);
+    return name;
+}
 
 static void ending_publish(struct ending *ending)
 {
@@ -143,6 +159,7 @@ static void ending_publish(struct ending *ending)
     struct task *task = ending->task;
     struct publication *publication = publication_new(ending_published, ending);
     char name[ENTRY_NAME_SIZE], temp[ENTRY_NAME_SIZE], job[ENTRY_NAME_SIZE];
+    char answer[ENTRY_NAME_SIZE];
 
     ending_names(ending, name, temp);
     entry_write(ENTRY_JOB, &task->id, 0, job);
@@ -153,7 +170,8 @@ static void ending_publish(struct ending *ending)
                                 .run = task_run(task),
                                 .event = ending->end.status,
                                 .folder = ending->folder,
-                                .record = name},
+                                .record = name,
+                                .answer = ending_answer(ending, answer)},
              ending->job, task->memory);
     publish_add(core->publish, publication);
 }
@@ -193,6 +211,34 @@ static void ending_stuck(struct ending *ending, int result)
     core_touch(core);
 }
 
+/* Whether a publication that failed had got its output into done/ all the same: the fault came after
+ * the rename, when the folder was synced or a debt written. Its times tell it from another's. */
+static bool ending_is_there(const struct ending *ending)
+{
+    struct core *core = ending->finish->core;
+    char name[ENTRY_NAME_SIZE], temp[ENTRY_NAME_SIZE];
+    struct buffer text = {0};
+    json_t *there = NULL, *ours;
+    bool same;
+
+    if (ending->folder != FOLDER_DONE || ending->source == ENDING_PUBLISHED)
+        return false;
+    ending_names(ending, name, temp);
+    if (ending->source == ENDING_UNPUBLISHED)
+        return faccessat(core->spool->dir[FOLDER_CUR], temp, F_OK, 0) < 0 && errno == ENOENT &&
+               faccessat(core->spool->dir[FOLDER_DONE], name, F_OK, 0) == 0;
+    if (again_record(core, FOLDER_DONE, ENTRY_OUTPUT, &ending->task->id, task_run(ending->task),
+                     &there) < 0)
+        return false;
+    ending_record(ending, &text);
+    ours = jsontext_read_object(text.bytes, text.length, NULL);
+    buffer_free(&text);
+    same = json_equal(json_object_get(there, "times"), json_object_get(ours, "times")) == 1;
+    json_decref(there);
+    json_decref(ours);
+    return same;
+}
+
 /* The version's name is taken by an output that nobody told us of: it stays, ours gets the next
  * number. */
 static bool ending_renumber(struct ending *ending)
@@ -222,7 +268,9 @@ static void ending_published(void *context, int result, int failed_file)
     struct ending *ending = context;
     struct finish *finish = ending->finish;
 
-    if (result == -EEXIST && failed_file == 0 && ending_renumber(ending))
+    if (result < 0 && ending_is_there(ending))
+        ending->source = ENDING_PUBLISHED;
+    else if (result == -EEXIST && failed_file == 0 && ending_renumber(ending))
         return;
     if (result < 0) {
         ending_stuck(ending, result);

@@ -31,6 +31,7 @@ enum {
 /* A name of new/: a hint, a list in line, or a drop under way. */
 struct intake_name {
     char *text;
+    unsigned long look; /* full looks that had ended when it was found */
     struct intake_name *next;
     UT_hash_handle hh;
 };
@@ -49,6 +50,7 @@ struct intake {
     struct name_queue lists;
     struct list *list; /* the one being taken */
     char *list_name;
+    unsigned long list_look; /* as look of its name */
     struct intake_name *busy; /* drops whose admission has not ended, by name */
     uv_timer_t soon;
     size_t waiting; /* that this scan found and could not take */
@@ -67,11 +69,19 @@ struct intake_drop {
 
 /* --- names --------------------------------------------------------------------------------------- */
 
-static void names_push(struct name_queue *queue, const char *text)
+static struct intake_name *name_new(const struct intake *intake, const char *text)
 {
     struct intake_name *name = xcalloc(1, sizeof *name);
 
     name->text = xstrdup(text);
+    name->look = intake->scans;
+    return name;
+}
+
+static void names_push(const struct intake *intake, struct name_queue *queue, const char *text)
+{
+    struct intake_name *name = name_new(intake, text);
+
     *queue->last = name;
     queue->last = &name->next;
 }
@@ -94,9 +104,8 @@ static char *names_pop(struct name_queue *queue)
 
 static struct intake_name *busy_add(struct intake *intake, const char *text)
 {
-    struct intake_name *name = xcalloc(1, sizeof *name);
+    struct intake_name *name = name_new(intake, text);
 
-    name->text = xstrdup(text);
     HASH_ADD_KEYPTR(hh, intake->busy, name->text, strlen(name->text), name);
     return name;
 }
@@ -163,8 +172,11 @@ static void drop_ended(struct drop *drop, enum drop_end end)
     if (result < 0 && result != -ENOENT && result != -ESTALE)
         log_warning(&intake->core->log, "new/%s cannot be removed: %s", drop->name,
                     strerror(-result));
-    if (end == DROP_LATER)
+    if (end == DROP_LATER) {
+        intake->waiting++; /* until the look that this asks for: it is still in new/ */
+        snprintf(intake->reason, sizeof intake->reason, "%.60s: its job is just ending", drop->name);
         look_soon(intake);
+    }
     take_close(&job->take);
     busy_remove(intake, job->busy);
     core_touch(intake->core);
@@ -307,6 +319,7 @@ static void take_list(struct intake *intake, const char *name, struct take *take
         return;
     }
     intake->list_name = xstrdup(name);
+    intake->list_look = intake->scans;
 }
 
 /* --- looking ----------------------------------------------------------------------------------------- */
@@ -352,7 +365,7 @@ static void intake_look(struct intake *intake, const char *name)
         if (intake->list == NULL)
             intake_take(intake, name, DROP_LIST);
         else if (strcmp(intake->list_name, name) != 0)
-            names_push(&intake->lists, name);
+            names_push(intake, &intake->lists, name);
         break;
     case DROP_BLOB: /* attachments: reserved */
     case DROP_NONE:
@@ -396,11 +409,13 @@ static bool work_on_list(struct intake *intake)
     bool more;
 
     if (intake->list == NULL) {
+        unsigned long look = intake->lists.first != NULL ? intake->lists.first->look : 0;
         char *name = names_pop(&intake->lists);
 
         if (name == NULL)
             return false;
         intake_look(intake, name);
+        intake->list_look = look;
         free(name);
         return true;
     }
@@ -446,7 +461,7 @@ void intake_hint(struct intake *intake, const char *name)
 {
     if (drop_read(name) == DROP_NONE)
         return;
-    names_push(&intake->hints, name);
+    names_push(intake, &intake->hints, name);
     intake->core->kick(intake->core);
 }
 
@@ -463,9 +478,16 @@ bool intake_idle(const struct intake *intake)
            intake->list == NULL && intake->lists.first == NULL && intake->busy == NULL;
 }
 
-unsigned long intake_scans(const struct intake *intake)
+bool intake_taken(const struct intake *intake, unsigned long scans)
 {
-    return intake->scans;
+    if (intake->scans < scans || (intake->list != NULL && intake->list_look < scans))
+        return false;
+    if (intake->lists.first != NULL && intake->lists.first->look < scans)
+        return false; /* those behind it were found later */
+    for (const struct intake_name *name = intake->busy; name != NULL; name = name->hh.next)
+        if (name->look < scans)
+            return false;
+    return true;
 }
 
 size_t intake_waiting(const struct intake *intake, const char **reason)

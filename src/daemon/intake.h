@@ -18,8 +18,8 @@ void intake_close(struct intake *intake);
 /* A hint: this name arrived in new/. */
 void intake_hint(struct intake *intake, const char *name);
 
-/* Look at all of new/, from the beginning. Returns what intake_scans will say when that look has
- * ended. */
+/* Look at all of new/, from the beginning. Returns what to ask intake_taken for, to learn whether all
+ * is taken that is there now. */
 unsigned long intake_scan(struct intake *intake);
 
 /* Does a portion of the work. Returns whether there is more to do at once. */
@@ -29,8 +29,9 @@ bool intake_work(struct intake *intake);
  * later may still lie there). */
 bool intake_idle(const struct intake *intake);
 
-/* Number of full looks at new/ that have ended. */
-unsigned long intake_scans(const struct intake *intake);
+/* Whether as many full looks at new/ have ended, and all that was found until then is taken. What is
+ * found later does not matter, so this comes true however much is being dropped. */
+bool intake_taken(const struct intake *intake, unsigned long scans);
 
 /* Files that wait in new/ because they cannot be taken yet, and why the last of them does ("" when
  * there is none). */

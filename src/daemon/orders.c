@@ -247,13 +247,12 @@ static bool order_obey(struct orders *orders, struct order *order)
 }
 
 /* All drops older than the order have been taken: a look at new/ that began after it was seen has
- * ended, and what it found is in cur/. */
+ * ended, and what it found is in cur/ or answered. */
 static bool order_due(const struct orders *orders, const struct order *order)
 {
     const struct core *core = orders->core;
 
-    return core->draining || (intake_scans(core->intake) >= order->scans &&
-                              queue_count(core->queue, TASK_ACCEPTING) == 0);
+    return core->draining || intake_taken(core->intake, order->scans);
 }
 
 static void order_end(struct orders *orders, struct order *order)

@@ -12,10 +12,17 @@
 
 #include "base/xalloc.h"
 #include "daemon/finish.h"
+#include "daemon/orders.h"
 
 enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
     THROTTLE_OTHERS = 10,              /* … when so many others succeeded between each two */
+    RETRY_MS = 1000,
+};
+
+struct outcomes {
+    struct core *core;
+    uv_timer_t retry; /* active while tasks are unwritten */
 };
 
 /* --- the mark --------------------------------------------------------------------------------------- */
@@ -71,6 +78,33 @@ struct remembering {
     struct task *task;
 };
 
+static void retry_fired(uv_timer_t *timer)
+{
+    struct outcomes *outcomes = timer->data;
+    struct core *core = outcomes->core;
+
+    for (struct task *task = queue_first(core->queue); task != NULL; task = queue_next(task)) {
+        if (!task->unwritten)
+            continue;
+        task->unwritten = false;
+        outcome_later(core, task);
+    }
+}
+
+/* What was paid must be known before it is paid again: the task stays marked until its state file is
+ * there. */
+static void not_remembered(struct core *core, struct task *task, int result)
+{
+    uv_timer_t *retry = &core->outcomes->retry;
+
+    task->unwritten = true;
+    if (uv_is_active((uv_handle_t *)retry))
+        return;
+    log_error(&core->log, "cur/: a state file cannot be written, trying again each second: %s",
+              strerror(-result));
+    uv_timer_start(retry, retry_fired, RETRY_MS, 0);
+}
+
 static void remembered(void *context, int result, int failed_file)
 {
     struct remembering *remembering = context;
@@ -79,10 +113,8 @@ static void remembered(void *context, int result, int failed_file)
 
     (void)failed_file;
     free(remembering);
-    if (result < 0) { /* what was paid must be known before it is paid again */
-        log_error(&core->log, "cur/: a state file cannot be written, trying again: %s",
-                  strerror(-result));
-        outcome_later(core, task);
+    if (result < 0) {
+        not_remembered(core, task, result);
         return;
     }
     clear_mark(core, task);
@@ -91,6 +123,7 @@ static void remembered(void *context, int result, int failed_file)
         return;
     }
     queue_phase(core->queue, task, TASK_WAITING);
+    orders_look(core->orders);
     core_progress(core);
 }
 
@@ -337,4 +370,25 @@ void outcome_doubt(struct core *core, struct task *task)
                json_pack("{s:i, s:s*}", "request", (int)task->memory->sends, "hold",
                          hold_word(task->memory->hold)));
     outcome_later(core, task);
+}
+
+struct outcomes *outcome_open(struct core *core)
+{
+    struct outcomes *outcomes = xcalloc(1, sizeof *outcomes);
+
+    outcomes->core = core;
+    uv_timer_init(core->loop, &outcomes->retry);
+    outcomes->retry.data = outcomes;
+    return outcomes;
+}
+
+static void outcome_free(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void outcome_close(struct outcomes *outcomes)
+{
+    if (outcomes != NULL)
+        uv_close((uv_handle_t *)&outcomes->retry, outcome_free);
 }

@@ -13,6 +13,9 @@
 #include "job/record.h"
 #include "provider/provider.h"
 
+struct outcomes *outcome_open(struct core *core);
+void outcome_close(struct outcomes *outcomes);
+
 /* A request that ended. */
 struct request_end {
     struct verdict verdict;

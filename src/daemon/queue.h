@@ -56,6 +56,7 @@ struct task {
     bool held_by_order;  /* ctl/hold.ID is there */
     bool alone;          /* in doubt after repeated crashes: is sent with nothing else in flight */
     bool cancel;         /* an order asks for its end */
+    bool unwritten;      /* SETTLING, and its state file could not be written: tried again */
     size_t ready_place;  /* in its lane's heap */
     size_t alarm_place;  /* in the queue's alarms */
     int64_t alarm;       /* wall ms: when it becomes due or expires */

@@ -233,6 +233,7 @@ static void beside_answer(struct core *core, struct task *task, const struct ent
     struct buffer text = {0};
     struct error error;
     struct job *job = NULL;
+    char status[16];
     bool whole = task->phase == TASK_ACCEPTING && entry->version == task_run(task) &&
                  read_entry(core, FOLDER_CUR, ENTRY_ANSWER, &entry->id, entry->version, &text) == 0 &&
                  record_output_whole(text.bytes, text.length, &entry->id, entry->version);
@@ -241,7 +242,9 @@ static void beside_answer(struct core *core, struct task *task, const struct ent
     if (whole)
         job = task_read_job(core, task, NULL, &error);
     if (job != NULL)
-        finish_resume(core, task, job, FOLDER_DONE, "completed", true);
+        finish_resume(core, task, job, FOLDER_DONE,
+                      record_status(core, FOLDER_CUR, ENTRY_ANSWER, task, entry->version, status),
+                      true);
     else
         remove_entry(core, FOLDER_CUR, ENTRY_ANSWER, &entry->id, entry->version);
 }

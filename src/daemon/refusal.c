@@ -6,10 +6,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/sha256.h"
 #include "job/field.h"
 #include "job/record.h"
+#include "spool/file.h"
 #include "spool/take.h"
 
 /* Name of a refused entry's error file: ".error.json" behind its own. */
@@ -28,16 +30,20 @@ static void tell_refused(struct core *core, const char *name, const struct refus
     core_progress(core);
 }
 
-static void add_error_file(struct core *core, struct publication *publication, const char *kept,
-                           const char *name, const struct refusal *refusal)
+static void write_error(struct core *core, struct buffer *text, const char *name,
+                        const struct refusal *refusal)
 {
-    struct buffer text = {0};
+    record_write_refusal(text, name, refusal->reason, refusal->message, refusal->submitted,
+                         clock_wall(core->clock).ms);
+}
+
+static void add_error_file(struct core *core, struct publication *publication, const char *kept,
+                           struct buffer *text)
+{
     char error_name[ERROR_NAME_SIZE];
 
-    record_write_refusal(&text, name, refusal->reason, refusal->message, refusal->submitted,
-                         clock_wall(core->clock).ms);
     snprintf(error_name, sizeof error_name, "%s.error.json", kept);
-    publication_file(publication, FOLDER_FAILED, error_name, core->spool->job_mode, &text, true,
+    publication_file(publication, FOLDER_FAILED, error_name, core->spool->job_mode, text, true,
                      FOLDER_TMP, NULL);
 }
 
@@ -51,21 +57,46 @@ static void error_file_written(void *context, int result, int failed_file)
         log_error(&core->log, "an error file in failed/ cannot be written: %s", strerror(-result));
 }
 
+/* Moves the entry after its error file, so that a crash between leaves it in new/, to be refused again,
+ * and never in failed/ without a reason. */
+static int keep_with_reason(struct core *core, enum folder folder, const char *name,
+                            const char *kept, const struct buffer *error)
+{
+    const struct spool *spool = core->spool;
+    char error_name[ERROR_NAME_SIZE];
+    int result;
+
+    snprintf(error_name, sizeof error_name, "%s.error.json", kept);
+    result = file_replace(spool->dir[FOLDER_TMP], spool->dir[FOLDER_FAILED], error_name,
+                          spool->job_mode, error->bytes, error->length, false);
+    if (result < 0)
+        return result;
+    result = take_refuse(spool, folder, name, kept);
+    if (result < 0)
+        unlinkat(spool->dir[FOLDER_FAILED], error_name, 0);
+    return result;
+}
+
 void refusal_file(struct core *core, enum folder folder, const char *name,
                   const struct refusal *refusal)
 {
     struct publication *publication;
+    struct buffer text = {0};
     char kept[NAME_LIMIT];
-    int result = take_refuse(core->spool, folder, name, kept);
+    int result;
 
+    take_kept_name(core->spool, folder, name, kept);
+    write_error(core, &text, name, refusal);
+    result = keep_with_reason(core, folder, name, kept, &text);
     if (result < 0) {
         log_error(&core->log, "%s/%s cannot be moved to failed/: %s", folder_name(folder), name,
                   strerror(-result));
+        buffer_free(&text);
         return;
     }
     tell_refused(core, name, refusal);
     publication = publication_new(error_file_written, core);
-    add_error_file(core, publication, kept, name, refusal);
+    add_error_file(core, publication, kept, &text);
     publish_add(core->publish, publication);
 }
 
@@ -92,7 +123,8 @@ void refusal_line(struct core *core, const char *list, size_t number, const char
     snprintf(kept, sizeof kept, "refused-%s.json", hash);
     snprintf(name, sizeof name, "%s:%zu", list, number);
     tell_refused(core, name, refusal);
-    add_error_file(core, publication, kept, name, refusal);
+    write_error(core, &text, name, refusal);
+    add_error_file(core, publication, kept, &text);
     buffer_append(&text, line, length);
     buffer_byte(&text, '\n');
     publication_file(publication, FOLDER_FAILED, kept, core->spool->job_mode, &text, false,

@@ -252,7 +252,7 @@ void commit_begin(struct commit *commit, struct publication *first, unsigned wor
     commit->count = 0;
     for (struct publication *p = first; p != NULL; p = p->next) {
         for (size_t i = 0; i < p->count; i++) {
-            if (p->steps[i].kind != STEP_LINK)
+            if (p->steps[i].kind != STEP_LINK && p->steps[i].kind != STEP_FOLDER)
                 collect(commit, &p->steps[i]);
         }
     }

@@ -20,6 +20,7 @@ enum step_kind {
     STEP_FILE,     /* make a file and rename it */
     STEP_EXISTING, /* sync a file that is there and rename it */
     STEP_SYNC,     /* sync the data of a file that is there */
+    STEP_FOLDER,   /* sync a folder */
     STEP_SYNC_ALL, /* sync a file that is there, its mode included */
     STEP_LINK,     /* point a symbolic link */
 };

@@ -387,6 +387,9 @@ int spool_make(const struct spool_plan *plan, bool *made, struct error *error)
     struct buffer text = {0};
     *made = false;
     int result = -1;
+    /* A umask that takes rights from the owner would lock us out of what we make. */
+    mode_t mask = umask(S_IRWXG | S_IRWXO);
+    (void)umask(mask & (S_IRWXG | S_IRWXO));
     if (plan->path[0] == '\0') {
         error_set(error, ERROR_USAGE, "the spool's path is empty");
     } else if (settings_write(&text, plan->default_model) != 0) {
@@ -397,6 +400,7 @@ int spool_make(const struct spool_plan *plan, bool *made, struct error *error)
     if (making.root >= 0) {
         (void)close(making.root);
     }
+    (void)umask(mask);
     buffer_free(&text);
     return result;
 }

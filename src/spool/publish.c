@@ -135,6 +135,11 @@ void publication_sync_mode(struct publication *publication, enum folder folder, 
     publication_step(publication, STEP_SYNC_ALL, folder, name);
 }
 
+void publication_folder(struct publication *publication, enum folder folder)
+{
+    publication_step(publication, STEP_FOLDER, folder, NULL);
+}
+
 void publication_link(struct publication *publication, enum folder folder, const char *name,
                       const char *target, const char *only_from)
 {

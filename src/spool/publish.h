@@ -69,6 +69,9 @@ void publication_existing(struct publication *publication, enum folder folder, c
 void publication_sync(struct publication *publication, enum folder folder, const char *name);
 void publication_sync_mode(struct publication *publication, enum folder folder, const char *name);
 
+/* Adds the syncing of a folder, for names that changed in it before this publication. */
+void publication_folder(struct publication *publication, enum folder folder);
+
 /* Adds pointing folder/name at target after the files are renamed; with only_from, only where it is
  * a symbolic link whose target begins with only_from. */
 void publication_link(struct publication *publication, enum folder folder, const char *name,

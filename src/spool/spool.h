@@ -76,7 +76,8 @@ struct spool_plan {
  * and modes that somebody changed stay: a second call changes nothing. *made tells whether anything
  * was changed. An unknown version, a folder that is not empty and no spool, or another group or
  * default model than those present (NULL asks for no group, and for any default model) are refused
- * before anything is touched. Returns 0 or -1. */
+ * before anything is touched. For programs of one thread: it changes the umask and puts it back.
+ * Returns 0 or -1. */
 int spool_make(const struct spool_plan *plan, bool *made, struct error *error);
 
 #endif

@@ -22,7 +22,6 @@ enum {
     LINK_GRACE_MS = 2000,  /* how long a dropper's link and unlink may take */
     TMP_SCAN_MAX = 10000,  /* entries of tmp/ looked at for the other name of one file */
     KEPT_LENGTH_MAX = 200, /* so that ".error.json" can follow */
-    KEPT_TRIES = 8,
 };
 
 static enum take_verdict decide(struct take *take, enum take_verdict verdict, const char *format,
@@ -348,10 +347,25 @@ static int rename_to_free(int from_dir, const char *from, int to_dir, const char
     return renameat(from_dir, from, to_dir, to) == 0 ? 0 : -errno;
 }
 
+void take_kept_name(const struct spool *spool, enum folder folder, const char *name,
+                    char kept[NAME_LIMIT])
+{
+    struct stat status;
+    int failed = spool->dir[FOLDER_FAILED];
+    if (keepable(name) && fstatat(failed, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        snprintf(kept, NAME_LIMIT, "%s", name);
+        return;
+    }
+    if (fstatat(spool->dir[folder], name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        status = (struct stat){0};
+    }
+    snprintf(kept, NAME_LIMIT, "refused-%jx-%jx-%lx.json", (uintmax_t)status.st_ino,
+             (uintmax_t)status.st_ctim.tv_sec, (unsigned long)status.st_ctim.tv_nsec);
+}
+
 /* Moves an entry of any type. Where renaming without replacing is refused, a directory cannot be
  * linked instead, nor a file of others where hard links are protected (proc(5)): EPERM. */
-static int move_any(const struct spool *spool, enum folder folder, const char *name,
-                    const char *kept)
+int take_refuse(const struct spool *spool, enum folder folder, const char *name, const char *kept)
 {
     int from = spool->dir[folder];
     int failed = spool->dir[FOLDER_FAILED];
@@ -360,21 +374,4 @@ static int move_any(const struct spool *spool, enum folder folder, const char *n
         result = move_noreplace(from, name, failed, kept);
     }
     return result == -EPERM ? rename_to_free(from, name, failed, kept) : result;
-}
-
-int take_refuse(const struct spool *spool, enum folder folder, const char *name,
-                char kept[NAME_LIMIT])
-{
-    int result = -EEXIST;
-    if (keepable(name)) {
-        snprintf(kept, NAME_LIMIT, "%s", name);
-        result = move_any(spool, folder, name, kept);
-    }
-    for (int i = 0; i < KEPT_TRIES && result == -EEXIST; i++) {
-        char unique[RANDOM_NAME_SIZE];
-        random_name(unique);
-        snprintf(kept, NAME_LIMIT, "refused-%s.json", unique);
-        result = move_any(spool, folder, name, kept);
-    }
-    return result;
 }

@@ -61,12 +61,15 @@ int take_read(const struct take *take, struct buffer *out);
 /* Closes the descriptor. */
 void take_close(struct take *take);
 
-/* Moves an entry of any file type from folder to failed/ under its own name, or under
- * refused-UNIQUE.json where that is taken, over 200 bytes, has control characters, begins with 64
- * hex digits or ends in .error.json. kept receives the name in failed/ (without ".error.json").
+/* The name under which failed/ will keep an entry of folder: its own, or refused-UNIQUE.json where that
+ * is taken, over 200 bytes, has control characters, begins with 64 hex digits or ends in .error.json.
+ * UNIQUE is made of the entry's inode and ctime: asked again after a crash it is the same. */
+void take_kept_name(const struct spool *spool, enum folder folder, const char *name,
+                    char kept[NAME_LIMIT]);
+
+/* Moves an entry of any file type from folder to failed/ under that name.
  * Returns 0 or -errno; then the entry stays where it is (-EACCES: another user's directory, which
  * nobody but that user and root can move; -EBUSY: a mount point). */
-int take_refuse(const struct spool *spool, enum folder folder, const char *name,
-                char kept[NAME_LIMIT]);
+int take_refuse(const struct spool *spool, enum folder folder, const char *name, const char *kept);
 
 #endif

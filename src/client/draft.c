@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * draft: see draft.h.
+ */
+#include "client/draft.h"
+
+#include <assert.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/jsontext.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "client/input.h"
+
+enum { SCHEMA_NAME_LIMIT = 64 }; /* bytes of a json_schema's name, by OpenAI's rules */
+
+struct draft {
+    json_t *changes; /* what the flags say, as members of a job */
+    const char *default_model;
+    char *owner; /* of what we drop, in a shared spool */
+    struct wall now;
+};
+
+/* --- flags ---------------------------------------------------------------------------------------
+ */
+
+struct flag {
+    const char *name;
+    const char *key; /* of the job */
+
+    /* Notes value in changes. Returns 0, or -1 with an error. */
+    int (*take)(const struct flag *flag, json_t *changes, const char *value, struct error *error);
+};
+
+/* A text of the command line as JSON, or NULL with an error. */
+static json_t *text_json(const struct flag *flag, const char *text, struct error *error)
+{
+    json_t *value = json_string(text);
+
+    if (value == NULL) {
+        error_set(error, ERROR_DATA, "--%s: the text is not UTF-8", flag->name);
+    }
+    return value;
+}
+
+static int take_text(const struct flag *flag, json_t *changes, const char *value,
+                     struct error *error)
+{
+    json_t *text = text_json(flag, value, error);
+
+    return text == NULL ? -1 : json_object_set_new(changes, flag->key, text);
+}
+
+/* A number is noted as one, anything else as the text that the job's own check then refuses. */
+static int take_number(const struct flag *flag, json_t *changes, const char *value,
+                       struct error *error)
+{
+    json_t *number = jsontext_read(value, strlen(value), NULL);
+
+    if (!json_is_number(number)) {
+        json_decref(number);
+        return take_text(flag, changes, value, error);
+    }
+    return json_object_set_new(changes, flag->key, number);
+}
+
+static int take_true(const struct flag *flag, json_t *changes, const char *value,
+                     struct error *error)
+{
+    (void)value;
+    (void)error;
+    return json_object_set_new(changes, flag->key, json_true());
+}
+
+static int take_fresh(const struct flag *flag, json_t *changes, const char *value,
+                      struct error *error)
+{
+    (void)value;
+    return take_text(flag, changes, "0", error);
+}
+
+/* Sets a member of a member of changes, which is made when it is not there. */
+static void set_inner(json_t *changes, const char *key, const char *member, json_t *value)
+{
+    json_t *object = json_object_get(changes, key);
+
+    if (object == NULL) {
+        object = json_object();
+        json_object_set_new(changes, key, object);
+    }
+    json_object_set_new(object, member, value);
+}
+
+/* Takes "member=value" apart. Returns the value, and the member's name, which the caller frees. */
+static const char *split_pair(const struct flag *flag, const char *pair, char **member,
+                              struct error *error)
+{
+    const char *equals = strchr(pair, '=');
+
+    if (equals == NULL || equals == pair) {
+        error_set(error, ERROR_USAGE, "--%s needs NAME=VALUE, and %s is none", flag->name, pair);
+        return NULL;
+    }
+    *member = xstrndup(pair, (size_t)(equals - pair));
+    if (!utf8_valid(*member, strlen(*member))) {
+        error_set(error, ERROR_DATA, "--%s: the name is not UTF-8", flag->name);
+        free(*member);
+        return NULL;
+    }
+    return equals + 1;
+}
+
+/* Whether text is an integer in JSON's sense, of any size. */
+static bool is_integer(const char *text)
+{
+    text += *text == '-';
+    return *text >= '1' && *text <= '9' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* JSON where it is JSON, else a text. An integer that JSON cannot carry exactly is no text: who
+ * wants one writes its quotes. */
+static json_t *param_json(const struct flag *flag, const char *text, struct error *error)
+{
+    json_t *value = jsontext_read(text, strlen(text), error);
+
+    if (value == NULL && is_integer(text)) {
+        error_prefix(error, "--%s", flag->name);
+        return NULL;
+    }
+    return value != NULL ? value : text_json(flag, text, error);
+}
+
+static int take_pair(const struct flag *flag, json_t *changes, const char *pair,
+                     json_t *(*read)(const struct flag *, const char *, struct error *),
+                     struct error *error)
+{
+    char *member;
+    const char *text = split_pair(flag, pair, &member, error);
+    json_t *value = text != NULL ? read(flag, text, error) : NULL;
+
+    if (value != NULL) {
+        set_inner(changes, flag->key, member, value);
+    }
+    if (text != NULL) {
+        free(member);
+    }
+    return value != NULL ? 0 : -1;
+}
+
+static int take_param(const struct flag *flag, json_t *changes, const char *value,
+                      struct error *error)
+{
+    return take_pair(flag, changes, value, param_json, error);
+}
+
+static int take_meta(const struct flag *flag, json_t *changes, const char *value,
+                     struct error *error)
+{
+    return take_pair(flag, changes, value, text_json, error);
+}
+
+/* The name that a provider wants a schema to have: its title, where that may be one. It must not
+ * come from the file's name, because it decides the job's identity. */
+static const char *schema_name(const json_t *schema)
+{
+    const char *title = jsontext_get_text(schema, "title", "");
+    size_t length = strspn(title, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789_-");
+
+    return length > 0 && length <= SCHEMA_NAME_LIMIT && title[length] == '\0' ? title : "answer";
+}
+
+static int take_schema(const struct flag *flag, json_t *changes, const char *path,
+                       struct error *error)
+{
+    struct buffer text = {0};
+    json_t *schema = NULL;
+
+    if (input_read(path, JOB_SIZE_LIMIT, &text, error) == 0) {
+        schema = jsontext_read(text.bytes != NULL ? text.bytes : "", text.length, error);
+        if (schema == NULL) {
+            error_prefix(error, "%s", path);
+        } else if (!json_is_object(schema)) {
+            error_set(error, ERROR_DATA, "%s: a JSON Schema must be an object", path);
+            json_decref(schema);
+            schema = NULL;
+        }
+    }
+    buffer_free(&text);
+    if (schema == NULL) {
+        return -1;
+    }
+    set_inner(changes, flag->key, "response_format",
+              json_pack("{s:s, s:{s:s, s:o}}", "type", "json_schema", "json_schema", "name",
+                        schema_name(schema), "schema", schema));
+    return 0;
+}
+
+static const struct flag flags[] = {
+    {"delay", "delay", take_text},         {"expires", "expires", take_text},
+    {"fresh", "max_age", take_fresh},      {"keep", "keep", take_text},
+    {"max-age", "max_age", take_text},     {"max-attempts", "max_attempts", take_number},
+    {"meta", "metadata", take_meta},       {"model", "model", take_text},
+    {"name", "name", take_text},           {"not-before", "not_before", take_text},
+    {"on-doubt", "on_doubt", take_text},   {"param", "params", take_param},
+    {"priority", "priority", take_number}, {"provider", "provider", take_text},
+    {"sample", "sample", take_number},     {"schema", "params", take_schema},
+    {"stream", "stream", take_true},       {"system", "system", take_text},
+    {"timeout", "timeout", take_text},     {"type", "type", take_text},
+    {"user", "user", take_text},           {"webhook", "webhook", take_text},
+};
+
+int draft_flag(struct draft *draft, const char *name, const char *value, struct error *error)
+{
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (strcmp(flags[i].name, name) == 0) {
+            return flags[i].take(&flags[i], draft->changes, value, error);
+        }
+    }
+    assert(!"a flag of the table");
+    return -1;
+}
+
+/* --- jobs ----------------------------------------------------------------------------------------
+ */
+
+/* The login name that the daemon sees behind files of ours. */
+static char *own_name(void)
+{
+    const struct passwd *entry = getpwuid(geteuid());
+
+    return entry != NULL ? xstrdup(entry->pw_name) : xasprintf("%u", (unsigned)geteuid());
+}
+
+struct draft *draft_new(const struct spool *spool, struct wall now)
+{
+    struct draft *draft = xmalloc(sizeof *draft);
+
+    *draft = (struct draft){
+        .changes = json_object(),
+        .default_model = spool->default_model,
+        .owner = spool->shared ? own_name() : NULL,
+        .now = now,
+    };
+    return draft;
+}
+
+void draft_free(struct draft *draft)
+{
+    if (draft != NULL) {
+        json_decref(draft->changes);
+        free(draft->owner);
+        free(draft);
+    }
+}
+
+/* The two ways to say when exclude each other: a flag takes the place of the other one in the job.
+ */
+static void drop_excluded(const json_t *changes, json_t *document, const char *flag,
+                          const char *excluded)
+{
+    if (json_object_get(changes, flag) != NULL) {
+        json_object_del(document, excluded);
+    }
+}
+
+static void apply(json_t *changes, json_t *document)
+{
+    const char *key;
+    json_t *value;
+
+    drop_excluded(changes, document, "delay", "not_before");
+    drop_excluded(changes, document, "not_before", "delay");
+    json_object_foreach(changes, key, value)
+    {
+        json_t *present = json_object_get(document, key);
+
+        if (json_is_object(value) && json_is_object(present)) {
+            json_object_update(present, value);
+        } else {
+            json_object_set_new(document, key, json_deep_copy(value));
+        }
+    }
+}
+
+/* Checks and completes a document, which it takes over, in the form in which the daemon would read
+ * it. */
+static struct job *read_document(const struct draft *draft, json_t *document, struct error *error)
+{
+    const struct job_context context = {
+        .default_model = draft->default_model,
+        .submitted = draft->now,
+        .owner = draft->owner,
+        .trusted = true, /* whether we are is for the daemon to know */
+    };
+    struct buffer text = {0};
+    struct job *job = NULL;
+
+    if (json_is_object(document)) {
+        apply(draft->changes, document);
+    }
+    jsontext_write(&text, document);
+    json_decref(document);
+    if (text.length + 1 > JOB_SIZE_LIMIT) {
+        error_set(error, ERROR_DATA, "it has %zu bytes, and the limit is %d", text.length + 1,
+                  JOB_SIZE_LIMIT);
+    } else {
+        job = job_read(text.bytes, text.length, &context, error);
+    }
+    buffer_free(&text);
+    return job;
+}
+
+/* Where the first byte is that is no text for a prompt; length when all is. */
+static size_t text_end(const char *text, size_t length)
+{
+    size_t at = 0;
+
+    while (at < length && text[at] != '\0') {
+        size_t sequence = utf8_sequence(text + at, length - at);
+
+        if (sequence == 0) {
+            break;
+        }
+        at += sequence;
+    }
+    return at;
+}
+
+struct job *draft_prompt(const struct draft *draft, const char *text, size_t length,
+                         struct error *error)
+{
+    size_t end = text_end(text, length);
+
+    if (end < length) {
+        error_set(error, ERROR_DATA, "the prompt is not text in UTF-8: byte %zu is %s", end + 1,
+                  text[end] == '\0' ? "NUL" : "not part of a character");
+        return NULL;
+    }
+    return read_document(draft, json_pack("{s:o}", "prompt", json_stringn(text, length)), error);
+}
+
+struct job *draft_whole(const struct draft *draft, const char *text, size_t length,
+                        struct error *error)
+{
+    json_t *document = jsontext_read(text, length, error);
+
+    return document != NULL ? read_document(draft, document, error) : NULL;
+}

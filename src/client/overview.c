@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * overview: see overview.h. Printing is in overview_print.c.
+ */
+#include "client/overview.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/jsontext.h"
+#include "client/records.h"
+#include "client/tally.h"
+
+enum { FAILURES_READ = 200 };
+
+static json_t *count_json(size_t count)
+{
+    return json_integer((json_int_t)count);
+}
+
+static json_t *folders_json(const struct tally *tally)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "new", count_json(tally->dropped),
+                     "cur", count_json(tally->active), "running", count_json(tally->running),
+                     "done", count_json(tally->done), "failed", count_json(tally->failed),
+                     "refused", count_json(tally->refused), "orders", count_json(tally->orders),
+                     "holds", count_json(tally->holds));
+}
+
+/* The daemon's status is a cache: what it says of now is worth nothing when no daemon runs. */
+static json_t *own_status(const struct spool *spool, bool up)
+{
+    static const char *const fleeting[] = {"counts",          "gates", "models", "reasons",
+                                           "oldest_runnable", "disk",  "rates",  "trouble"};
+    json_t *status = records_status(spool);
+
+    if (status == NULL) {
+        return json_object();
+    }
+    for (size_t i = 0; !up && i < sizeof fleeting / sizeof fleeting[0]; i++) {
+        json_object_del(status, fleeting[i]);
+    }
+    return status;
+}
+
+json_t *overview_read(const struct spool *spool, struct error *error)
+{
+    bool up = spool_owned(spool);
+    struct tally tally;
+    json_t *overview;
+
+    if (tally_read(spool, &tally, error) < 0) {
+        return NULL;
+    }
+    overview = own_status(spool, up);
+    json_object_set_new(overview, "daemon_up", json_boolean(up));
+    json_object_set_new(overview, "spool", json_string(spool->path));
+    json_object_set_new(overview, "paused", json_boolean(tally.pause));
+    json_object_set_new(overview, "draining", json_boolean(tally.drain));
+    json_object_set_new(overview, "folders", folders_json(&tally));
+    json_object_set_new(overview, "failures", tally_failures(spool, FAILURES_READ));
+    return overview;
+}

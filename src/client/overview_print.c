@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * overview_print: the overview for a person; see overview.h.
+ */
+#include "client/overview.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jsontext.h"
+#include "base/timetext.h"
+#include "base/xalloc.h"
+#include "client/records.h"
+#include "client/table.h"
+
+enum { INDENT = 11, REASONS_SHOWN = 10, FAILURES_SHOWN = 8 };
+
+static long number(const json_t *object, const char *key)
+{
+    return (long)jsontext_get_int(object, key, 0);
+}
+
+static void put(const struct screen *screen, const char *label, const char *text)
+{
+    screen_paragraph(screen, TONE_PLAIN, label, INDENT, text);
+}
+
+/* --- the first lines -----------------------------------------------------------------------------
+ */
+
+static void print_daemon(const struct screen *screen, const json_t *overview, struct wall now)
+{
+    const char *path = jsontext_get_text(overview, "spool", "");
+    struct wall started = {records_time(overview, "started")};
+    char since[TIMETEXT_SIZE], *text;
+
+    if (!jsontext_get_bool(overview, "daemon_up", false)) {
+        text = xasprintf("no daemon runs on %s (start it: llmspoold -s %s)", path, path);
+        screen_paragraph(screen, TONE_BAD, "", 0, text);
+    } else {
+        timetext_write_local(started, now, since);
+        text = xasprintf(
+            "llmspoold %s runs on %s: pid %ld, since %s%s",
+            jsontext_get_text(overview, "version", ""), path, number(overview, "pid"), since,
+            strcmp(jsontext_get_text(overview, "state", ""), "stopping") == 0 ? ", stopping" : "");
+        screen_paragraph(screen, TONE_GOOD, "", 0, text);
+    }
+    free(text);
+}
+
+/* What a person must know, and may have to do something about. */
+static void alarm_line(const struct screen *screen, const char *text)
+{
+    screen_paragraph(screen, TONE_BAD, "!", 2, text);
+}
+
+static void print_gate_alarms(const struct screen *screen, const json_t *overview)
+{
+    json_t *gate;
+    size_t i;
+
+    json_array_foreach(json_object_get(overview, "gates"), i, gate)
+    {
+        const char *name = jsontext_get_text(gate, "gate", "");
+        char *text;
+
+        if (!jsontext_get_bool(gate, "loud", false)) {
+            continue;
+        }
+        text =
+            xasprintf("%s is closed: %s; %ld jobs wait. When it is mended: llmspool-ctl release %s",
+                      name, jsontext_get_text(gate, "reason", ""), number(gate, "waiting"), name);
+        alarm_line(screen, text);
+        free(text);
+    }
+}
+
+static void print_model_alarms(const struct screen *screen, const json_t *overview)
+{
+    json_t *model;
+    size_t i;
+
+    json_array_foreach(json_object_get(overview, "models"), i, model)
+    {
+        const char *reason = jsontext_get_text(model, "reason", "");
+        char *text;
+
+        if (strncmp(reason, "no provider", strlen("no provider")) != 0 ||
+            number(model, "waiting") == 0) {
+            continue;
+        }
+        text = xasprintf("%s; %ld jobs wait. Name one in llmspoold.conf and send the daemon SIGHUP",
+                         reason, number(model, "waiting"));
+        alarm_line(screen, text);
+        free(text);
+    }
+}
+
+static void print_alarms(const struct screen *screen, const json_t *overview)
+{
+    const char *trouble = jsontext_get_text(overview, "trouble", NULL);
+
+    if (jsontext_get_bool(overview, "mock", false)) {
+        alarm_line(screen, "answers come from llmspool-mock, not from a model");
+    }
+    if (trouble != NULL) {
+        alarm_line(screen, trouble);
+    }
+    if (jsontext_get_bool(overview, "paused", false)) {
+        alarm_line(screen, "paused: nothing is sent (llmspool-ctl resume)");
+    }
+    if (jsontext_get_bool(overview, "draining", false)) {
+        alarm_line(screen, "draining: nothing is taken from new/ (llmspool-ctl undrain)");
+    }
+    print_gate_alarms(screen, overview);
+    print_model_alarms(screen, overview);
+}
+
+/* --- figures -------------------------------------------------------------------------------------
+ */
+
+static void add_count(struct buffer *text, const char *what, long count, bool always)
+{
+    if (count > 0 || always) {
+        buffer_printf(text, "%s%ld %s", text->length > 0 ? ", " : "", count, what);
+    }
+}
+
+/* Jobs that have not ended: by the daemon's word, which knows delays and holds, or as the folders
+ * show. */
+static void print_active(const struct screen *screen, const json_t *overview)
+{
+    const json_t *counts = json_object_get(overview, "counts");
+    const json_t *folders = json_object_get(overview, "folders");
+    struct buffer text = {0};
+
+    if (counts != NULL) {
+        add_count(&text, "waiting", number(counts, "waiting"), true);
+        add_count(&text, "delayed", number(counts, "delayed"), false);
+        add_count(&text, "held", number(counts, "held"), false);
+        add_count(&text, "running", number(counts, "running"), true);
+        add_count(&text, "being published", number(counts, "publishing"), false);
+    } else {
+        add_count(&text, "in cur/", number(folders, "cur"), true);
+        add_count(&text, "marked as running", number(folders, "running"), false);
+    }
+    add_count(&text, "dropped in new/", number(folders, "new"), false);
+    put(screen, "active", text.bytes);
+    buffer_free(&text);
+}
+
+static void print_ended(const struct screen *screen, const json_t *overview)
+{
+    const json_t *folders = json_object_get(overview, "folders");
+    struct buffer text = {0};
+
+    add_count(&text, "completed", number(folders, "done"), true);
+    add_count(&text, "failed", number(folders, "failed"), true);
+    add_count(&text, "refused", number(folders, "refused"), false);
+    put(screen, "ended", text.bytes);
+    buffer_free(&text);
+}
+
+static void print_pace(const struct screen *screen, const json_t *overview, struct wall now)
+{
+    const json_t *rate = json_object_get(json_object_get(overview, "rates"), "per_minute");
+    int64_t oldest = records_time(overview, "oldest_runnable");
+    struct buffer text = {0};
+    char age[TIMETEXT_SIZE];
+
+    if (json_is_number(rate)) {
+        buffer_printf(&text, "%.0f jobs a minute", json_number_value(rate));
+    }
+    if (oldest > 0) {
+        timetext_write_duration(now.ms > oldest ? now.ms - oldest : 0, age);
+        buffer_printf(&text, "%sthe oldest that may be sent waits for %s",
+                      text.length > 0 ? ", " : "", age);
+    }
+    if (text.length > 0) {
+        put(screen, "pace", text.bytes);
+    }
+    buffer_free(&text);
+}
+
+static void print_latency(const struct screen *screen, const json_t *overview)
+{
+    static const struct {
+        const char *key;
+        const char *label;
+    } shares[] = {{"p50", "50 %"}, {"p95", "95 %"}, {"p99", "99 %"}};
+    const json_t *latency = json_object_get(overview, "latency_ms");
+    struct buffer text = {0};
+
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        const json_t *value = json_object_get(latency, shares[i].key);
+        char duration[TIMETEXT_SIZE];
+
+        if (json_is_number(value)) {
+            timetext_write_duration((int64_t)json_number_value(value), duration);
+            buffer_printf(&text, "%s%s within %s", text.length > 0 ? ", " : "", shares[i].label,
+                          duration);
+        }
+    }
+    if (text.length > 0) {
+        put(screen, "latency", text.bytes);
+    }
+    buffer_free(&text);
+}
+
+static void print_publish(const struct screen *screen, const json_t *overview)
+{
+    const json_t *publish = json_object_get(overview, "publish");
+    long commits = number(publish, "commits");
+    struct buffer text = {0};
+
+    if (commits == 0) {
+        return;
+    }
+    buffer_printf(&text, "%ld commits of %.1f files in %.1f ms (largest %ld, longest %.1f ms)",
+                  commits, (double)number(publish, "items") / (double)commits,
+                  json_number_value(json_object_get(publish, "mean_us")) / 1000,
+                  number(publish, "largest"),
+                  json_number_value(json_object_get(publish, "max_us")) / 1000);
+    if (number(publish, "failures") > 0) {
+        buffer_printf(&text, ", %ld failed", number(publish, "failures"));
+    }
+    put(screen, "publish", text.bytes);
+    buffer_free(&text);
+}
+
+static void print_disk(const struct screen *screen, const json_t *overview)
+{
+    const json_t *disk = json_object_get(overview, "disk");
+    const json_t *inodes = json_object_get(disk, "free_inodes");
+    char free_text[SCREEN_SIZE_SIZE], floor_text[SCREEN_SIZE_SIZE];
+    struct buffer text = {0};
+
+    if (!json_is_object(disk)) {
+        return;
+    }
+    buffer_printf(&text, "%s free", screen_bytes(number(disk, "free_bytes"), free_text));
+    if (json_is_integer(inodes)) {
+        buffer_printf(&text, " and %ld inodes", (long)json_integer_value(inodes));
+    }
+    buffer_printf(&text, "; below %s nothing is sent",
+                  screen_bytes(number(disk, "floor_bytes"), floor_text));
+    put(screen, "disk", text.bytes);
+    buffer_free(&text);
+}
+
+static void print_orders(const struct screen *screen, const json_t *overview)
+{
+    const json_t *folders = json_object_get(overview, "folders");
+    struct buffer text = {0};
+
+    add_count(&text, "not obeyed yet", number(folders, "orders"), false);
+    add_count(&text, "hold", number(folders, "holds"), false);
+    if (text.length > 0) {
+        put(screen, "orders", text.bytes);
+    }
+    buffer_free(&text);
+}
+
+/* --- tables --------------------------------------------------------------------------------------
+ */
+
+static void print_reasons(const struct screen *screen, const json_t *overview)
+{
+    static const char *const headings[] = {"JOBS", "WAIT FOR", NULL};
+    const json_t *reasons = json_object_get(overview, "reasons");
+    size_t count = json_array_size(reasons);
+    struct table table = table_start(headings);
+
+    for (size_t i = 0; i < count && i < REASONS_SHOWN; i++) {
+        const json_t *reason = json_array_get(reasons, i);
+
+        table_cell(&table, "%ld", number(reason, "jobs"));
+        table_cell(&table, "%s", jsontext_get_text(reason, "reason", ""));
+    }
+    if (count > REASONS_SHOWN) {
+        table_cell(&table, "-");
+        table_cell(&table, "and %zu other reasons (--json)", count - REASONS_SHOWN);
+    }
+    table_end(&table, screen, 0);
+}
+
+static void gate_row(struct table *table, const json_t *gate, struct wall now)
+{
+    const char *state = jsontext_get_text(gate, "state", "");
+    const char *reason = jsontext_get_text(gate, "reason", NULL);
+    int64_t until = records_time(gate, "until");
+    char moment[TIMETEXT_SIZE] = "";
+
+    if (until > 0) {
+        timetext_write_local((struct wall){until}, now, moment);
+    }
+    table_cell(table, "%s", jsontext_get_text(gate, "gate", ""));
+    table_cell(table, "%ld/%ld", number(gate, "in_flight"), number(gate, "max_in_flight"));
+    table_cell(table, "%ld", number(gate, "waiting"));
+    table_cell(table, "%ld", number(gate, "succeeded"));
+    table_cell(table, "%ld", number(gate, "failed"));
+    table_cell(table, "%ld", number(gate, "throttled"));
+    table_cell(table, "%s%s%s%s%s", state, reason != NULL ? ": " : "", reason != NULL ? reason : "",
+               until > 0 ? " until " : "", moment);
+}
+
+void overview_print_gates(const struct screen *screen, const json_t *overview, struct wall now)
+{
+    static const char *const headings[] = {"GATE",   "IN FLIGHT", "WAITING", "OK",
+                                           "FAILED", "THROTTLED", "STATE",   NULL};
+    struct table table = table_start(headings);
+    json_t *gate;
+    size_t i;
+
+    json_array_foreach(json_object_get(overview, "gates"), i, gate)
+    {
+        gate_row(&table, gate, now);
+    }
+    table_end(&table, screen, 0);
+}
+
+static void print_failures(const struct screen *screen, const json_t *overview)
+{
+    static const char *const headings[] = {"LAST",        "ENDED AS", "REASON",
+                                           "FOR EXAMPLE", "MESSAGE",  NULL};
+    struct table table = table_start(headings);
+    json_t *group;
+    size_t i;
+
+    json_array_foreach(json_object_get(overview, "failures"), i, group)
+    {
+        if (i == FAILURES_SHOWN) {
+            break;
+        }
+        table_cell(&table, "%ld", number(group, "jobs"));
+        table_cell(&table, "%s", jsontext_get_text(group, "status", ""));
+        table_cell(&table, "%s", jsontext_get_text(group, "reason", ""));
+        table_cell(&table, "%.12s",
+                   jsontext_get_text(group, "id", jsontext_get_text(group, "name", "")));
+        table_cell(&table, "%s", jsontext_get_text(group, "message", ""));
+    }
+    table_end(&table, screen, 0);
+}
+
+/* An empty line before a table that has rows. */
+static void gap(const struct screen *screen, const json_t *overview, const char *key)
+{
+    if (json_array_size(json_object_get(overview, key)) > 0) {
+        screen_line(screen, TONE_PLAIN, "%s", "");
+    }
+}
+
+void overview_print(const struct screen *screen, const json_t *overview, struct wall now)
+{
+    print_daemon(screen, overview, now);
+    print_alarms(screen, overview);
+    print_active(screen, overview);
+    print_ended(screen, overview);
+    print_pace(screen, overview, now);
+    print_latency(screen, overview);
+    print_publish(screen, overview);
+    print_disk(screen, overview);
+    print_orders(screen, overview);
+    gap(screen, overview, "reasons");
+    print_reasons(screen, overview);
+    gap(screen, overview, "gates");
+    overview_print_gates(screen, overview, now);
+    gap(screen, overview, "failures");
+    print_failures(screen, overview);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pending: see pending.h.
+ */
+#include "client/pending.h"
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/jsontext.h"
+#include "base/sha256.h"
+#include "spool/file.h"
+#include "job/job.h"
+
+enum { ORDER_LIMIT = 64 * 1024 * 1024 };
+
+bool pending_drops(const struct spool *spool, pending_job *job, void *context)
+{
+    DIR *list = file_list(spool->dir[FOLDER_NEW]);
+    const struct dirent *entry = NULL;
+    bool hidden = false;
+
+    while (list != NULL && file_list_next(list, &entry) == 0 && entry != NULL) {
+        enum drop_kind kind = drop_read(entry->d_name);
+        struct id id;
+
+        if (kind == DROP_JOB && hex_read(entry->d_name, id.bytes, ID_SIZE)) {
+            job(context, &id, FOLDER_NEW, entry->d_name);
+        } else if (kind == DROP_JOB || kind == DROP_LIST) {
+            hidden = true;
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    return hidden;
+}
+
+struct named {
+    const struct spool *spool;
+    const char *name;
+    struct id *id;
+    struct timespec time; /* of the newest so far */
+    bool found;
+};
+
+static bool is_later(struct timespec a, struct timespec b)
+{
+    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec >= b.tv_nsec;
+}
+
+static void match_name(void *context, const struct id *id, enum folder folder, const char *file)
+{
+    struct named *named = context;
+    struct buffer text = {0};
+    struct stat status;
+    json_t *job = NULL;
+
+    if (file_read_at(named->spool->dir[folder], file, JOB_SIZE_LIMIT, &text, &status) == 0) {
+        job = jsontext_read_object(text.bytes != NULL ? text.bytes : "", text.length, NULL);
+    }
+    if (strcmp(jsontext_get_text(job, "name", ""), named->name) == 0 &&
+        (!named->found || is_later(status.st_ctim, named->time))) {
+        named->found = true;
+        named->time = status.st_ctim;
+        *named->id = *id;
+    }
+    json_decref(job);
+    buffer_free(&text);
+}
+
+bool pending_name(const struct spool *spool, const char *name, struct id *id)
+{
+    struct named named = {.spool = spool, .name = name, .id = id};
+
+    pending_drops(spool, match_name, &named);
+    return named.found;
+}
+
+static bool runs_again(const char *name)
+{
+    return strncmp(name, "retry.", 6) == 0 || strncmp(name, "rerun.", 6) == 0;
+}
+
+static void read_order(const struct spool *spool, const char *name, pending_job *job,
+                       pending_all *all, void *context)
+{
+    struct buffer text = {0};
+    char *rest, *line;
+    struct id id;
+
+    if (file_read_at(spool->dir[FOLDER_CTL], name, ORDER_LIMIT, &text, NULL) == 0) {
+        rest = text.bytes;
+        while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+            if (strcmp(line, "ALL") == 0) {
+                all(context, name);
+            } else if (id_read(line, &id)) {
+                job(context, &id, FOLDER_CTL, name);
+            }
+        }
+    }
+    buffer_free(&text);
+}
+
+void pending_orders(const struct spool *spool, pending_job *job, pending_all *all, void *context)
+{
+    DIR *list = file_list(spool->dir[FOLDER_CTL]);
+    const struct dirent *entry = NULL;
+
+    while (list != NULL && file_list_next(list, &entry) == 0 && entry != NULL) {
+        if (runs_again(entry->d_name)) {
+            read_order(spool, entry->d_name, job, all, context);
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+}

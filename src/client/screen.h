@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * screen: text for a person: no wider than the terminal, free of control characters, coloured where
+ * that is wanted.
+ *
+ * Floor: client. What others wrote (messages of a server, names) is shown, never obeyed: no byte of
+ * it reaches a terminal as an escape sequence.
+ */
+#ifndef CLIENT_SCREEN_H
+#define CLIENT_SCREEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buffer.h"
+
+enum { SCREEN_WIDTH = 80 }; /* where there is no terminal to ask */
+
+struct screen {
+    FILE *out;
+    int width;   /* columns */
+    bool colour; /* a terminal, and NO_COLOR is not set (no-color.org) */
+};
+
+struct screen screen_open(FILE *out);
+
+enum tone { TONE_PLAIN, TONE_STRONG, TONE_FAINT, TONE_GOOD, TONE_BAD };
+
+/* The tone of a job's state, and of a gate's. */
+enum tone screen_tone(const char *state);
+
+/* Prints one line, cut to the width. */
+void screen_line(const struct screen *screen, enum tone tone, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Prints text as one line or more under each other, broken between words, each behind indent
+ * columns; the first line begins with label instead. */
+void screen_paragraph(const struct screen *screen, enum tone tone, const char *label, int indent,
+                      const char *text);
+
+/* Appends text as it may be shown: a control character, line end or broken byte becomes a space,
+ * and what is wider than columns is cut and ends in "...". Returns the columns used. */
+int screen_fit(struct buffer *out, const char *text, int columns);
+
+/* Columns of text as screen_fit shows it. */
+int screen_columns(const char *text);
+
+/* A size in bytes for a person: "81.2 GB". */
+enum { SCREEN_SIZE_SIZE = 24 };
+const char *screen_bytes(int64_t bytes, char text[SCREEN_SIZE_SIZE]);
+
+#endif
