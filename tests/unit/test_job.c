@@ -265,6 +265,19 @@ static void long_words_are_refused(void **state)
     refused(text, "bad_value", "1 to 200 bytes");
 }
 
+static void long_urls_are_refused(void **state)
+{
+    char text[2200];
+    char path[2000];
+    (void)state;
+    memset(path, 'x', sizeof path);
+    path[2000 - strlen("https://a/")] = '\0';
+    snprintf(text, sizeof text, "{" QUESTION ",\"webhook\":\"https://a/%s\"}", path);
+    job_free(read_plain(text));
+    snprintf(text, sizeof text, "{" QUESTION ",\"webhook\":\"https://ab/%s\"}", path);
+    refused(text, "bad_value", "at most 2000 bytes");
+}
+
 static void a_missing_model_is_completed(void **state)
 {
     (void)state;
@@ -420,6 +433,7 @@ int main(void)
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(a_job_must_ask_something),
         cmocka_unit_test(long_words_are_refused),
+        cmocka_unit_test(long_urls_are_refused),
         cmocka_unit_test(a_missing_model_is_completed),
         cmocka_unit_test(delay_becomes_not_before),
         cmocka_unit_test(type_chat_is_not_written_but_no_reason_to_rewrite),

@@ -67,6 +67,13 @@ static void parameters_are_led_to_params(void **state)
     unknown("n", "unknown key \"n\" (did you mean \"n\" inside \"params\"?)");
 }
 
+static void a_key_is_nearer_than_a_parameter(void **state)
+{
+    (void)state;
+    unknown("keed", "unknown key \"keed\" (did you mean \"keep\"?); put your own data into "
+                    "\"metadata\""); /* seed is as near */
+}
+
 static void a_key_cannot_play_with_the_terminal(void **state)
 {
     (void)state;
@@ -80,6 +87,7 @@ int main(void)
         cmocka_unit_test(the_identity_group_is_that_of_the_specification),
         cmocka_unit_test(the_nearest_key_is_named),
         cmocka_unit_test(parameters_are_led_to_params),
+        cmocka_unit_test(a_key_is_nearer_than_a_parameter),
         cmocka_unit_test(a_key_cannot_play_with_the_terminal),
     };
     return UNIT_RUN(tests);

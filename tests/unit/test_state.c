@@ -281,6 +281,21 @@ static void an_outage_does_not_make_the_record_grow(void **unused)
     state_free(state);
 }
 
+static void one_report_may_stand_for_several_requests(void **unused)
+{
+    (void)unused;
+    struct state *state = fresh();
+    for (unsigned count = 2; count <= 3; count++) {
+        struct attempt attempt = {.outcome = OUTCOME_THROTTLED, .count = count};
+        state_record(state, &attempt);
+    }
+    assert_int_equal(state->attempt_count, 1);
+    assert_int_equal(state->attempts[0].count, 5);
+    assert_int_equal(state->sends, 5);
+    assert_int_equal(state->throttled, 5);
+    state_free(state);
+}
+
 static void what_counts_or_is_in_doubt_stands_alone(void **unused)
 {
     static const enum outcome alone[] = {OUTCOME_TRANSIENT, OUTCOME_IN_DOUBT, OUTCOME_CANCELLED,
@@ -510,6 +525,7 @@ int main(void)
         cmocka_unit_test(requests_are_numbered_and_counted),
         cmocka_unit_test(throttled_requests_in_a_row_are_one_record),
         cmocka_unit_test(an_outage_does_not_make_the_record_grow),
+        cmocka_unit_test(one_report_may_stand_for_several_requests),
         cmocka_unit_test(what_counts_or_is_in_doubt_stands_alone),
         cmocka_unit_test(another_upstream_is_another_record),
         cmocka_unit_test(unreadable_answers_are_never_merged_away),
