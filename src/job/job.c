@@ -38,8 +38,7 @@ static int take_keys(struct job *job, struct refusal *refusal)
     if (!json_is_object(job->document)) {
         return refuse(refusal, "bad_value", "a job must be a JSON object");
     }
-    json_object_foreach(job->document, name, value)
-    {
+    json_object_foreach (job->document, name, value) {
         const struct key *key = key_find(name);
         if (key == NULL) {
             return key_refuse_unknown(name, refusal);
@@ -60,8 +59,8 @@ static int complete_key(struct job *job, const char *name, const char *text,
     if (value == NULL || key->take(key, value, job, refusal) != 0) {
         json_decref(value);
         return refuse(refusal, "bad_value",
-                      "\"%s\" is missing, and what should complete it is "
-                      "no valid value",
+                      "\"%s\" is missing, and what should complete it is no valid "
+                      "value",
                       name);
     }
     json_object_set_new(job->document, name, value);
@@ -77,8 +76,7 @@ static int complete_model(struct job *job, const struct job_context *context,
     }
     if (context->default_model == NULL) {
         return refuse(refusal, "incomplete",
-                      "\"model\" is missing, and this spool has no default "
-                      "model");
+                      "\"model\" is missing, and this spool has no default model");
     }
     return complete_key(job, "model", context->default_model, refusal);
 }

@@ -390,7 +390,7 @@ int key_refuse_unknown(const char *name, struct refusal *refusal)
     refusal_quote(name, shown);
     const char *param = nearest_word(name, params, PARAM_COUNT);
     const char *key = nearest_key(name);
-    if (param != NULL && (key == NULL || strcmp(param, name) == 0)) {
+    if (param != NULL && key == NULL) {
         return refuse(refusal, "unknown_key",
                       "unknown key \"%s\" (did you mean \"%s\" inside \"params\"?)", shown, param);
     }

@@ -263,19 +263,22 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* Whether it may share a record with others of its kind: those that use nothing up can be many, and
- * the record must not grow with an outage. A doubt or an answer always stands alone. */
+ * the record must not grow with an outage. A doubt always stands alone, and so does what came back
+ * and was paid for. */
 static bool may_merge(const struct attempt *attempt)
 {
-    return !attempt->counted && attempt->outcome != OUTCOME_OK &&
+    return !attempt->counted && attempt->raw == NULL && attempt->outcome != OUTCOME_OK &&
            attempt->outcome != OUTCOME_IN_DOUBT && attempt->outcome != OUTCOME_CANCELLED;
 }
 
 static bool merge(struct state *state, struct attempt *attempt)
 {
-    struct attempt *last = state->attempts + state->attempt_count - 1;
-    if (state->attempt_count == 0 || !may_merge(last) || !may_merge(attempt) ||
-        last->outcome != attempt->outcome || !same_text(last->code, attempt->code) ||
-        !same_text(last->upstream, attempt->upstream)) {
+    if (state->attempt_count == 0) {
+        return false;
+    }
+    struct attempt *last = &state->attempts[state->attempt_count - 1];
+    if (!may_merge(last) || !may_merge(attempt) || last->outcome != attempt->outcome ||
+        !same_text(last->code, attempt->code) || !same_text(last->upstream, attempt->upstream)) {
         return false;
     }
     last->count += attempt->count;

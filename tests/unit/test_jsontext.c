@@ -143,8 +143,7 @@ static void integers_beyond_i_json_are_refused_with_advice(void **state)
     check_refused(jsontext_read, "123456789012345678901234567890", "write it as a string");
     /* Not integers, and not numbers at all. */
     check_written(jsontext_read, jsontext_write, "9007199254740993.0", "9007199254740992.0");
-    check_written(jsontext_read, jsontext_write, "90071992547409930e2",
-                  "9007199254740993000.0");
+    check_written(jsontext_read, jsontext_write, "90071992547409930e2", "9007199254740993000.0");
     check_written(jsontext_read, jsontext_write, "\"\\\"9007199254740993\"",
                   "\"\\\"9007199254740993\"");
 }
