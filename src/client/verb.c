@@ -112,6 +112,6 @@ struct ruling verb_ruling(const struct verb *verb, const char *state)
             return rules[i].ruling;
         }
     }
-    assert(!"a verb that is for no jobs has no ruling");
+    assert(false && "a verb that is for no jobs has no ruling");
     return (struct ruling){EFFECT_CANNOT, ""};
 }

@@ -272,10 +272,12 @@ static bool may_merge(const struct attempt *attempt)
 
 static bool merge(struct state *state, struct attempt *attempt)
 {
-    struct attempt *last = state->attempts + state->attempt_count - 1;
-    if (state->attempt_count == 0 || !may_merge(last) || !may_merge(attempt) ||
-        last->outcome != attempt->outcome || !same_text(last->code, attempt->code) ||
-        !same_text(last->upstream, attempt->upstream)) {
+    if (state->attempt_count == 0) {
+        return false;
+    }
+    struct attempt *last = &state->attempts[state->attempt_count - 1];
+    if (!may_merge(last) || !may_merge(attempt) || last->outcome != attempt->outcome ||
+        !same_text(last->code, attempt->code) || !same_text(last->upstream, attempt->upstream)) {
         return false;
     }
     last->count += attempt->count;
