@@ -15,7 +15,10 @@
 #   mock_requests [PROMPT]          how many requests the mock read, of one prompt or all
 #   answer_of ID [VERSION]          the output in done/ID.vN.json
 
-bats_require_minimum_version 1.5.0
+bats_require_minimum_version 1.8.0
+
+# What waits for something that does not come ends all the same.
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
 
 spool_start() {
     export PATH=${LLMSPOOL_BUILD:?run this by make check}:$PATH

@@ -287,6 +287,7 @@ state_says() {
     run_start waiting llmspool-wait "$id"
     wait_until said waiting 'still waiting: test-model: gate: '
     curl -sS -d '{"key": null}' "$MOCK_URL/mock/config"
+    llmspool-ctl release openai/test-model
     run_end waiting
     [ "$status" -eq 0 ]
 }
