@@ -214,15 +214,22 @@ static const struct flag flags[] = {
     {"user", "user", take_text},           {"webhook", "webhook", take_text},
 };
 
-int draft_flag(struct draft *draft, const char *name, const char *value, struct error *error)
+static const struct flag *find_flag(const char *name)
 {
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(flags[i].name, name) == 0) {
-            return flags[i].take(&flags[i], draft->changes, value, error);
+            return &flags[i];
         }
     }
-    assert(false && "a flag of the table");
-    return -1;
+    return NULL;
+}
+
+int draft_flag(struct draft *draft, const char *name, const char *value, struct error *error)
+{
+    const struct flag *flag = find_flag(name);
+
+    assert(flag != NULL);
+    return flag->take(flag, draft->changes, value, error);
 }
 
 /* --- jobs ----------------------------------------------------------------------------------------

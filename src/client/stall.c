@@ -4,9 +4,11 @@
  */
 #include "client/stall.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/jsontext.h"
 #include "base/timetext.h"
@@ -136,11 +138,15 @@ static const char *reason_of_file(const struct stall *stall, const char *name)
     return NULL;
 }
 
+static bool is_draining(const struct stall *stall)
+{
+    return faccessat(stall->spool->dir[FOLDER_CTL], "drain", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static enum movement look_in_new(struct stall *stall, const char *name)
 {
-    const char *reason = jsontext_get_bool(stall->status, "draining", false)
-                             ? "draining: new/ is left alone (llmspool-ctl resume)"
-                             : reason_of_file(stall, name);
+    const char *reason = is_draining(stall) ? "draining: new/ is left alone (llmspool-ctl resume)"
+                                            : reason_of_file(stall, name);
 
     if (reason == NULL) {
         return MOVEMENT_FREE;

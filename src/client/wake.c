@@ -150,6 +150,15 @@ static enum wake_cause cause_of(struct wake *wake, const struct watch_event *eve
     return WAKE_LOST;
 }
 
+/* Takes a signal that is pending, so that it does not kill when signals are given back. */
+static bool take_signal(const struct wake *wake)
+{
+    struct signalfd_siginfo signal;
+
+    return wake->signals >= 0 &&
+           read(wake->signals, &signal, sizeof signal) == (ssize_t)sizeof signal;
+}
+
 /* The library reads events into a buffer of its own, so it is asked before the descriptor is
  * polled. */
 enum wake_cause wake_sleep(struct wake *wake, int64_t ms, struct watch_event *event)
@@ -162,7 +171,7 @@ enum wake_cause wake_sleep(struct wake *wake, int64_t ms, struct watch_event *ev
     int timeout = pending || ms < 0 ? 0 : ms < INT_MAX ? (int)ms : INT_MAX;
 
     (void)poll(fds, 2, timeout);
-    if (fds[0].revents != 0) {
+    if (take_signal(wake)) {
         return WAKE_SIGNAL;
     }
     return pending || next_event(wake, event) ? cause_of(wake, event) : WAKE_TIME;

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_stall: why jobs that are waited for do not move, and how often that is told. */
+#include "unit.h"
+
+#include "fresh.h"
+
+#include "base/xalloc.h"
+#include "client/stall.h"
+
+#define HEX                                                                                        \
+    "00112233445566778899aabbccddeeff"                                                             \
+    "0123456789abcdef0123456789abcdef"
+
+/* What was told: how often, and the last reason. */
+struct told {
+    int count;
+    char reason[300];
+};
+
+static struct wall fixed_wall(void *context)
+{
+    (void)context;
+    return (struct wall){1000 * 1000};
+}
+
+static struct mono fixed_mono(void *context)
+{
+    (void)context;
+    return (struct mono){1000};
+}
+
+static const struct clock fixed = {fixed_wall, fixed_mono, NULL};
+
+static void tell(void *context, const char *reason)
+{
+    struct told *told = context;
+
+    told->count++;
+    snprintf(told->reason, sizeof told->reason, "%s", reason);
+}
+
+static void put(const struct fresh *fresh, enum folder folder, const char *name, const char *text)
+{
+    (void)unlinkat(fresh->spool->dir[folder], name, 0);
+    fresh_write(fresh->spool->dir[folder], name, text);
+}
+
+/* Becomes the daemon, as far as others see, with this status. */
+static void own(struct fresh *fresh, const char *status)
+{
+    struct error error;
+
+    if (fresh->spool->lock < 0 && spool_own(fresh->spool, &error) < 0) {
+        fail_msg("%s", error.text);
+    }
+    put(fresh, FOLDER_STATE, "status.json", status);
+}
+
+/* One round of looks at one job. */
+static enum movement look(struct stall *stall, struct awaited *awaited)
+{
+    stall_begin(stall);
+    return stall_look(stall, awaited);
+}
+
+/* How a job in cur/ moves under a status, and what is told of it. */
+static void assert_movement(struct fresh *fresh, const char *status, const char *job,
+                            enum movement expected, const char *reason)
+{
+    struct told told = {0};
+    struct stall *stall = stall_new(fresh->spool, &fixed, tell, &told);
+    struct awaited awaited = {0};
+
+    assert_true(id_read(HEX, &awaited.id));
+    own(fresh, status);
+    put(fresh, FOLDER_CUR, HEX ".json", job);
+    assert_int_equal(look(stall, &awaited), expected);
+    assert_int_equal(look(stall, &awaited), expected);
+    assert_int_equal(told.count, reason != NULL);
+    if (reason != NULL) {
+        assert_string_equal(told.reason, reason);
+    }
+    stall_free(stall);
+}
+
+static void without_a_daemon_nothing_moves(void **state)
+{
+    struct fresh *fresh = *state;
+    struct told told = {0};
+    struct stall *stall = stall_new(fresh->spool, &fixed, tell, &told);
+    struct awaited awaited = {0};
+
+    assert_int_equal(look(stall, &awaited), MOVEMENT_NONE);
+    assert_int_equal(look(stall, &awaited), MOVEMENT_NONE);
+    assert_int_equal(told.count, 1);
+    assert_non_null(strstr(told.reason, "no daemon"));
+    stall_free(stall);
+}
+
+static void nothing_is_said_of_what_moves(void **state)
+{
+    assert_movement(*state, "{}", "{\"model\":\"m\"}", MOVEMENT_FREE, NULL);
+}
+
+static void a_pause_and_a_trouble_stop_all(void **state)
+{
+    struct fresh *fresh = *state;
+
+    assert_movement(fresh, "{\"trouble\":\"no room\"}", "{\"model\":\"m\"}", MOVEMENT_NONE,
+                    "no room");
+    put(fresh, FOLDER_CTL, "pause", "");
+    assert_movement(fresh, "{}", "{\"model\":\"m\"}", MOVEMENT_NONE,
+                    "paused (llmspool-ctl resume)");
+}
+
+#define GATE(reason) "{\"models\":[{\"model\":\"m\",\"reason\":\"" reason "\"}]}"
+
+static void a_gate_stops_its_model_alone(void **state)
+{
+    assert_movement(*state, GATE("gate: key refused (401)"), "{\"model\":\"m\"}", MOVEMENT_NONE,
+                    "m: gate: key refused (401)");
+    assert_movement(*state, GATE("gate: key refused (401)"), "{\"model\":\"n\"}", MOVEMENT_FREE,
+                    NULL);
+}
+
+static void a_gate_that_opens_by_itself_is_no_end(void **state)
+{
+    assert_movement(*state, GATE("gate: 429 until 12:00:03"), "{\"model\":\"m\"}", MOVEMENT_LATER,
+                    "m: gate: 429 until 12:00:03");
+}
+
+static void another_end_is_no_other_reason(void **state)
+{
+    struct fresh *fresh = *state;
+    struct told told = {0};
+    struct stall *stall = stall_new(fresh->spool, &fixed, tell, &told);
+    struct awaited awaited = {0};
+
+    assert_true(id_read(HEX, &awaited.id));
+    put(fresh, FOLDER_CUR, HEX ".json", "{\"model\":\"m\"}");
+    own(fresh, GATE("gate: 429 until 12:00:03"));
+    look(stall, &awaited);
+    own(fresh, GATE("gate: 429 until 12:00:09"));
+    look(stall, &awaited);
+    assert_int_equal(told.count, 1);
+    own(fresh, GATE("gate: 503 until 12:00:09"));
+    look(stall, &awaited);
+    assert_int_equal(told.count, 2);
+    stall_free(stall);
+}
+
+static void a_hold_is_told_with_the_way_out(void **state)
+{
+    struct fresh *fresh = *state;
+
+    put(fresh, FOLDER_CTL, "hold." HEX, "");
+    assert_movement(fresh, "{}", "{\"model\":\"m\"}", MOVEMENT_NONE,
+                    "001122334455 is held: user (llmspool-ctl release 001122334455)");
+}
+
+static void a_long_delay_is_told_and_a_short_one_is_not(void **state)
+{
+    struct fresh *fresh = *state;
+    struct told told = {0};
+    struct stall *stall = stall_new(fresh->spool, &fixed, tell, &told);
+    struct awaited awaited = {0};
+
+    assert_true(id_read(HEX, &awaited.id));
+    own(fresh, "{}");
+    put(fresh, FOLDER_CUR, HEX ".json",
+        "{\"model\":\"m\",\"not_before\":\"1970-01-01T00:17:00Z\"}"); /* in 20 s */
+    assert_int_equal(look(stall, &awaited), MOVEMENT_FREE);
+    put(fresh, FOLDER_CUR, HEX ".json",
+        "{\"model\":\"m\",\"not_before\":\"1970-01-01T00:27:00Z\"}");
+    assert_int_equal(look(stall, &awaited), MOVEMENT_LATER);
+    assert_int_equal(told.count, 1);
+    assert_non_null(strstr(told.reason, "001122334455 is delayed until "));
+    stall_free(stall);
+}
+
+static void what_runs_moves_whatever_is_in_the_way_of_others(void **state)
+{
+    struct fresh *fresh = *state;
+    struct told told = {0};
+    struct stall *stall = stall_new(fresh->spool, &fixed, tell, &told);
+    struct awaited awaited = {0};
+
+    assert_true(id_read(HEX, &awaited.id));
+    own(fresh, GATE("gate: key refused (401)"));
+    put(fresh, FOLDER_CUR, HEX ".json", "{\"model\":\"m\"}");
+    assert_int_equal(fchmodat(fresh->spool->dir[FOLDER_CUR], HEX ".json", 0700, 0), 0);
+    assert_int_equal(look(stall, &awaited), MOVEMENT_FREE);
+    assert_int_equal(told.count, 0);
+    stall_free(stall);
+}
+
+static void a_drain_and_a_file_that_cannot_be_read_stop_drops(void **state)
+{
+    struct fresh *fresh = *state;
+    struct told told = {0};
+    struct stall *stall = stall_new(fresh->spool, &fixed, tell, &told);
+    struct awaited awaited = {0};
+
+    awaited_oblige(&awaited, FOLDER_NEW, HEX ".1.json");
+    own(fresh, "{}");
+    assert_int_equal(look(stall, &awaited), MOVEMENT_FREE);
+    own(fresh, "{\"reasons\":[{\"reason\":\"" HEX ".1.json: cannot read: chmod g+r\"}]}");
+    assert_int_equal(look(stall, &awaited), MOVEMENT_NONE);
+    assert_string_equal(told.reason, HEX ".1.json: cannot read: chmod g+r");
+    put(fresh, FOLDER_CTL, "drain", "");
+    assert_int_equal(look(stall, &awaited), MOVEMENT_NONE);
+    assert_int_equal(told.count, 2);
+    awaited_clear(&awaited);
+    stall_free(stall);
+}
+
+#define SPOOL_TEST(test) cmocka_unit_test_setup_teardown(test, fresh_spool, fresh_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SPOOL_TEST(without_a_daemon_nothing_moves),
+        SPOOL_TEST(nothing_is_said_of_what_moves),
+        SPOOL_TEST(a_pause_and_a_trouble_stop_all),
+        SPOOL_TEST(a_gate_stops_its_model_alone),
+        SPOOL_TEST(a_gate_that_opens_by_itself_is_no_end),
+        SPOOL_TEST(another_end_is_no_other_reason),
+        SPOOL_TEST(a_hold_is_told_with_the_way_out),
+        SPOOL_TEST(a_long_delay_is_told_and_a_short_one_is_not),
+        SPOOL_TEST(what_runs_moves_whatever_is_in_the_way_of_others),
+        SPOOL_TEST(a_drain_and_a_file_that_cannot_be_read_stop_drops),
+    };
+
+    xalloc_jansson();
+    return UNIT_RUN(tests);
+}
