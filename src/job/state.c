@@ -272,8 +272,9 @@ static bool may_merge(const struct attempt *attempt)
 
 static bool merge(struct state *state, struct attempt *attempt)
 {
-    struct attempt *last = state->attempts + state->attempt_count - 1;
-    if (state->attempt_count == 0 || !may_merge(last) || !may_merge(attempt) ||
+    struct attempt *last =
+        state->attempt_count > 0 ? &state->attempts[state->attempt_count - 1] : NULL;
+    if (last == NULL || !may_merge(last) || !may_merge(attempt) ||
         last->outcome != attempt->outcome || !same_text(last->code, attempt->code) ||
         !same_text(last->upstream, attempt->upstream)) {
         return false;
