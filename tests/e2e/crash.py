@@ -6,10 +6,11 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import time
 
-from rig import (LONG, Rig, Spool, equal, expect, identity, numbered, run_scenario, scenario, seed,
-                 until)
+from rig import (LONG, Checker, Rig, Spool, equal, expect, identity, numbered, preload, run_scenario,
+                 scenario, seed)
 
 KILLS = 2000 if LONG else 200
 JOBS = 12000 if LONG else 1500
@@ -25,7 +26,7 @@ class Load:
         self.spool = rig.spool
         self.numbers = numbers
         self.next = 0
-        self.rerun = {}  # ID: least number of versions at the end
+        self.versions = {}  # ID: how many outputs there must be at the end
 
     def fresh(self, count):
         jobs = numbered(self.next, count, "Say crash")
@@ -40,6 +41,8 @@ class Load:
                 job["webhook"] = "http://127.0.0.1:9/told"
             elif kind == 3:
                 job["priority"] = self.numbers.randrange(10)
+            elif kind == 4 and self.numbers.randrange(4) == 0:
+                job["prompt"] += " [[mock:422,times=1]]"  # fails, and is taken back by a retry
         return jobs
 
     def drop_jobs(self, count):
@@ -60,11 +63,8 @@ class Load:
         chosen = self.numbers.sample(done, min(count, len(done)))
         if chosen:
             self.spool.order("rerun", *chosen)
-        # An order is obeyed for what is done, or answered by the run under way: one version more
-        # than now, or the one that is being made.
-        for job in chosen:
-            self.rerun[job] = max(self.rerun.get(job, 1), 1)
-        return chosen
+        for job in chosen:  # one version more than now
+            self.versions[job] = self.rig.spool.versions(job) + 1
 
     def some(self, kills):
         share = JOBS // kills + 1
@@ -77,6 +77,8 @@ class Load:
             self.drop_duplicates(5)
         if self.numbers.randrange(8) == 0:
             self.order_reruns(3)
+        if self.numbers.randrange(16) == 0:
+            self.spool.order("retry", "ALL")
 
 
 def kill_once(rig, numbers):
@@ -102,14 +104,94 @@ def random_kills(rig: Rig):
             rig.checker.look()
     if load.next < JOBS:
         load.drop_jobs(JOBS - load.next)
-    poisoned = len(rig.spool.events("held"))
+    rig.until_empty(code=(0, 1))
+    for name in rig.spool.names("failed", ".error.json"):
+        equal(rig.spool.json("failed", name)["attempts"][-1]["outcome"], "job",
+              f"last outcome in failed/{name}")
+    rig.spool.order("retry", "ALL")
     rig.until_empty()
     equal(rig.spool.jobs("done"), set(rig.spool.dropped), "jobs in done/")
     equal(rig.spool.names("ctl"), [], "orders left")
-    requests = mock.requests()
-    print(f"{KILLS} kills, {requests} requests for {len(rig.spool.dropped)} jobs, "
-          f"{len(rig.spool.events('doubt'))} doubts, {poisoned} held")
+    for job, versions in load.versions.items():
+        expect(rig.spool.versions(job) >= versions, f"{job}: a rerun was lost")
+    print(f"{KILLS} kills, {mock.requests()} requests for {len(rig.spool.dropped)} jobs, "
+          f"{len(load.versions)} reruns, {len(rig.spool.events('doubt'))} doubts, "
+          f"{len(rig.spool.events('held'))} held")
     rig.judge()
+
+
+# --- killed at system calls ----------------------------------------------------------------------
+
+CALLS = ("openat", "write", "fsync", "fdatasync", "renameat2", "renameat", "linkat", "symlinkat",
+         "unlinkat", "fchmod", "fchmodat", "futimens")
+REFUSED = '{"prompt": "no such key", "promt": "x"}'
+
+
+def make_template(rig):
+    """A spool with a job that is done and one that failed."""
+    rig.spool.drop({"model": "m", "prompt": "Say template", "name": "template"})
+    rig.spool.drop({"model": "m", "prompt": "Fail first [[mock:422,times=1]]", "name": "fails"})
+    rig.until_empty(code=1)
+    return rig.mocks[-1].ledger()
+
+
+def fill(spool, point):
+    """Something of each kind, for one daemon to be killed at."""
+    job = {"model": "m", "prompt": f"Say {point}", "name": f"as-is-{point}",
+           "webhook": "http://127.0.0.1:9/told"}
+    spool.drop(job)
+    spool.drop({**job, "name": f"twice-{point}", "priority": 1})
+    spool.drop({"prompt": f"Anew {point}", "name": f"anew-{point}"}, by=os.link)
+    spool.drop({"model": "m", "prompt": f"Retry {point} [[mock:500,times=1]]"})
+    spool.drop_list(numbered(0, 3, f"Line of {point}", name=f"line-{point}"))
+    spool.put(REFUSED, name="bad.json")
+    spool.order("rerun", identity({"prompt": "Say template"}, "m"))
+    spool.order("retry", "ALL")
+
+
+def kill_at(rig, template, base, point, fault):
+    """One daemon with a fault on a copy of the template, then one without. Returns whether the
+    fault came."""
+    rig.spool = Spool.copy(template, os.path.join(rig.folder, f"spool-{point}"))
+    rig.checker = Checker(rig.spool.path)
+    before = rig.mocks[-1].ledger()
+    fill(rig.spool, point)
+    daemon = rig.daemon("--until-empty", wait=False, environment=preload(fault))
+    killed = daemon.wait() == -signal.SIGKILL
+    rig.checker.look()
+    rig.until_empty(code=(0, 1))
+    ledger = rig.mocks[-1].ledger() - before + base
+    problems = rig.checker.judge(rig.spool.dropped, ledger)
+    expect(not problems, f"{fault}: " + "\n  ".join(problems))
+    equal(rig.spool.jobs("done"), set(rig.spool.dropped), f"{fault}: jobs in done/")
+    equal(rig.spool.names("failed"), ["bad.json", "bad.json.error.json"], f"{fault}: failed/")
+    equal(rig.spool.versions(identity({"prompt": "Say template"}, "m")), 2, f"{fault}: reruns")
+    for job in rig.spool.dropped.values():
+        if "name" in job:
+            expect("../done/" in os.readlink(rig.spool.at("by-name", job["name"])),
+                   f"{fault}: by-name/{job['name']} does not lead to the answer")
+    shutil.rmtree(rig.spool.path)
+    return killed
+
+
+@scenario
+def killed_at_calls(rig: Rig):
+    """Before the first, second, … call of each kind, until one run comes to its end."""
+    mock = rig.mock()
+    rig.configure(mock, PATIENT)
+    base = make_template(rig)
+    template = rig.spool
+    points = 0
+    for call in CALLS:
+        for when in itertools.count(1, 1 if LONG else 2):
+            for what in ("KILL", "AFTER") if LONG else ("KILL",):
+                killed = kill_at(rig, template, base, f"{call}-{when}-{what}".lower(),
+                                 f"{call}:{what}:{when}")
+                points += killed
+            if not killed:
+                break
+    print(f"killed at {points} calls")
+    expect(points >= 60, f"only {points} calls")
 
 
 if __name__ == "__main__":

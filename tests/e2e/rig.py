@@ -26,7 +26,6 @@ BUILD = os.environ["LLMSPOOL_BUILD"]
 LONG = os.environ.get("LLMSPOOL_LONG", "0") not in ("", "0")
 PATIENCE = 60  # seconds after which a wait has failed
 PR_SET_PDEATHSIG = 1
-SANITIZER_OPTIONS = {"ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
 
 
 class Failure(Exception):
@@ -73,6 +72,15 @@ def seed():
     return random.Random(number)
 
 
+def preload(fault):
+    """The environment of a program that meets a fault of tests/faults/fault.c."""
+    options = os.environ.get("ASAN_OPTIONS", "")
+    library = os.path.join(BUILD, "tests", "faults", "fault.so")
+    expect(os.path.exists(library), f"{library} is not built")
+    return {"LD_PRELOAD": library, "FAULT": fault,
+            "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0".lstrip(":")}
+
+
 class Mock:
     """A mock with a ledger file."""
 
@@ -107,12 +115,21 @@ class Mock:
 class Spool:
     """A spool as its droppers and readers see it."""
 
-    def __init__(self, path):
+    def __init__(self, path, make=True):
         self.path = path
         self.count = 0
         self.dropped = {}  # ID: job
-        subprocess.run([os.path.join(BUILD, "llmspool-init"), path, "--model", "m"], check=True,
-                       stdout=subprocess.DEVNULL, timeout=PATIENCE)
+        if make:
+            subprocess.run([os.path.join(BUILD, "llmspool-init"), path, "--model", "m"],
+                           check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+
+    @classmethod
+    def copy(cls, original, path):
+        """A spool like another one, with its jobs."""
+        shutil.copytree(original.path, path, symlinks=True)
+        spool = cls(path, make=False)
+        spool.dropped = dict(original.dropped)
+        return spool
 
     def at(self, *parts):
         return os.path.join(self.path, *parts)
@@ -123,6 +140,13 @@ class Spool:
     def jobs(self, folder):
         """IDs of the jobs of a folder."""
         return {name[:64] for name in self.names(folder, ".json") if len(name) == 69}
+
+    def versions(self, job):
+        """How many outputs a job has."""
+        count = 0
+        while os.path.exists(self.at("done", f"{job}.v{count + 1}.json")):
+            count += 1
+        return count
 
     def outputs(self):
         return [name for name in self.names("done", ".json") if ".v" in name]
@@ -316,7 +340,8 @@ class Rig:
         log = self.spool.path + ".log"
         if os.path.exists(log):
             with open(log, encoding="utf-8", errors="replace") as file:
-                print("--- end of the daemon's log\n" + "".join(file.readlines()[-25:]))
+                lines = [line for line in file if " status=completed " not in line]
+            print("--- end of the daemon's log\n" + "".join(lines[-25:]))
 
 
 def numbered(first, count, text="Say number", **more):
