@@ -45,7 +45,8 @@ asked() {
 # Starts llmspoold with these options; it has the key "good" and the settings of $settings.
 start_daemon() {
     printf '%s\n' "${settings:-}" >"$BATS_TEST_TMPDIR/llmspoold.conf"
-    OPENAI_API_KEY=good OPENAI_BASE_URL=$url/v1 llmspoold -c "$BATS_TEST_TMPDIR/llmspoold.conf" \
+    OPENAI_API_KEY=good OPENAI_BASE_URL=$url/v1 llmspoold --drain-timeout 2s \
+        -c "$BATS_TEST_TMPDIR/llmspoold.conf" \
         "$@" 2>>"$BATS_TEST_TMPDIR/daemon.log" 3>&- &
     daemon_pid=$!
     eventually daemon_is_up

@@ -1,0 +1,267 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# llmspool-status: the spool at a glance and the story of a job.
+
+load live
+
+setup() {
+    live_setup
+}
+
+teardown() {
+    live_teardown
+}
+
+overview() {
+    llmspool-status --json | jq -c "$1"
+}
+
+overview_is() {
+    [ "$(overview "$1")" = "$2" ]
+}
+
+fits_80_columns() {
+    local line
+    while IFS= read -r line; do
+        [ "${#line}" -le 80 ] || { echo "$line"; return 1; }
+    done
+}
+
+@test "the first line says that no daemon runs, and how to start one" {
+    llmspool-init "$spool"
+    run llmspool-status
+    [ "$status" -eq 0 ]
+    [[ "$output" == "no daemon runs on $spool"* ]]
+    [[ "$(tr '\n' ' ' <<<"$output")" == *"(start it: llmspoold -s $spool)"* ]]
+    overview_is .daemon_up false
+}
+
+@test "the first line tells the daemon's process and since when it runs" {
+    live
+    run llmspool-status
+    [[ "$(tr '\n' ' ' <<<"$output")" == "llmspoold "*" runs on $spool: pid $daemon_pid, since "* ]]
+    overview_is '[.daemon_up, .pid]' "[true,$daemon_pid]"
+    stop_daemon
+    overview_is .daemon_up false
+    [[ "$(llmspool-status)" == "no daemon runs on "* ]]
+}
+
+@test "jobs are counted by state" {
+    live
+    drop good '{"prompt": "good"}'
+    drop bad '{"prompt": "[[mock:400]] bad"}'
+    drop later '{"prompt": "later", "delay": "1d"}'
+    drop slow '{"prompt": "[[mock:hang]] slow"}'
+    drop held '{"prompt": "held", "delay": "1d"}'
+    echo '{"promt": "no job"}' >"$spool/new/none.json"
+    until_state held delayed
+    llmspool-ctl -q hold held
+    until_state slow running
+    until_state good completed
+    until_state bad failed
+    eventually overview_is '[.counts.delayed, .counts.held, .counts.running]' '[1,1,1]'
+    eventually overview_is '[.folders.cur, .folders.running, .folders.done, .folders.failed, .folders.refused]' \
+        '[3,1,1,1,1]'
+    run llmspool-status
+    [[ "$output" == *"active     0 waiting, 1 delayed, 1 held, 1 running"* ]]
+    [[ "$output" == *"ended      1 completed, 1 failed, 1 refused"* ]]
+    fits_80_columns <<<"$output"
+}
+
+@test "without a daemon jobs are counted as the folders show them" {
+    live
+    drop later '{"prompt": "later", "delay": "1d"}'
+    until_state later delayed
+    stop_daemon
+    drop new '{"prompt": "new"}'
+    run llmspool-status
+    [[ "$output" == *"active     1 in cur/, 1 dropped in new/"* ]]
+    overview_is '[.folders.new, .folders.cur, .counts]' '[1,1,null]'
+}
+
+@test "answers of the mock are told in the overview and with the job" {
+    live
+    drop one '{"prompt": "x"}'
+    until_state one completed
+    eventually overview_is .mock true
+    [ "$(llmspool-status | sed -n '/^!/{p;q}')" = "! answers come from llmspool-mock, not from a model" ]
+    [[ "$(llmspool-status one)" == *"completed (mock)"* ]]
+}
+
+@test "a wrong key, a missing provider and a pause are told loudly, with what to do" {
+    live --key other
+    drop one '{"prompt": "x"}'
+    drop two '{"prompt": "y", "provider": "nobody"}'
+    eventually overview_is '.gates[0].loud' true
+    until_state two waiting
+    llmspool-ctl -q pause
+    run llmspool-status
+    text=$(tr -s '\n ' ' ' <<<"$output")
+    [[ "$text" == *"! paused: nothing is sent (llmspool-ctl resume)"* ]]
+    [[ "$text" == *"! openai/gpt-4o-mini is closed: key refused (401); 1 jobs wait. When it is mended: llmspool-ctl release openai/gpt-4o-mini"* ]]
+    [[ "$text" == *"! no provider nobody; 1 jobs wait."* ]]
+    fits_80_columns <<<"$output"
+}
+
+@test "gates are a table, or a line of JSON each" {
+    live
+    drop one '{"prompt": "x"}'
+    drop two '{"prompt": "x", "model": "gpt-4o"}'
+    until_state one completed
+    until_state two completed
+    eventually overview_is '.gates | length' 2
+    run llmspool-status --gates
+    [[ "${lines[0]}" == "GATE "*"IN FLIGHT  WAITING "*"STATE" ]]
+    [ "${#lines[@]}" -eq 3 ]
+    [ "$(llmspool-status --gates --json | jq -r .gate | sort | tr '\n' ' ')" = "openai/gpt-4o openai/gpt-4o-mini " ]
+}
+
+@test "the last failures are grouped by reason" {
+    live
+    for n in 1 2 3; do
+        drop bad$n "{\"prompt\": \"[[mock:400]] $n\"}"
+    done
+    drop other '{"prompt": "[[mock:422]] 4"}'
+    for job in bad1 bad2 bad3 other; do
+        until_state $job failed
+    done
+    [ "$(overview '[.failures[] | [.jobs, .status, .reason]]')" = \
+        '[[3,"failed","context_length_exceeded"],[1,"failed","'"$(jq -r .reason "$spool/failed/$(id_of other).error.json")"'"]]' ]
+    [[ "$(llmspool-status)" == *"   3  failed    context_length_exceeded  "* ]]
+}
+
+@test "figures of throughput, latency, publishing and disk are shown" {
+    live
+    drop one '{"prompt": "x"}'
+    until_state one completed
+    eventually overview_is '.latency_ms != null' true
+    run llmspool-status
+    for label in pace latency publish disk; do
+        [[ "$output" == *$'\n'"$label "* ]]
+    done
+    [ "$(overview '[.publish.commits > 0, .disk.free_bytes > 0, .rates.per_minute >= 0]')" = '[true,true,true]' ]
+}
+
+@test "a completed job's story has its times, attempts, versions, names, files and events" {
+    live
+    drop one '{"prompt": "[[mock:500,times=1]] told", "metadata": {"secret": 1}}'
+    until_state one completed
+    run llmspool-status one
+    [ "$status" -eq 0 ]
+    fits_80_columns < <(tail -n +2 <<<"$output")
+    for part in "state      completed" "name       one" "model      gpt-4o-mini" "times      submitted " \
+        "attempts" "transient" "outputs" "events" "accepted" "retry" "done/"; do
+        [[ "$output" == *"$part"* ]] || { echo "$part"; return 1; }
+    done
+    story=$(llmspool-status --json one)
+    id=$(id_of one)
+    [ "$(jq -c '[.state, .reason, .names, .run]' <<<"$story")" = '["completed",null,["one"],1]' ]
+    [ "$(jq -c '[.attempts[].outcome]' <<<"$story")" = '["transient","ok"]' ]
+    [ "$(jq -c '[.events[].event]' <<<"$story")" = '["accepted","started","retry","started","completed"]' ]
+    [ "$(jq -c .files <<<"$story")" = "[\"done/$id.json\",\"done/$id.v1.json\"]" ]
+    [ "$(jq -c '[.times.submitted, .times.accepted, .times.started, .times.finished] == ([.times.submitted, .times.accepted, .times.started, .times.finished] | sort)' <<<"$story")" = true ]
+}
+
+@test "no text of a prompt or an answer is in a story" {
+    live
+    drop one '{"prompt": "PRIVATE matter", "system": "PRIVATE rule", "params": {"stop": "PRIVATE"}}'
+    until_state one completed
+    [[ "$(llmspool-status one; llmspool-status --json one; llmspool-status --json)" != *PRIVATE* ]]
+}
+
+@test "a failed job tells why, and what to do" {
+    live
+    drop one '{"prompt": "[[mock:400]] x"}'
+    until_state one failed
+    run llmspool-status one
+    [[ "$output" == *"state      failed: This model's maximum context length"* ]]
+    [ "$(llmspool-status --json one | jq -r .error.reason)" = context_length_exceeded ]
+}
+
+@test "each waiting job says what it waits for" {
+    live
+    llmspool-ctl -q pause
+    drop first '{"prompt": "1"}'
+    until_state first waiting
+    drop second '{"prompt": "2"}'
+    until_state second waiting
+    drop later '{"prompt": "3", "not_before": "2999-01-01T00:00:00Z"}'
+    until_state later delayed
+    [ "$(llmspool-status --json first | jq -r .reason)" = "paused (llmspool-ctl resume)" ]
+    [[ "$(llmspool-status --json later | jq -r .reason)" == "not before 2999-01-01 "* ]]
+    llmspool-ctl -q hold first
+    until_state first held
+    [ "$(llmspool-status --json first | jq -r .reason)" = "held by a person" ]
+    stop_daemon
+    [[ "$(llmspool-status --json second | jq -r .reason)" == "no daemon runs on this spool"* ]]
+    llmspool-ctl -q drain
+    drop new '{"prompt": "4"}'
+    start_daemon
+    run llmspool-status
+    [[ "$output" == *"! draining: nothing is taken from new/"* ]]
+}
+
+@test "a job behind others says how many" {
+    live
+    stop_daemon
+    start_daemon -j 1
+    drop slow '{"prompt": "[[mock:hang]] slow"}'
+    until_state slow running
+    drop a '{"prompt": "a"}'
+    until_state a waiting
+    drop b '{"prompt": "b"}'
+    until_state b waiting
+    eventually reason_is a "next to be sent"
+    eventually reason_is b "behind 1 job"
+}
+
+reason_is() {
+    [ "$(llmspool-status --json "$1" | jq -r .reason)" = "$2" ]
+}
+
+@test "a running job of a daemon that died is in doubt" {
+    live
+    drop one '{"prompt": "[[mock:hang]] x"}'
+    until_state one running
+    kill -KILL "$daemon_pid"
+    wait "$daemon_pid" || true
+    daemon_pid=
+    run llmspool-status one
+    [[ "$output" == *"state      running: in doubt: no daemon runs"* ]]
+}
+
+@test "several jobs are told one after the other, unknown ones make it exit 69" {
+    live
+    drop one '{"prompt": "1"}'
+    drop two '{"prompt": "2"}'
+    until_state one completed
+    until_state two completed
+    [ "$(llmspool-status --json one two - <<<one | jq -r '.names[0]' | tr '\n' ' ')" = "one two one " ]
+    run --separate-stderr llmspool-status one nothing
+    [ "$status" -eq 69 ]
+    [[ "$output" == *"completed"* ]]
+    [[ "$stderr" == *"no job is named nothing" ]]
+}
+
+@test "colour is for terminals, and not with NO_COLOR" {
+    command -v script >/dev/null || skip "script is missing (Debian package: bsdutils)"
+    llmspool-init "$spool"
+    export TERM=xterm
+    script -qec llmspool-status /dev/null </dev/null >"$BATS_TEST_TMPDIR/coloured"
+    grep -q $'\e\\[' "$BATS_TEST_TMPDIR/coloured"
+    NO_COLOR=1 script -qec llmspool-status /dev/null </dev/null >"$BATS_TEST_TMPDIR/plain"
+    ! grep -q $'\e' "$BATS_TEST_TMPDIR/plain"
+    [[ "$(llmspool-status)" != *$'\e'* ]]
+}
+
+@test "a server's words cannot command the terminal" {
+    live
+    drop one '{"prompt": "[[mock:400]] x"}'
+    until_state one failed
+    error=$spool/failed/$(id_of one).error.json
+    jq -c '.message = "evil \u001b[2J \u009b31m \u202e"' "$error" >"$spool/tmp/error"
+    mv "$spool/tmp/error" "$error"
+    text=$(llmspool-status; llmspool-status one)
+    [[ "$text" == *"evil "* ]]
+    [[ "$text" != *$'\e'* && "$text" != *$'\xc2\x9b'* && "$text" != *$'\xe2\x80\xae'* ]]
+}
