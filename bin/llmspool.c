@@ -80,7 +80,7 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
-    char *word = argc > 1 ? xstrdup(argv[1]) : NULL;
+    const char *word = argc > 1 ? argv[1] : NULL;
 
     cli_start();
     if (word == NULL) {

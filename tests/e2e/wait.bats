@@ -372,7 +372,7 @@ state_says() {
     mapfile -t prompts <"$BATS_TEST_TMPDIR/prompts"
     llmspool-submit "${prompts[@]}" >"$BATS_TEST_TMPDIR/ids"
     wait_until state_says '.counts.waiting == 50'
-    run_start waiting strace -f -e trace=faccessat,faccessat2 -o "$BATS_TEST_TMPDIR/trace" llmspool-wait - <"$BATS_TEST_TMPDIR/ids"
+    run_start waiting env ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=faccessat,faccessat2 -o "$BATS_TEST_TMPDIR/trace" llmspool-wait - <"$BATS_TEST_TMPDIR/ids"
     wait_until said waiting 'still waiting: paused'
     before=$(wc -l <"$BATS_TEST_TMPDIR/trace")
     rm "$LLMSPOOL_DIR/ctl/pause"
