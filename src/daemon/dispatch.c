@@ -45,6 +45,7 @@ struct dispatch {
     struct core *core;
     struct flight *leaving; /* marked, their events not written yet */
     unsigned in_flight;     /* from the mark to the outcome */
+    bool alone_in_flight; /* the one that is must be the only one */
     bool abandoned;
 };
 
@@ -53,6 +54,7 @@ static void flight_free(struct flight *flight)
     if (flight->task != NULL)
         flight->task->flight = NULL;
     flight->dispatch->in_flight--;
+    flight->dispatch->alone_in_flight = false;
     provider_request_clear(&flight->request);
     job_free(flight->job);
     free(flight->provider);
@@ -344,6 +346,7 @@ static struct flight *flight_new(struct dispatch *dispatch, struct task *task, s
     flight->gate = xstrdup(task->lane->gate_name);
     flight->ticket = gate_sent(task->lane->gate, clock_mono(dispatch->core->clock));
     task->flight = flight;
+    dispatch->alone_in_flight = task->alone;
     dispatch->in_flight++;
     return flight;
 }
@@ -460,21 +463,35 @@ static bool may_send(const struct dispatch *dispatch)
            core->trouble[0] == '\0';
 }
 
+/* The next task to send, or NULL. A job in doubt after repeated crashes goes alone: it waits until nothing
+ * is in flight, and nothing goes until it has ended. One that cannot move (held, its gate closed) keeps
+ * nobody else. */
+static struct task *next_task(const struct dispatch *dispatch)
+{
+    struct core *core = dispatch->core;
+    struct mono now = clock_mono(core->clock);
+
+    if (dispatch->alone_in_flight)
+        return NULL;
+    if (queue_alone(core->queue) > 0) {
+        struct task *alone = lanes_pick(core->lanes, true, now);
+
+        if (alone != NULL)
+            return dispatch->in_flight == 0 ? alone : NULL;
+    }
+    return dispatch->in_flight < core->config->concurrency ? lanes_pick(core->lanes, false, now)
+                                                           : NULL;
+}
+
 void dispatch_work(struct dispatch *dispatch)
 {
     struct core *core = dispatch->core;
-    bool only_alone = queue_alone(core->queue) > 0;
-    unsigned limit = only_alone ? 1 : core->config->concurrency;
+    struct task *task;
 
     end_expired(core);
     room_look(core);
-    while (may_send(dispatch) && dispatch->in_flight < limit) {
-        struct task *task = lanes_pick(core->lanes, only_alone, clock_mono(core->clock));
-
-        if (task == NULL)
-            break;
+    while (may_send(dispatch) && (task = next_task(dispatch)) != NULL)
         task_send(dispatch, task);
-    }
     dispatch_leave(dispatch);
 }
 
