@@ -38,6 +38,7 @@ struct ending {
     struct job *job;
     struct answer answer;
     bool answered;
+    bool told; /* durable, its event added: only the move is left */
     enum ending_source source;
     enum folder folder; /* where the job goes */
     struct end end;     /* its texts lie in owned */
@@ -178,6 +179,8 @@ static void ending_publish(struct ending *ending)
 
 /* --- after the record is durable -------------------------------------------------------------------- */
 
+static void finish_committed(void *context);
+
 static void retry_fired(uv_timer_t *timer)
 {
     struct finish *finish = timer->data;
@@ -188,9 +191,15 @@ static void retry_fired(uv_timer_t *timer)
     while (ending != NULL) {
         struct ending *next = ending->next;
 
-        ending_publish(ending);
+        if (ending->told) {
+            ending->next = finish->durable;
+            finish->durable = ending;
+        } else {
+            ending_publish(ending);
+        }
         ending = next;
     }
+    finish_committed(finish);
 }
 
 static void ending_stuck(struct ending *ending, int result)
@@ -201,7 +210,8 @@ static void ending_stuck(struct ending *ending, int result)
 
     id_write_short(&ending->task->id, id);
     if (finish->stuck == NULL)
-        log_error(&core->log, "%s: its record cannot be written, trying again each second: %s", id,
+        log_error(&core->log, "%s: its %s, trying again each second: %s", id,
+                  ending->told ? "job cannot be moved" : "record cannot be written",
                   strerror(-result));
     ending->next = finish->stuck;
     finish->stuck = ending;
@@ -277,12 +287,13 @@ static void ending_published(void *context, int result, int failed_file)
         return;
     }
     ending_event(ending);
+    ending->told = true;
     ending->next = finish->durable;
     finish->durable = ending;
 }
 
 /* The move that makes it count; what lies at the target is the same work. */
-static void ending_move(const struct ending *ending)
+static int ending_move(const struct ending *ending)
 {
     struct core *core = ending->finish->core;
     const struct spool *spool = core->spool;
@@ -296,9 +307,12 @@ static void ending_move(const struct ending *ending)
     if (result == -EEXIST && renameat(spool->dir[FOLDER_CUR], name, spool->dir[ending->folder],
                                       name) == 0)
         result = 0;
-    if (result < 0)
-        log_error(&core->log, "cur/%s cannot be moved to %s/: %s", name,
-                  folder_name(ending->folder), strerror(-result));
+    if (result == -ENOENT) {
+        log_error(&core->log, "cur/%s is gone: its record is in %s/ without it", name,
+                  folder_name(ending->folder));
+        result = 0;
+    }
+    return result;
 }
 
 static void remove_if_there(struct core *core, enum folder folder, const char *name)
@@ -366,6 +380,16 @@ static void ending_count(const struct ending *ending)
         totals->failed++;
 }
 
+/* The job is where it belongs: what was beside it goes, and it is forgotten. */
+static void ending_leave(struct ending *ending)
+{
+    ending_clear_away(ending);
+    ending_log(ending);
+    ending_count(ending);
+    queue_remove(ending->finish->core->queue, ending->task);
+    ending_free(ending);
+}
+
 /* After a commit: events first, for all at once, then the moves. */
 static void finish_committed(void *context)
 {
@@ -379,13 +403,12 @@ static void finish_committed(void *context)
     events_flush(core->events);
     while (ending != NULL) {
         struct ending *next = ending->next;
+        int result = ending_move(ending);
 
-        ending_move(ending);
-        ending_clear_away(ending);
-        ending_log(ending);
-        ending_count(ending);
-        queue_remove(core->queue, ending->task);
-        ending_free(ending);
+        if (result < 0)
+            ending_stuck(ending, result);
+        else
+            ending_leave(ending);
         ending = next;
     }
     crash_job_finished(core->crash);
