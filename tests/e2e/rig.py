@@ -160,8 +160,18 @@ class Spool:
             return [json.loads(line) for line in file if line.endswith("\n")]
 
     def events(self, kind):
-        return [event for name in sorted(self.names("events"))
-                for event in self.lines("events", name) if event["event"] == kind]
+        """The events of a kind. A line that a killed daemon left torn is ended by the next, and none."""
+        found = []
+        for name in sorted(self.names("events")):
+            with open(self.at("events", name), encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    try:
+                        event = json.loads(line)
+                    except ValueError:
+                        continue
+                    if event["event"] == kind:
+                        found.append(event)
+        return found
 
     def status(self):
         try:
