@@ -400,7 +400,7 @@ static void scan_step(struct intake *intake)
     closedir(intake->dir);
     intake->dir = NULL;
     intake->scans++;
-    core_touch(intake->core);
+    intake->core->kick(intake->core); /* orders may wait for it; it changes nothing that status shows */
 }
 
 /* Goes on with the list, or begins the next. Returns whether there is more to do at once. */

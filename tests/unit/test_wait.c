@@ -147,7 +147,9 @@ static pid_t beside(const struct fresh *fresh, void (*act)(const struct fresh *)
     if (pid == 0) {
         usleep(100 * 1000);
         act(fresh);
-        _exit(0);
+        /* Leaves through another program: a leak checker would take the parent's memory for lost. */
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
     }
     return pid;
 }
