@@ -265,7 +265,8 @@ class Checker:
                 self.problem(f"done/{job}.json", "has no good output")
         return jobs, outputs
 
-    def check_failed(self):
+    def check_failed(self, ending):
+        """ending: jobs of cur/ whose end a kill may have cut short behind its error file."""
         jobs, errors, names = {}, {}, self.names("failed")
         for name in names:
             if re.fullmatch(ID + r"\.json", name):
@@ -288,7 +289,8 @@ class Checker:
             if error.get("status") not in STATUSES - {"completed"} or not error.get("message"):
                 self.problem(f"failed/{job}.error.json", "does not say how it ended and why")
             self.check_attempts(f"failed/{job}.error.json", error, None)
-            if job not in jobs and error.get("reason") not in ("vanished", "changed"):
+            gone = error.get("reason") in ("vanished", "changed")
+            if job not in jobs and job not in ending and not gone:
                 self.problem(f"failed/{job}.error.json", "has no job")
         return jobs, errors
 
@@ -380,7 +382,7 @@ class Checker:
         self.look()
         cur, states = self.check_cur(idle)
         done, outputs = self.check_done()
-        failed, errors = self.check_failed()
+        failed, errors = self.check_failed(set() if idle else set(cur))
         if idle:
             for job in set(outputs) - set(done) - set(cur):
                 self.problem(f"done/{job}", "has outputs and no job")
