@@ -15,6 +15,18 @@
 
 #include "base/error.h"
 
+/* Of a model; nano per token (a price per million tokens * 1000). */
+struct config_price {
+    bool given; /* there is a price, or it is free */
+    bool free;
+    int64_t input_nano, cached_nano, output_nano; /* cached_nano -1: as input */
+};
+
+/* Nano; -1: none. */
+struct config_budget {
+    int64_t day_nano, week_nano, month_nano, run_nano;
+};
+
 /* One provider section. Times in ms. */
 struct config_provider {
     char *name;
@@ -26,12 +38,22 @@ struct config_provider {
     int64_t connect_timeout_ms;
     int64_t first_byte_timeout_ms;
     int64_t timeout_ms;
+    struct config_budget budget;
 };
 
 /* model "PATTERN" { provider = … }; patterns are fnmatch(3)'s, first match wins. */
 struct config_model {
     char *pattern;
     char *provider;
+    struct config_price price;
+    uint64_t max_output_tokens; /* usual or greatest output; 0: not said */
+    struct config_budget budget;
+};
+
+/* user "alice" { … }, "*" is the default. */
+struct config_user {
+    char *name;
+    struct config_budget budget;
 };
 
 struct config {
@@ -60,6 +82,12 @@ struct config {
                                  retention commands; -1: not said */
     int64_t keep_failed_ms;
     int64_t keep_events_ms;
+    struct config_user *users;
+    size_t user_count;
+    struct config_budget budget;
+    char *currency;  /* "USD" */
+    char *time_zone; /* IANA name, NULL: local */
+    char *prices;    /* file, or NULL */
 };
 
 /* What the command line says; it wins over the file. 0 or NULL: not said. */

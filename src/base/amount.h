@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * amount: sums of money as whole numbers: nano units of a currency (1 USD = 1,000,000,000 nano).
+ *
+ * Floor: base. No floating point: 100 times 0.01 is 1.00 to the nano.
+ */
+#ifndef BASE_AMOUNT_H
+#define BASE_AMOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { AMOUNT_SIZE = 32 };
+#define AMOUNT_UNIT INT64_C(1000000000) /* nano in one unit of the currency */
+
+/* Reads a decimal number of units, "10", "0.15", "1e3" is refused; not negative, no sign. Digits
+ * beyond the ninth behind the point are rounded to the nearest nano, halves up. false for anything
+ * else, and above int64. */
+bool amount_read(const char *text, int64_t *nano);
+
+/* As amount_read for a JSON number that stands for a decimal (0.15 reads as exactly 0.15). */
+bool amount_of_double(double units, int64_t *nano);
+
+/* Writes it exactly, without zeros at the end but with at least two digits behind the point: 10.00,
+ * 0.15, 0.0000012. */
+void amount_write(int64_t nano, char out[AMOUNT_SIZE]);
+
+/* Writes it for a person: two digits behind the point from 1.00 on, four below (six below 0.01),
+ * rounded to the nearest. */
+void amount_show(int64_t nano, char out[AMOUNT_SIZE]);
+
+/* The nano as a double of units, for JSON members that show an amount. */
+double amount_units(int64_t nano);
+
+/* Sums that stay within int64: what is too much becomes INT64_MAX. Neither is negative. */
+int64_t amount_add(int64_t a, int64_t b);
+
+#endif
