@@ -5,7 +5,6 @@
  */
 #include "daemon/config.h"
 
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,12 +75,17 @@ static int sdk_read(struct config *config, const struct sdk *sdk, struct error *
         error_prefix(error, "environment variable %s", sdk->url);
         return -1;
     }
-    provider->url = xstrdup(url != NULL ? url : config_default_url(sdk->protocol));
+    provider->urls = xcalloc(2, sizeof *provider->urls);
+    provider->urls[0] = xstrdup(url != NULL ? url : config_default_url(sdk->protocol));
+    provider->url_count = 1;
     if (!has_key)
         return 0;
-    provider->key = key_from_environment(sdk->key, error);
-    provider->key_source = xstrdup(sdk->key);
-    return provider->key != NULL ? 0 : -1;
+    char *key = key_from_environment(sdk->key, error);
+    if (key == NULL)
+        return -1;
+    provider->keys = xcalloc(1, sizeof *provider->keys);
+    provider->keys[provider->key_count++] = (struct config_key){key, xstrdup(sdk->key)};
+    return 0;
 }
 
 static int config_from_environment(struct config *config, struct error *error)
@@ -127,7 +131,8 @@ static int model_refused(const struct config *config, const struct config_model 
 static int config_check(const struct config *config, struct error *error)
 {
     for (size_t i = 0; i < config->model_count; i++) {
-        if (provider_named(config, config->models[i].provider) == NULL)
+        if (config->models[i].provider != NULL &&
+            provider_named(config, config->models[i].provider) == NULL)
             return model_refused(config, &config->models[i], error);
     }
     if (config->backoff_ms <= config->backoff_limit_ms)
@@ -139,7 +144,7 @@ static int config_check(const struct config *config, struct error *error)
 static void trim_urls(struct config *config)
 {
     for (size_t i = 0; i < config->provider_count; i++) {
-        char *url = config->providers[i].url;
+        char *url = config->providers[i].urls[0];
         for (size_t length = strlen(url); length > 0 && url[length - 1] == '/'; length--)
             url[length - 1] = '\0';
     }
@@ -184,31 +189,24 @@ struct config *config_read(const struct config_options *options, struct error *e
     return config;
 }
 
-const struct config_provider *config_route(const struct config *config, const char *model,
-                                           const char *provider)
+void config_list_free(char **list)
 {
-    if (provider != NULL)
-        return provider_named(config, provider);
-    for (size_t i = 0; i < config->model_count; i++) {
-        if (fnmatch(config->models[i].pattern, model, 0) == 0)
-            return provider_named(config, config->models[i].provider);
-    }
-    if (config->from_environment) {
-        const struct config_provider *claude = provider_named(config, "anthropic");
-        bool wants_claude = strncmp(model, "claude", strlen("claude")) == 0;
-        return wants_claude && claude != NULL ? claude : &config->providers[0];
-    }
-    bool only_one = config->provider_count == 1 && config->model_count == 0;
-    return only_one ? &config->providers[0] : NULL;
+    for (char **at = list; at != NULL && *at != NULL; at++)
+        free(*at);
+    free(list);
 }
 
 static void provider_clear(struct config_provider *provider)
 {
     free(provider->name);
     free(provider->protocol);
-    free(provider->url);
-    key_free(provider->key);
-    free(provider->key_source);
+    config_list_free(provider->urls);
+    free(provider->url_file);
+    for (size_t i = 0; i < provider->key_count; i++) {
+        key_free(provider->keys[i].key);
+        free(provider->keys[i].source);
+    }
+    free(provider->keys);
 }
 
 void config_free(struct config *config)

@@ -106,7 +106,8 @@ struct config_provider *config_add_provider(struct config *config, const char *n
     config->providers =
         xrealloc(config->providers, (config->provider_count + 1) * sizeof *config->providers);
     struct config_provider *provider = &config->providers[config->provider_count++];
-    *provider = (struct config_provider){.name = xstrdup(name)};
+    *provider = (struct config_provider){.name = xstrdup(name),
+                                         .budget = {-1, -1, -1, -1}};
     setting_defaults(provider_settings, provider);
     return provider;
 }
@@ -168,8 +169,6 @@ static int check_provider_setting(const struct config_provider *provider, const 
 {
     if (strcmp(name, "protocol") == 0)
         return check_protocol(provider->protocol, error);
-    if (strcmp(name, "url") == 0)
-        return easy_check_url(provider->url, NULL, error);
     return 0;
 }
 
@@ -251,17 +250,40 @@ static int on_key(cfg_t *section, cfg_opt_t *option)
     struct error problem = {0};
     char *value = option->values[0]->string;
     bool secret = strcmp(option->name, "key") == 0;
-    if (provider->key != NULL)
+    char *key = NULL;
+    if (provider->key_count > 0)
         error_set(&problem, ERROR_DATA, "provider \"%s\" has a key already: %s", provider->name,
-                  provider->key_source);
-    else if ((provider->key = key_found(reading, option->name, value, &problem)) != NULL)
-        provider->key_source = secret ? xstrdup("key") : xasprintf("%s %s", option->name, value);
+                  provider->keys[0].source);
+    else if ((key = key_found(reading, option->name, value, &problem)) != NULL) {
+        provider->keys = xcalloc(1, sizeof *provider->keys);
+        provider->keys[provider->key_count++] = (struct config_key){
+            key, secret ? xstrdup("key") : xasprintf("%s %s", option->name, value)};
+    }
     if (secret)
         explicit_bzero(value, strlen(value));
     return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
 }
 
 /* Ends of sections. */
+
+static void set_url(struct config_provider *provider, const char *url)
+{
+    config_list_free(provider->urls);
+    provider->urls = xcalloc(2, sizeof *provider->urls);
+    provider->urls[0] = xstrdup(url);
+    provider->url_count = 1;
+}
+
+static int on_url(cfg_t *section, cfg_opt_t *option)
+{
+    struct reading *reading = reading_of(section);
+    struct error problem = {0};
+    const char *url = cfg_opt_getnstr(option, 0);
+    if (easy_check_url(url, NULL, &problem) == -1)
+        return reading_fail(reading, section->line, &problem);
+    set_url(provider_of(reading->config, section->title), url);
+    return 0;
+}
 
 static int on_provider(cfg_t *root, cfg_opt_t *option)
 {
@@ -271,9 +293,9 @@ static int on_provider(cfg_t *root, cfg_opt_t *option)
     struct error problem = {0};
     if (*name == '\0')
         error_set(&problem, ERROR_DATA, "a provider needs a name");
-    else if (provider->url == NULL && strcmp(name, provider->protocol) == 0)
-        provider->url = xstrdup(config_default_url(name));
-    if (*name != '\0' && provider->url == NULL)
+    else if (provider->urls == NULL && strcmp(name, provider->protocol) == 0)
+        set_url(provider, config_default_url(name));
+    if (*name != '\0' && provider->urls == NULL)
         error_set(&problem, ERROR_DATA, "provider \"%s\" has no url", name);
     return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, root->line, &problem);
 }
@@ -329,6 +351,7 @@ static cfg_t *reading_open(struct reading *reading)
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         count =
             add_option(provider, count, (cfg_opt_t)CFG_STR(keys[i], NULL, CFGF_NODEFAULT), on_key);
+    (void)add_option(provider, count, (cfg_opt_t)CFG_STR("url", NULL, CFGF_NODEFAULT), on_url);
     (void)add_options(model, begin_options(model, reading), model_settings);
     (void)add_options(retention, begin_options(retention, reading), retention_settings);
 

@@ -22,12 +22,12 @@ static void print_masked(const char *key, FILE *out)
 /* key_source is "SETTING VALUE", "key", or the environment variable that was found. */
 static void print_key(const struct config_provider *provider, FILE *out)
 {
-    const char *source = provider->key_source;
+    const char *source = provider->keys[0].source;
     const char *space = strchr(source, ' ');
     fputs("    ", out);
     if (strcmp(source, "key") == 0) {
         fputs("key = '", out);
-        print_masked(provider->key, out);
+        print_masked(provider->keys[0].key, out);
         fputs("' # masked\n", out);
         return;
     }
@@ -37,7 +37,7 @@ static void print_key(const struct config_provider *provider, FILE *out)
         fputs("key_env = ", out);
     setting_print_text(space != NULL ? space + 1 : source, out);
     fputs(" # ", out);
-    print_masked(provider->key, out);
+    print_masked(provider->keys[0].key, out);
     fputc('\n', out);
 }
 
@@ -65,7 +65,12 @@ static void print_provider(const struct config_provider *provider, FILE *out)
 {
     print_section("provider", provider->name, out);
     setting_print(provider_settings, provider, "    ", out);
-    if (provider->key != NULL)
+    for (size_t i = 0; i < provider->url_count; i++) {
+        fputs("    url = ", out);
+        setting_print_text(provider->urls[i], out);
+        fputc('\n', out);
+    }
+    if (provider->key_count > 0)
         print_key(provider, out);
     fputs("}\n", out);
 }

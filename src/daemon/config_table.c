@@ -44,8 +44,7 @@ const struct setting retention_settings[] = {
 #define FIELD(member) offsetof(struct config_provider, member)
 const struct setting provider_settings[] = {
     {"protocol", &setting_text, FIELD(protocol), "openai", 0, 0},
-    {"url", &setting_text, FIELD(url), NULL, 0, 0},
-    {"max_in_flight", &setting_count, FIELD(max_in_flight), NULL, 1, 65536},
+    {"max_in_flight", &setting_count, FIELD(limits.max_in_flight), NULL, 1, 65536},
     {"connect_timeout", &setting_duration, FIELD(connect_timeout_ms), "10s", 1, HOUR},
     {"first_byte_timeout", &setting_duration, FIELD(first_byte_timeout_ms), "10m", 1, DAY},
     {"timeout", &setting_duration, FIELD(timeout_ms), "30m", 1, DAY},
