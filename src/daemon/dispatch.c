@@ -138,7 +138,7 @@ static struct verdict verdict_of_answer(struct flight *flight,
 /* A 404 for a model or path that answered well a moment ago is the job's own. */
 static void judge_model(const struct flight *flight, struct verdict *verdict)
 {
-    struct gate_view view = gate_view(flight->lane->gate);
+    struct gate_view view = gate_view(flight->lane->gate, clock_mono(flight->dispatch->core->clock));
     int64_t now = clock_mono(flight->dispatch->core->clock).ms;
 
     if (verdict->outcome == OUTCOME_UPSTREAM && verdict->about_model &&
@@ -148,7 +148,7 @@ static void judge_model(const struct flight *flight, struct verdict *verdict)
 
 static void gate_tell(struct core *core, const struct flight *flight, enum gate_state before)
 {
-    struct gate_view view = gate_view(flight->lane->gate);
+    struct gate_view view = gate_view(flight->lane->gate, clock_mono(flight->dispatch->core->clock));
     bool closed = before == GATE_OPEN && view.state != GATE_OPEN;
     bool opened = before != GATE_OPEN && view.state == GATE_OPEN;
 
@@ -169,13 +169,14 @@ static enum gate_effect flight_tell_gate(struct flight *flight, const struct ver
 {
     struct core *core = flight->dispatch->core;
     struct gate *gate = flight->lane->gate;
-    enum gate_state before = gate_view(gate).state;
+    enum gate_state before = gate_view(gate, clock_mono(core->clock)).state;
     struct gate_report report = {.outcome = verdict->outcome,
                                  .code = verdict->code,
                                  .message = verdict->message,
                                  .trouble = verdict->trouble,
                                  .http_status = status,
                                  .wait_ms = verdict->wait_ms,
+                                 .cost = {-1, -1},
                                  .job = flight->task->id};
     enum gate_effect effect =
         gate_ended(gate, flight->ticket, &report, clock_mono(core->clock));
@@ -344,7 +345,7 @@ static struct flight *flight_new(struct dispatch *dispatch, struct task *task, s
     flight->started = clock_wall(dispatch->core->clock);
     flight->provider = xstrdup(task->lane->route->name);
     flight->gate = xstrdup(task->lane->gate_name);
-    flight->ticket = gate_sent(task->lane->gate, clock_mono(dispatch->core->clock));
+    flight->ticket = gate_sent(task->lane->gate, &(struct gate_cost){-1, -1}, clock_mono(dispatch->core->clock));
     task->flight = flight;
     dispatch->alone_in_flight = task->alone;
     dispatch->in_flight++;

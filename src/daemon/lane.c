@@ -75,8 +75,8 @@ static struct gate_settings gate_settings_of(const struct config *config,
                                              const struct config_provider *route)
 {
     return (struct gate_settings){
-        .max_in_flight = route->limits.max_in_flight != 0 ? route->limits.max_in_flight
-                                                            : config->concurrency,
+        .max_in_flight = route->max_in_flight,
+        .ceiling = config->concurrency,
         .halt_after = config->halt_after,
         .probe_ms = config->probe_ms,
     };
@@ -158,7 +158,7 @@ static struct task *lane_pick(struct lane *lane, struct mono now)
     for (size_t i = 0; i < lane->ready.count && i < 3; i++) {
         struct task *task = lane->ready.slots[i];
 
-        if (gate_ready(lane->gate, &task->id, single, now))
+        if (gate_ready(lane->gate, &task->id, &(struct gate_cost){-1, -1}, single, now))
             return task;
     }
     return NULL;
@@ -169,7 +169,7 @@ static struct task *lane_pick_alone(struct lane *lane, struct mono now)
     for (size_t i = 0; i < lane->ready.count; i++) {
         struct task *task = lane->ready.slots[i];
 
-        if (task->alone && gate_ready(lane->gate, &task->id, true, now))
+        if (task->alone && gate_ready(lane->gate, &task->id, &(struct gate_cost){-1, -1}, true, now))
             return task;
     }
     return NULL;
@@ -221,7 +221,7 @@ void lane_reason(const struct lane *lane, struct mono now, struct wall wall, cha
             snprintf(out, size, "no provider for %s", lane->model);
         return;
     }
-    view = gate_view(lane->gate);
+    view = gate_view(lane->gate, now);
     if (view.state == GATE_OPEN || view.reason == NULL)
         return;
     if (view.state == GATE_CLOSED && view.until_mono_ms > now.ms) {

@@ -266,9 +266,9 @@ static void settle_transient(struct core *core, struct task *task, struct job *j
 
 /* A job that is throttled again and again while others get through is too large for the limit: it
  * would wait for ever. */
-static bool throttled_for_good(struct task *task, const struct lane *lane)
+static bool throttled_for_good(struct core *core, struct task *task, const struct lane *lane)
 {
-    uint64_t succeeded = gate_view(lane->gate).succeeded;
+    uint64_t succeeded = gate_view(lane->gate, clock_mono(core->clock)).succeeded;
 
     if (task->throttle_streak > 0 && succeeded < task->throttle_mark + THROTTLE_OTHERS)
         return false;
@@ -281,7 +281,7 @@ static void settle_throttled(struct core *core, struct task *task, struct job *j
                              struct request_end *end)
 {
     record_attempt(task, end, false);
-    if (throttled_for_good(task, task->lane)) {
+    if (throttled_for_good(core, task, task->lane)) {
         settle_failed(core, task, job, end);
         return;
     }

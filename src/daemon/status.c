@@ -106,7 +106,7 @@ static json_t *reasons_json(const struct core *core)
 
 static json_t *gate_json(const struct lane *lane, struct mono now, struct wall wall)
 {
-    struct gate_view view = gate_view(lane->gate);
+    struct gate_view view = gate_view(lane->gate, now);
     json_t *gate = json_pack("{s:s, s:s, s:s, s:s, s:s}", "gate", lane->gate_name, "upstream",
                              lane->route->url_count > 0 ? lane->route->urls[0] : "", "provider", lane->route->name, "model", lane->model,
                              "state", gate_state_word(view.state));

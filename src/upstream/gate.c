@@ -91,6 +91,11 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static unsigned window_of(const struct gate *gate)
+{
+    return gate->settings.max_in_flight > 0 ? gate->settings.max_in_flight : 4;
+}
+
 /* Closing and opening */
 
 static int64_t backoff(unsigned steps, int64_t first_ms, int64_t limit_ms)
@@ -360,7 +365,6 @@ static enum gate_effect (*const ends[])(struct gate *gate, const struct ending *
 struct gate *gate_new(const struct gate_settings *settings, struct random *random)
 {
     struct gate *gate = xcalloc(1, sizeof *gate);
-    assert(settings->max_in_flight > 0);
     gate->settings = *settings;
     gate->random = random;
     gate->last_success_ms = -1;
@@ -375,7 +379,6 @@ void gate_free(struct gate *gate)
 
 void gate_configure(struct gate *gate, const struct gate_settings *settings, struct mono now)
 {
-    assert(settings->max_in_flight > 0);
     gate->settings = *settings;
     gate->acted[UPSTREAM] = gate->last_ticket;
     gate->acted[CONNECT] = gate->last_ticket;
@@ -392,18 +395,20 @@ bool gate_open_now(struct gate *gate, struct mono now)
         (gate->probes == 0 || gate->cause == OUTAGE)) {
         gate->ripe = true;
     }
-    return gate->in_flight < gate->settings.max_in_flight && (gate->cause == NOTHING || gate->ripe);
+    return gate->in_flight < window_of(gate) && (gate->cause == NOTHING || gate->ripe);
 }
 
-bool gate_ready(struct gate *gate, const struct id *job, bool alone, struct mono now)
+bool gate_ready(struct gate *gate, const struct id *job, const struct gate_cost *cost, bool alone,
+                struct mono now)
 {
+    (void)cost;
     if (!gate_open_now(gate, now)) {
         return false;
     }
     return gate->cause == NOTHING || alone || !id_equal(job, &gate->closer);
 }
 
-struct gate_ticket gate_sent(struct gate *gate, struct mono now)
+struct gate_ticket gate_sent(struct gate *gate, const struct gate_cost *cost, struct mono now)
 {
     gate->last_ticket++;
     gate->in_flight++;
@@ -415,7 +420,8 @@ struct gate_ticket gate_sent(struct gate *gate, struct mono now)
          * it need not have ended. */
         gate->until_ms = now.ms + (gate->cause == OUTAGE ? SECOND_MS : 0);
     }
-    return (struct gate_ticket){.number = gate->last_ticket};
+    return (struct gate_ticket){
+        .number = gate->last_ticket, .sent_ms = now.ms, .cost = *cost, .window = window_of(gate)};
 }
 
 enum gate_effect gate_ended(struct gate *gate, struct gate_ticket ticket,
@@ -452,7 +458,7 @@ void gate_release(struct gate *gate, struct mono now)
 
 int64_t gate_wake_ms(const struct gate *gate)
 {
-    bool waits_for_end = gate->in_flight >= gate->settings.max_in_flight ||
+    bool waits_for_end = gate->in_flight >= window_of(gate) ||
                          (gate->probes > 0 && gate->cause != OUTAGE);
     return gate->cause == NOTHING || gate->ripe || waits_for_end ? -1 : gate->until_ms;
 }
@@ -471,15 +477,51 @@ static bool gate_loud(const struct gate *gate)
            (gate->cause == CONNECT && gate->steps >= CONNECT_LOUD_STEPS);
 }
 
-struct gate_view gate_view(const struct gate *gate)
+double gate_room(const struct gate *gate, struct mono now)
 {
+    (void)now;
+    return gate->cause == NOTHING && gate->in_flight < window_of(gate)
+               ? 1 - (double)gate->in_flight / window_of(gate)
+               : 0;
+}
+
+const char *gate_origin_word(enum gate_origin origin)
+{
+    static const char *const words[] = {
+        [GATE_NO_LIMIT] = "none",
+        [GATE_CONFIGURED] = "configured",
+        [GATE_TOLD] = "told",
+        [GATE_LEARNT] = "learnt",
+    };
+    assert((size_t)origin < sizeof words / sizeof *words);
+    return words[origin];
+}
+
+void gate_remember(const struct gate *gate, struct mono now, struct gate_memory *memory)
+{
+    (void)now;
+    *memory = (struct gate_memory){.window = window_of(gate), .daily_left = -1};
+}
+
+void gate_recall(struct gate *gate, const struct gate_memory *memory, struct mono now)
+{
+    (void)gate;
+    (void)memory;
+    (void)now;
+}
+
+struct gate_view gate_view(const struct gate *gate, struct mono now)
+{
+    (void)now;
     return (struct gate_view){
         .state = gate_state(gate),
         .reason = gate->cause == NOTHING ? NULL : gate->reason,
         .until_mono_ms = gate->until_ms,
         .loud = gate_loud(gate),
         .in_flight = gate->in_flight,
-        .max_in_flight = gate->settings.max_in_flight,
+        .max_in_flight = window_of(gate),
+        .window = window_of(gate),
+        .since_mono_ms = -1,
         .succeeded = gate->succeeded,
         .failed = gate->failed,
         .throttled = gate->throttled,

@@ -18,6 +18,8 @@
 
 enum { SLOTS = 128, WINDOW = 64, PROBE_MS = 30000 };
 
+static const struct gate_cost unknown_cost = {-1, -1};
+
 static const struct gate_settings usual = {
     .max_in_flight = WINDOW,
     .halt_after = 20,
@@ -88,12 +90,12 @@ static struct id job_of(int slot)
 static bool ready(struct fixture *fixture, int slot, int64_t ms)
 {
     struct id job = job_of(slot);
-    return gate_ready(fixture->gate, &job, false, at(ms));
+    return gate_ready(fixture->gate, &job, &unknown_cost, false, at(ms));
 }
 
 static void send_now(struct fixture *fixture, int slot, int64_t ms)
 {
-    fixture->tickets[slot] = gate_sent(fixture->gate, at(ms));
+    fixture->tickets[slot] = gate_sent(fixture->gate, &unknown_cost, at(ms));
 }
 
 static enum gate_effect end_now(struct fixture *fixture, const char *verb, int slot, int64_t ms,
@@ -108,6 +110,7 @@ static enum gate_effect end_now(struct fixture *fixture, const char *verb, int s
                 .trouble = kinds[i].trouble,
                 .http_status = kinds[i].status,
                 .wait_ms = wait_ms,
+                .cost = unknown_cost,
                 .job = job_of(slot),
             };
             return gate_ended(fixture->gate, fixture->tickets[slot], &report, at(ms));
@@ -175,7 +178,7 @@ static void run(struct fixture *fixture, const struct step *steps, size_t count)
     for (const struct step *step = steps; step < steps + count; step++) {
         enum gate_effect effect = act(fixture, step);
         bool is_ready = ready(fixture, 1, step->ms);
-        enum gate_state state = gate_view(fixture->gate).state;
+        enum gate_state state = gate_view(fixture->gate, at(0)).state;
         int64_t late = gate_wake_ms(fixture->gate) - step->wake;
         if (effect != step->effect || is_ready != step->ready || state != step->state || late < 0 ||
             late > step->jitter) {
@@ -195,11 +198,11 @@ static void the_window_bounds_what_is_in_flight(void **state)
     assert_false(gate_open_now(fixture->gate, at(0)));
     assert_false(gate_open_now(fixture->gate, at(1000000)));
     assert_int_equal(gate_wake_ms(fixture->gate), NEVER);
-    assert_int_equal(gate_view(fixture->gate).in_flight, WINDOW);
+    assert_int_equal(gate_view(fixture->gate, at(0)).in_flight, WINDOW);
     end_now(fixture, "ok", 0, 5, NEVER);
     assert_true(gate_open_now(fixture->gate, at(5)));
-    assert_int_equal(gate_view(fixture->gate).in_flight, WINDOW - 1);
-    assert_int_equal(gate_view(fixture->gate).last_success_mono_ms, 5);
+    assert_int_equal(gate_view(fixture->gate, at(0)).in_flight, WINDOW - 1);
+    assert_int_equal(gate_view(fixture->gate, at(0)).last_success_mono_ms, 5);
 }
 
 static void a_smaller_window_holds_at_once(void **state)
@@ -271,7 +274,7 @@ static void measure_closings(struct fixture *fixture, const char *verb, int64_t 
         send_now(fixture, slot, ms);
         assert_int_equal(end_now(fixture, verb, slot, ms, NEVER), GATE_COUNTS);
         int64_t wake = gate_wake_ms(fixture->gate);
-        assert_int_equal(gate_view(fixture->gate).until_mono_ms, wake);
+        assert_int_equal(gate_view(fixture->gate, at(0)).until_mono_ms, wake);
         assert_false(gate_open_now(fixture->gate, at(wake - 1)));
         assert_true(gate_open_now(fixture->gate, at(wake)));
         delays[i] = wake - ms;
@@ -347,7 +350,7 @@ static void a_storm_of_throttles_closes_once(void **state)
         end_now(fixture, "429", i, 100 + i, NEVER);
         assert_int_equal(gate_wake_ms(fixture->gate), until);
     }
-    assert_int_equal(gate_view(fixture->gate).throttled, WINDOW);
+    assert_int_equal(gate_view(fixture->gate, at(0)).throttled, WINDOW);
     assert_true(ready(fixture, 100, until));
     send_now(fixture, 100, until);
     assert_false(ready(fixture, 101, until));
@@ -467,7 +470,7 @@ static void the_job_that_closed_it_is_no_probe_unless_alone(void **state)
     end_now(fixture, "401", 'a', 0, NEVER);
     assert_false(ready(fixture, 'a', PROBE_MS));
     assert_true(gate_open_now(fixture->gate, at(PROBE_MS)));
-    assert_true(gate_ready(fixture->gate, &closer, true, at(PROBE_MS)));
+    assert_true(gate_ready(fixture->gate, &closer, &unknown_cost, true, at(PROBE_MS)));
     assert_true(ready(fixture, 'b', PROBE_MS));
     send_now(fixture, 'b', PROBE_MS);
     end_now(fixture, "500", 'b', PROBE_MS, NEVER);
@@ -517,7 +520,7 @@ static void an_outage_is_probed_once_a_second_for_free(void **state)
     for (int i = 0; i < 7; i++) {
         assert_int_equal(end_now(fixture, i % 2 == 0 ? "500" : "cut", i, 100, NEVER), GATE_COUNTS);
     }
-    assert_int_equal(gate_view(fixture->gate).state, GATE_OPEN);
+    assert_int_equal(gate_view(fixture->gate, at(0)).state, GATE_OPEN);
     static const struct step steps[] = {
         {100, "html 7", NEVER, GATE_FREE, PROBING, false, 1100, 0},
         {1099, "look", 0, COUNTS, PROBING, false, 1100, 0},
@@ -604,7 +607,7 @@ static void an_outage_costs_few_requests_and_ends_at_once(void **state)
                 break; /* one each 10 ms while all is well */
             }
         }
-        if (ms >= 70000 && gate_view(fixture->gate).state == GATE_OPEN) {
+        if (ms >= 70000 && gate_view(fixture->gate, at(0)).state == GATE_OPEN) {
             recovered = ms;
         }
     }
@@ -619,7 +622,7 @@ static void answers_that_are_no_json_are_no_outage(void **state)
         send_many(fixture, 0, 1, i);
         assert_int_equal(end_now(fixture, "badjson", 0, i, NEVER), GATE_COUNTS);
     }
-    struct gate_view view = gate_view(fixture->gate);
+    struct gate_view view = gate_view(fixture->gate, at(0));
     assert_int_equal(view.failed, 100);
     assert_int_equal(view.succeeded, 0);
     assert_int_equal(view.last_success_mono_ms, 99);
@@ -630,13 +633,13 @@ static void a_run_of_failed_jobs_halts_until_a_person_acts(void **state)
     struct fixture *fixture = *state;
     send_many(fixture, 0, 30, 0);
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(gate_view(fixture->gate).state, GATE_OPEN);
+        assert_int_equal(gate_view(fixture->gate, at(0)).state, GATE_OPEN);
         assert_int_equal(end_now(fixture, "400", i, 10, NEVER), GATE_COUNTS);
     }
-    assert_string_equal(gate_view(fixture->gate).reason,
+    assert_string_equal(gate_view(fixture->gate, at(0)).reason,
                         "halted: 20 jobs in a row failed with http_400");
-    assert_true(gate_view(fixture->gate).loud);
-    assert_int_equal(gate_view(fixture->gate).until_mono_ms, NEVER);
+    assert_true(gate_view(fixture->gate, at(0)).loud);
+    assert_int_equal(gate_view(fixture->gate, at(0)).until_mono_ms, NEVER);
     static const struct step steps[] = {
         {20, "400 20", NEVER, GATE_PUT_BACK, CLOSED, false, NEVER, 0},
         {20, "413 21", NEVER, COUNTS, CLOSED, false, NEVER, 0},
@@ -683,10 +686,10 @@ static void a_success_or_another_code_breaks_the_run(void **state)
     end_many(fixture, "400", 0, 10, 0);
     end_many(fixture, "500", 10, 1, 0); /* says nothing about jobs */
     end_many(fixture, "400", 11, 9, 0);
-    assert_int_equal(gate_view(fixture->gate).state, GATE_OPEN);
+    assert_int_equal(gate_view(fixture->gate, at(0)).state, GATE_OPEN);
     send_many(fixture, 0, 1, 0);
     end_many(fixture, "400", 0, 1, 0);
-    assert_int_equal(gate_view(fixture->gate).state, GATE_CLOSED);
+    assert_int_equal(gate_view(fixture->gate, at(0)).state, GATE_CLOSED);
 }
 
 static void halting_can_be_turned_off(void **state)
@@ -722,11 +725,11 @@ static void reasons_are_short_and_finished(void **state)
         tear_down(state);
         set_up(state);
         struct fixture *fixture = *state;
-        assert_null(gate_view(fixture->gate).reason);
+        assert_null(gate_view(fixture->gate, at(0)).reason);
         send_many(fixture, 0, 1, 0);
         end_many(fixture, rows[i].verb, 0, 1, 0);
-        assert_string_equal(gate_view(fixture->gate).reason, rows[i].reason);
-        assert_int_equal(gate_view(fixture->gate).loud, rows[i].loud);
+        assert_string_equal(gate_view(fixture->gate, at(0)).reason, rows[i].reason);
+        assert_int_equal(gate_view(fixture->gate, at(0)).loud, rows[i].loud);
     }
 }
 
@@ -736,9 +739,9 @@ static void an_outage_has_its_reason(void **state)
     send_many(fixture, 0, 10, 0);
     end_many(fixture, "ok", 0, 2, 0);
     end_many(fixture, "500", 2, 8, 0);
-    assert_string_equal(gate_view(fixture->gate).reason,
+    assert_string_equal(gate_view(fixture->gate, at(0)).reason,
                         "outage: 8 of 10 requests in 10 s failed, the last with http_500");
-    assert_false(gate_view(fixture->gate).loud);
+    assert_false(gate_view(fixture->gate, at(0)).loud);
 }
 
 static void a_server_that_stays_away_is_told_loudly(void **state)
@@ -746,12 +749,12 @@ static void a_server_that_stays_away_is_told_loudly(void **state)
     struct fixture *fixture = *state;
     int64_t delays[3];
     measure_closings(fixture, "noconn", delays, 2);
-    assert_false(gate_view(fixture->gate).loud);
+    assert_false(gate_view(fixture->gate, at(0)).loud);
     tear_down(state);
     set_up(state);
     fixture = *state;
     measure_closings(fixture, "noconn", delays, 3);
-    assert_true(gate_view(fixture->gate).loud);
+    assert_true(gate_view(fixture->gate, at(0)).loud);
 }
 
 /* Whatever happens: a gate that is shut opens at its wake time and not before, and if it names
@@ -779,7 +782,7 @@ static void the_wake_time_is_exact_whatever_happens(void **state)
         } else if (count == 0 || random_below(&dice, 4) == 0) {
             int64_t wake = gate_wake_ms(fixture->gate);
             if (wake < 0) {
-                assert_true(count > 0 || gate_view(fixture->gate).until_mono_ms < 0);
+                assert_true(count > 0 || gate_view(fixture->gate, at(0)).until_mono_ms < 0);
                 gate_release(fixture->gate, at(ms));
             } else {
                 assert_true(wake > ms);
@@ -794,7 +797,7 @@ static void the_wake_time_is_exact_whatever_happens(void **state)
             int slot = flying[which];
             flying[which] = flying[--count];
             end_now(fixture, kind->verb, slot, ms, (int64_t)random_below(&dice, 5000) - 1);
-            assert_int_equal(gate_view(fixture->gate).in_flight, count);
+            assert_int_equal(gate_view(fixture->gate, at(0)).in_flight, count);
         }
         ms += (int64_t)random_below(&dice, 50);
     }
