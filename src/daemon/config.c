@@ -66,7 +66,7 @@ static int sdk_read(struct config *config, const struct sdk *sdk, struct error *
 {
     const char *url = environment(sdk->url);
     bool has_key = environment(sdk->key) != NULL;
-    if (provider_find(sdk->protocol) == NULL || (url == NULL && !has_key))
+    if (provider_find(sdk->protocol, "chat") == NULL || (url == NULL && !has_key))
         return 0;
     struct config_provider *provider = config_add_provider(config, sdk->protocol);
     const struct setting *protocol = setting_find(provider_settings, "protocol");

@@ -152,7 +152,7 @@ const char *config_default_url(const char *protocol)
 
 static int check_protocol(const char *protocol, struct error *error)
 {
-    if (provider_find(protocol) != NULL)
+    if (provider_find(protocol, "chat") != NULL)
         return 0;
     struct buffer list = {0};
     for (const char *const *name = provider_protocols(); *name != NULL; name++)

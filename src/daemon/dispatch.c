@@ -413,6 +413,7 @@ static void task_send(struct dispatch *dispatch, struct task *task)
 {
     struct core *core = dispatch->core;
     struct provider_request request = {0};
+    struct provider_ask ask = {.model = NULL};
     struct error error;
     int fd = -1;
     struct job *job = task_read_job(core, task, &fd, &error);
@@ -421,9 +422,10 @@ static void task_send(struct dispatch *dispatch, struct task *task)
         task_spoilt(core, task, &error);
         return;
     }
+    ask.model = job->model;
     if (task->expires <= clock_wall(core->clock).ms) {
         task_expired(core, task, job);
-    } else if (task->lane->protocol->build(job, job->model, &request, &error) < 0) {
+    } else if (task->lane->protocol->build(job, &ask, &request, &error) < 0) {
         task_inexpressible(core, task, job, &error);
     } else if (task_mark(core, task, fd) < 0) {
         provider_request_clear(&request);

@@ -93,7 +93,7 @@ static void lane_route(struct lanes *lanes, struct lane *lane, struct mono now)
         lane->protocol = NULL;
         return;
     }
-    lane->protocol = provider_find(lane->route->protocol);
+    lane->protocol = provider_find(lane->route->protocol, "chat");
     assert(lane->protocol != NULL); /* config_read refuses unknown protocols */
     free(lane->gate_name);
     lane->gate_name = xasprintf("%s/%s", lane->route->name, lane->model);

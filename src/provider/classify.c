@@ -383,6 +383,8 @@ struct verdict classify_error(const struct provider_reply *reply, const json_t *
     verdict.permanent = rule->flags & PERMANENT;
     verdict.about_model = rule->flags & ABOUT_MODEL;
     verdict.moderation = rule->flags & MODERATION && verdict.outcome == OUTCOME_JOB;
+    verdict.refused = verdict.moderation;
+    verdict.unknown = rule == rules + sizeof rules / sizeof *rules - 1;
     verdict.trouble = rule->trouble;
     say_fault(&verdict, reply, &fault);
     return verdict;

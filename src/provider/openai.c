@@ -19,11 +19,6 @@
 
 /* Building a request */
 
-static bool openai_speaks(const char *type)
-{
-    return strcmp(type, "chat") == 0;
-}
-
 static bool is_one_of(const char *word, const char *const *words)
 {
     for (; *words != NULL; words++) {
@@ -80,26 +75,45 @@ static json_t *build_messages(const struct job *job)
     return messages;
 }
 
-/* Passes params on under the provider's names. */
-static void add_params(json_t *body, json_t *params, const char *model)
+/* Passes params on, but for what is said elsewhere. */
+static void add_params(json_t *body, json_t *params)
 {
-    static const char *const ours[] = {"model", "messages", "stream", "stream_options", NULL};
-    bool renamed = takes_completion_tokens(model);
-    bool given = json_object_get(params, "max_completion_tokens") != NULL;
+    static const char *const ours[] = {
+        "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens",
+        NULL};
     const char *key;
     json_t *value;
     json_object_foreach(params, key, value)
     {
-        bool is_limit = strcmp(key, "max_tokens") == 0;
-        if (is_one_of(key, ours) || (is_limit && given)) {
-            continue;
+        if (!is_one_of(key, ours)) {
+            json_object_set(body, key, value);
         }
-        json_object_set(body, is_limit && renamed ? "max_completion_tokens" : key, value);
     }
 }
 
-static int openai_build(const struct job *job, const char *model, struct provider_request *request,
-                        struct error *error)
+/* Bounds the answer: one limit, under the name that the job chose or that the model takes. */
+static void add_limit(json_t *body, const json_t *params, const struct provider_ask *ask)
+{
+    json_t *limit = json_object_get(params, "max_completion_tokens");
+    bool completion = limit != NULL || takes_completion_tokens(ask->model);
+    const char *key = completion ? "max_completion_tokens" : "max_tokens";
+    limit = limit != NULL ? limit : json_object_get(params, "max_tokens");
+    if (ask->max_tokens > 0) {
+        json_object_set_new(body, key, json_integer(ask->max_tokens));
+    } else if (limit != NULL) {
+        json_object_set(body, key, limit);
+    }
+}
+
+/* Without include_usage nobody says what a stream has cost. */
+static void add_stream(json_t *body)
+{
+    json_object_set_new(body, "stream", json_true());
+    json_object_set_new(body, "stream_options", json_pack("{s:b}", "include_usage", 1));
+}
+
+static int openai_build(const struct job *job, const struct provider_ask *ask,
+                        struct provider_request *request, struct error *error)
 {
     json_t *messages = build_messages(job);
     if (messages == NULL) {
@@ -107,19 +121,19 @@ static int openai_build(const struct job *job, const char *model, struct provide
                   "a chat needs a \"prompt\" or \"messages\", and the job has neither");
         return -1;
     }
+    const json_t *params = json_object_get(job->document, "params");
     json_t *body = json_object();
-    json_object_set_new(body, "model", json_string(model));
+    json_object_set_new(body, "model", json_string(ask->model));
     json_object_set_new(body, "messages", messages);
-    add_params(body, json_object_get(job->document, "params"), model);
+    add_params(body, json_object_get(job->document, "params"));
+    add_limit(body, params, ask);
     if (job->user != NULL && json_object_get(body, "user") == NULL) {
         json_object_set_new(body, "user", json_string(job->user));
     }
-    *request = (struct provider_request){
-        .path = "/chat/completions",
-        .headers = {xstrdup("Content-Type: application/json"), xstrdup("Accept: application/json")},
-    };
-    jsontext_write(&request->body, body);
-    json_decref(body);
+    if (ask->stream) {
+        add_stream(body);
+    }
+    provider_request_json(request, "/chat/completions", ask->stream, body);
     return 0;
 }
 
@@ -165,6 +179,7 @@ static struct verdict judge_flaw(enum flaw flaw, const struct provider_reply *re
 {
     struct verdict verdict = verdict_begin(reply, now, flaws[flaw].outcome);
     verdict.moderation = flaw == FILTERED;
+    verdict.refused = verdict.moderation;
     verdict_say(&verdict, flaws[flaw].code, "%s", flaws[flaw].message);
     return verdict;
 }
@@ -445,6 +460,8 @@ static struct verdict openai_read(const struct job *job, const struct provider_r
     }
     if (verdict.outcome != OUTCOME_OK) {
         answer_clear(answer);
+    } else {
+        verdict.refused = answer->refusal != NULL;
     }
     json_decref(document);
     return verdict;
@@ -452,8 +469,8 @@ static struct verdict openai_read(const struct job *job, const struct provider_r
 
 const struct provider provider_openai = {
     .protocol = "openai",
+    .type = "chat",
     .key_header = "Authorization: Bearer ",
-    .speaks = openai_speaks,
     .build = openai_build,
     .read = openai_read,
 };

@@ -5,12 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "provider/openai.h"
 
-static const struct provider *const providers[] = {&provider_openai};
+/* Who serves which protocol. Where a protocol has no own way for a type of jobs, a sister's stands
+ * here under its name. */
+static const struct {
+    const char *protocol;
+    const struct provider *provider;
+} providers[] = {
+    {"openai", &provider_openai},
+};
 
 static const char *const protocols[] = {"openai", NULL};
+
+void provider_request_json(struct provider_request *request, const char *path, bool stream,
+                           json_t *body)
+{
+    *request = (struct provider_request){.path = path};
+    request->headers[0] = xstrdup("Content-Type: application/json");
+    if (stream) {
+        request->headers[1] = xstrdup("Accept: text/event-stream, application/json");
+        request->headers[2] = xstrdup("Accept-Encoding: identity"); /* gzip holds events back */
+    } else {
+        request->headers[1] = xstrdup("Accept: application/json");
+    }
+    jsontext_write(&request->body, body);
+    json_decref(body);
+}
 
 void provider_request_clear(struct provider_request *request)
 {
@@ -26,11 +49,12 @@ char *provider_key_header(const struct provider *provider, const char *key)
     return xasprintf("%s%s", provider->key_header, key);
 }
 
-const struct provider *provider_find(const char *protocol)
+const struct provider *provider_find(const char *protocol, const char *type)
 {
     for (size_t i = 0; i < sizeof providers / sizeof *providers; i++) {
-        if (strcmp(providers[i]->protocol, protocol) == 0) {
-            return providers[i];
+        if (strcmp(providers[i].protocol, protocol) == 0 &&
+            strcmp(providers[i].provider->type, type) == 0) {
+            return providers[i].provider;
         }
     }
     return NULL;

@@ -4,11 +4,12 @@
  * say what an error means.
  *
  * Floor: provider. Knows nothing of files, connections or time of its own. Adding a protocol is one
- * file with one const struct provider, named in provider.c.
+ * file with one const struct provider for each type of jobs, named in provider.c.
  */
 #ifndef PROVIDER_PROVIDER_H
 #define PROVIDER_PROVIDER_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,9 +21,11 @@
 #include "job/job.h"
 #include "job/record.h"
 
-/* The code of an OUTCOME_UNUSABLE whose answer spoke the protocol, but whose text is not the JSON
- * that the job asked for: the model's doing, not the upstream's. */
+/* The codes of an OUTCOME_UNUSABLE whose answer spoke the protocol, but whose text is not the JSON
+ * that the job asked for: the model's doing, not the upstream's. It is no JSON at all; or it is
+ * JSON, but does not fit the job's own schema. */
 #define PROVIDER_INVALID_JSON "invalid_json"
+#define PROVIDER_SCHEMA       "schema_mismatch"
 
 /* A request as bytes. */
 struct provider_request {
@@ -30,6 +33,11 @@ struct provider_request {
     char *headers[8]; /* owned "Name: value" without the key's, NULL-terminated */
     struct buffer body;
 };
+
+/* Makes a request of a JSON body, which is consumed, with the headers for it: Content-Type, and
+ * Accept and Accept-Encoding as a stream of events or one document needs them. */
+void provider_request_json(struct provider_request *request, const char *path, bool stream,
+                           json_t *body);
 
 void provider_request_clear(struct provider_request *request);
 
@@ -60,34 +68,50 @@ struct verdict {
     bool about_model;    /* OUTCOME_UPSTREAM for model or path: the caller may judge it a job's
                             error when this upstream answered well lately */
     bool moderation;     /* the provider refused the content */
+    bool refused;        /* the content was refused: by the model in an OUTCOME_OK whose answer
+                            says so, or by the provider (moderation) */
+    bool unknown;        /* an error that no rule knows: the outcome is a guess. The caller may
+                            take it for the job's when it comes again */
     bool mock;           /* the reply carries x-llmspool-mock */
 };
 
+/* How a request is to be built, beside the job. */
+struct provider_ask {
+    const char *model;          /* to ask; a fallback may differ from the job's */
+    bool stream;                /* ask for a stream of events */
+    int64_t max_tokens;         /* in place of the job's own bound; 0: the job's own */
+    int64_t default_max_tokens; /* for protocols that demand a bound where the job names none; 0:
+                                   the protocol's own default */
+};
+
+struct stream_kind; /* provider/stream.h */
+
+/* One wire format for one type of jobs. */
 struct provider {
     const char *protocol;   /* as in the configuration: "openai" */
+    const char *type;       /* of the jobs: "chat", "completion", "embed" */
     const char *key_header; /* what stands before the key: "Authorization: Bearer " */
 
-    /* Whether jobs of this type can be asked: "chat" … */
-    bool (*speaks)(const char *type);
-
-    /* Builds the request for a job; model is the one to ask (a fallback may differ from the job's).
-     * Returns 0, or -1 with an error when the job cannot be expressed. */
-    int (*build)(const struct job *job, const char *model, struct provider_request *request,
-                 struct error *error);
+    /* Builds the request for a job. Returns 0, or -1 with an error of kind ERROR_DATA when the job
+     * cannot be expressed; the request is then empty. */
+    int (*build)(const struct job *job, const struct provider_ask *ask,
+                 struct provider_request *request, struct error *error);
 
     /* Reads a reply. OUTCOME_OK fills *answer; every other outcome leaves it empty. now is for
      * headers with absolute times. */
     struct verdict (*read)(const struct job *job, const struct provider_reply *reply,
                            struct wall now, struct answer *answer);
+
+    const struct stream_kind *stream; /* how its events are read; NULL: it cannot be streamed */
 };
 
 /* The header that carries a key, for the caller to wipe and free. */
 char *provider_key_header(const struct provider *provider, const char *key);
 
-/* The provider that speaks protocol, or NULL. */
-const struct provider *provider_find(const char *protocol);
+/* The provider for jobs of this type in this protocol, or NULL. Every protocol has "chat". */
+const struct provider *provider_find(const char *protocol, const char *type);
 
-/* The names of all protocols, NULL-terminated, for messages. */
+/* The names of all protocols, NULL-terminated: what a configuration may say. */
 const char *const *provider_protocols(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ratelimit: what answer headers say about waiting.
+ * ratelimit: what answer headers say about waiting and about limits.
  *
  * Numbers are read by hand: strtod(3) follows the locale and takes words such as inf.
  */
@@ -11,10 +11,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/timetext.h"
+
 #define MICRO        INT64_C(1000000) /* a decimal number is kept to millionths */
 #define WAIT_LIMIT   (INT64_C(24) * 3600 * 1000)
 #define LIMIT_NS     (INT64_MAX / 4)
 #define NUMBER_LIMIT (INT64_C(1000000000)) /* more is taken for this */
+#define COUNT_LIMIT  (INT64_C(1000000000000000))
 
 const char *provider_reply_header(const struct provider_reply *reply, const char *name)
 {
@@ -183,24 +186,117 @@ static int64_t read_retry_after(const char *value, struct wall now)
     return wait_ms;
 }
 
-/* The longest reset of the limits that are used up: x-ratelimit-remaining-WHAT is 0. */
-static int64_t longest_reset(const struct provider_reply *reply)
+/* A whole number; -1: it is none. */
+static int64_t read_count(const char *value)
 {
-    static const char remaining[] = "x-ratelimit-remaining-";
+    const char *at = value + strspn(value, " \t");
+    int64_t count = is_digit(*at) ? 0 : -1;
+    for (; is_digit(*at); at++) {
+        count = count >= COUNT_LIMIT ? COUNT_LIMIT : count * 10 + (*at - '0');
+    }
+    return at[strspn(at, " \t")] == '\0' ? count : -1;
+}
+
+/* A family of headers: its prefix, then the kind of number (limit, remaining, reset) and the limit
+ * that it is of (requests, tokens …), in either order. */
+struct family {
+    const char *prefix;
+    bool kind_first;
+    int64_t (*read_reset)(const char *value, struct wall now); /* ms; -1: none */
+};
+
+static int64_t read_go_reset(const char *value, struct wall now)
+{
+    (void)now;
+    return ratelimit_go_duration(value);
+}
+
+static int64_t read_time_reset(const char *value, struct wall now)
+{
+    struct wall time;
+    if (timetext_read(value, &time) != 0) {
+        return -1;
+    }
+    return time.ms > now.ms ? time.ms - now.ms : 0;
+}
+
+static const struct family families[] = {
+    {"x-ratelimit-", true, read_go_reset},
+    {"anthropic-ratelimit-", false, read_time_reset},
+};
+
+static const char *family_header(const struct family *family, const struct provider_reply *reply,
+                                 const char *what, const char *kind)
+{
+    char name[100];
+    snprintf(name, sizeof name, "%s%s-%s", family->prefix, family->kind_first ? kind : what,
+             family->kind_first ? what : kind);
+    return provider_reply_header(reply, name);
+}
+
+static int64_t family_reset(const struct family *family, const struct provider_reply *reply,
+                            const char *what, struct wall now)
+{
+    const char *value = family_header(family, reply, what, "reset");
+    return value == NULL ? -1 : family->read_reset(value, now);
+}
+
+/* Whether a header tells what remains of one of the family's limits; its name goes to what. */
+static bool family_remaining(const struct family *family, const char *name, char what[100])
+{
+    static const char kind[] = "remaining";
+    size_t prefix = strlen(family->prefix);
+    if (strncmp(name, family->prefix, prefix) != 0) {
+        return false;
+    }
+    const char *rest = name + prefix;
+    size_t length = strlen(rest);
+    if (length <= sizeof kind || length - sizeof kind >= 100) {
+        return false;
+    }
+    const char *word = family->kind_first ? rest : rest + length - (sizeof kind - 1);
+    const char *dash = family->kind_first ? rest + sizeof kind - 1 : word - 1;
+    snprintf(what, 100, "%.*s", (int)(length - sizeof kind), family->kind_first ? dash + 1 : rest);
+    return strncmp(word, kind, sizeof kind - 1) == 0 && *dash == '-';
+}
+
+/* The longest reset of the limits that are used up: what remains is 0. */
+static int64_t longest_reset(const struct provider_reply *reply, struct wall now)
+{
     int64_t longest_ms = -1;
-    for (size_t i = 0; i < reply->header_count; i++) {
-        const struct provider_header *header = &reply->headers[i];
-        char name[100];
-        if (strncmp(header->name, remaining, sizeof remaining - 1) != 0 ||
-            read_number(header->value, 1) != 0) {
-            continue;
+    for (size_t i = 0; i < reply->header_count * (sizeof families / sizeof *families); i++) {
+        const struct provider_header *header = &reply->headers[i % reply->header_count];
+        const struct family *family = &families[i / reply->header_count];
+        char what[100];
+        if (family_remaining(family, header->name, what) && read_number(header->value, 1) == 0) {
+            int64_t reset_ms = family_reset(family, reply, what, now);
+            longest_ms = reset_ms > longest_ms ? reset_ms : longest_ms;
         }
-        snprintf(name, sizeof name, "x-ratelimit-reset-%s", header->name + sizeof remaining - 1);
-        const char *reset = provider_reply_header(reply, name);
-        int64_t reset_ms = reset == NULL ? -1 : ratelimit_go_duration(reset);
-        longest_ms = reset_ms > longest_ms ? reset_ms : longest_ms;
     }
     return longest_ms;
+}
+
+static void read_bucket(const struct family *family, const struct provider_reply *reply,
+                        const char *what, struct wall now, struct ratelimit_bucket *bucket)
+{
+    const char *limit = family_header(family, reply, what, "limit");
+    const char *remaining = family_header(family, reply, what, "remaining");
+    bucket->limit = limit == NULL ? bucket->limit : read_count(limit);
+    bucket->remaining = remaining == NULL ? bucket->remaining : read_count(remaining);
+    int64_t reset_ms = family_reset(family, reply, what, now);
+    bucket->reset_ms = reset_ms < 0 ? bucket->reset_ms : reset_ms;
+}
+
+void ratelimit_read(const struct provider_reply *reply, struct wall now, struct ratelimit *limits)
+{
+    static const struct ratelimit_bucket unknown = {.limit = -1, .remaining = -1, .reset_ms = -1};
+    *limits = (struct ratelimit){unknown, unknown, unknown, unknown};
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        read_bucket(&families[i], reply, "requests", now, &limits->requests);
+        read_bucket(&families[i], reply, "tokens", now, &limits->tokens);
+        read_bucket(&families[i], reply, "input-tokens", now, &limits->input_tokens);
+        read_bucket(&families[i], reply, "output-tokens", now, &limits->output_tokens);
+    }
 }
 
 int64_t ratelimit_wait(const struct provider_reply *reply, struct wall now)
@@ -213,7 +309,7 @@ int64_t ratelimit_wait(const struct provider_reply *reply, struct wall now)
     }
     bool throttled = reply->status == 429 || reply->status == 503 || reply->status == 529;
     if (wait_ms < 0 && throttled) {
-        wait_ms = longest_reset(reply);
+        wait_ms = longest_reset(reply, now);
     }
     return wait_ms > WAIT_LIMIT ? WAIT_LIMIT : wait_ms;
 }

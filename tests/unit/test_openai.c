@@ -24,11 +24,12 @@ static struct job *new_job(const char *text)
 /* What is sent for a job when model is asked. */
 static char *body_for(const char *text, const char *model)
 {
-    const struct provider *openai = provider_find("openai");
+    const struct provider *openai = provider_find("openai", "chat");
     struct job *job = new_job(text);
     struct provider_request request = {0};
     struct error error = {0};
-    assert_int_equal(openai->build(job, model, &request, &error), 0);
+    const struct provider_ask ask = {.model = model};
+    assert_int_equal(openai->build(job, &ask, &request, &error), 0);
     assert_string_equal(request.path, "/chat/completions");
     assert_string_equal(request.headers[0], "Content-Type: application/json");
     char *body = buffer_take(&request.body);
@@ -56,17 +57,17 @@ static void check_requests(const struct request_row *rows, size_t count)
 static void protocols_are_found_by_name(void **state)
 {
     (void)state;
-    assert_non_null(provider_find("openai"));
-    assert_null(provider_find("OpenAI"));
-    assert_null(provider_find(""));
+    assert_non_null(provider_find("openai", "chat"));
+    assert_null(provider_find("OpenAI", "chat"));
+    assert_null(provider_find("", "chat"));
+    assert_null(provider_find("openai", "Chat"));
+    assert_null(provider_find("openai", "audio"));
     const char *const *names = provider_protocols();
     for (size_t i = 0; names[i] != NULL; i++) {
-        assert_string_equal(provider_find(names[i])->protocol, names[i]);
+        assert_string_equal(provider_find(names[i], "chat")->protocol, names[i]);
+        assert_string_equal(provider_find(names[i], "chat")->type, "chat");
     }
-    assert_string_equal(provider_find("openai")->key_header, "Authorization: Bearer ");
-    assert_true(provider_find("openai")->speaks("chat"));
-    assert_false(provider_find("openai")->speaks("embed"));
-    assert_false(provider_find("openai")->speaks("completion"));
+    assert_string_equal(provider_find("openai", "chat")->key_header, "Authorization: Bearer ");
 }
 
 static void prompt_system_and_messages_become_messages(void **state)
@@ -163,6 +164,58 @@ static void max_tokens_has_the_name_that_the_model_takes(void **state)
     }
 }
 
+/* What is sent for a job of these params when the ask is this. */
+static char *body_of_ask(const char *params, const struct provider_ask *ask,
+                         struct provider_request *request)
+{
+    char text[500];
+    struct error error = {0};
+    snprintf(text, sizeof text, "{\"prompt\": \"hi\", \"params\": %s}", params);
+    struct job *job = new_job(text);
+    assert_int_equal(provider_find("openai", "chat")->build(job, ask, request, &error), 0);
+    job_free(job);
+    return buffer_take(&request->body);
+}
+
+static void the_ask_may_bound_the_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *params;
+        const char *model;
+        const char *limit; /* all of the limits that are sent */
+    } rows[] = {
+        {"{}", "m", "\"max_tokens\":5}"},
+        {"{\"max_tokens\":7}", "m", "\"max_tokens\":5}"},
+        {"{\"max_tokens\":7}", "gpt-5", "\"max_completion_tokens\":5}"},
+        {"{\"max_tokens\":7,\"max_completion_tokens\":9}", "m", "\"max_completion_tokens\":5}"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        const struct provider_ask ask = {
+            .model = rows[i].model, .max_tokens = 5, .default_max_tokens = 11};
+        struct provider_request request = {0};
+        char *body = body_of_ask(rows[i].params, &ask, &request);
+        assert_string_equal(strstr(body, "\"max_"), rows[i].limit);
+        free(body);
+        provider_request_clear(&request);
+    }
+}
+
+static void a_stream_is_asked_for_with_its_usage(void **state)
+{
+    (void)state;
+    const struct provider_ask ask = {.model = "m", .stream = true};
+    struct provider_request request = {0};
+    char *body = body_of_ask("{\"stream_options\":{\"x\":1}}", &ask, &request);
+    assert_string_equal(body,
+                        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":"
+                        "\"hi\"}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
+    assert_string_equal(request.headers[1], "Accept: text/event-stream, application/json");
+    assert_string_equal(request.headers[2], "Accept-Encoding: identity");
+    free(body);
+    provider_request_clear(&request);
+}
+
 static void only_one_limit_is_sent(void **state)
 {
     (void)state;
@@ -181,9 +234,10 @@ static void a_job_without_a_question_is_refused(void **state)
 {
     (void)state;
     struct job job = {.document = json_pack("{s:s}", "input", "hi")};
+    const struct provider_ask ask = {.model = "m"};
     struct provider_request request = {0};
     struct error error = {0};
-    assert_int_equal(provider_find("openai")->build(&job, "m", &request, &error), -1);
+    assert_int_equal(provider_find("openai", "chat")->build(&job, &ask, &request, &error), -1);
     assert_int_equal(error.kind, ERROR_DATA);
     assert_non_null(strstr(error.text, "prompt"));
     provider_request_clear(&request);
@@ -209,7 +263,7 @@ static struct verdict read_for(const char *params, int status, const char *body,
         .body = exact,
         .body_length = length,
     };
-    struct verdict verdict = provider_find("openai")->read(job, &reply, now, answer);
+    struct verdict verdict = provider_find("openai", "chat")->read(job, &reply, now, answer);
     free(exact);
     job_free(job);
     return verdict;
@@ -495,11 +549,11 @@ static void the_mock_is_recognised(void **state)
     struct job *job = new_job("{\"prompt\": \"hi\"}");
     struct answer answer;
     struct provider_reply reply = {.status = 200, .body = body, .body_length = strlen(body)};
-    assert_false(provider_find("openai")->read(job, &reply, now, &answer).mock);
+    assert_false(provider_find("openai", "chat")->read(job, &reply, now, &answer).mock);
     answer_clear(&answer);
     reply.headers = &header;
     reply.header_count = 1;
-    assert_true(provider_find("openai")->read(job, &reply, now, &answer).mock);
+    assert_true(provider_find("openai", "chat")->read(job, &reply, now, &answer).mock);
     answer_clear(&answer);
     job_free(job);
 }
@@ -513,6 +567,8 @@ int main(void)
         cmocka_unit_test(the_user_is_told_unless_params_name_another),
         cmocka_unit_test(max_tokens_has_the_name_that_the_model_takes),
         cmocka_unit_test(only_one_limit_is_sent),
+        cmocka_unit_test(the_ask_may_bound_the_answer),
+        cmocka_unit_test(a_stream_is_asked_for_with_its_usage),
         cmocka_unit_test(a_job_without_a_question_is_refused),
         cmocka_unit_test(text_is_the_output),
         cmocka_unit_test(finish_reasons_have_one_word_each),

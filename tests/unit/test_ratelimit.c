@@ -148,6 +148,105 @@ static void the_longest_reset_counts(void **state)
     assert_int_equal(ratelimit_wait(&reply, noon), 20000);
 }
 
+static void anthropics_resets_count_too(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {429,
+         {"anthropic-ratelimit-tokens-remaining: 0",
+          "anthropic-ratelimit-tokens-reset: 2026-12-01T12:00:20Z"},
+         20000},
+        {429,
+         {"anthropic-ratelimit-tokens-remaining: 1",
+          "anthropic-ratelimit-tokens-reset: 2026-12-01T12:00:20Z"},
+         -1},
+        {429,
+         {"anthropic-ratelimit-input-tokens-remaining: 0",
+          "anthropic-ratelimit-input-tokens-reset: 2026-12-01T11:00:00Z"},
+         0},
+        {429,
+         {"anthropic-ratelimit-tokens-remaining: 0", "anthropic-ratelimit-tokens-reset: 20s"},
+         -1},
+        {429,
+         {"anthropic-ratelimit-remaining: 0", "anthropic-ratelimit--reset: 2026-12-01T12:00:20Z"},
+         -1},
+        {429, {"x-ratelimit-remaining-: 0", "x-ratelimit-reset-: 20s"}, -1},
+    };
+    check(rows, UNIT_COUNT(rows));
+}
+
+static void assert_bucket(struct ratelimit_bucket bucket, int64_t limit, int64_t remaining,
+                          int64_t reset_ms)
+{
+    assert_int_equal(bucket.limit, limit);
+    assert_int_equal(bucket.remaining, remaining);
+    assert_int_equal(bucket.reset_ms, reset_ms);
+}
+
+static void openais_limits_are_read(void **state)
+{
+    (void)state;
+    const struct provider_header headers[] = {
+        {"x-ratelimit-limit-requests", "5000"},        {"x-ratelimit-remaining-requests", "4999"},
+        {"x-ratelimit-reset-requests", "12ms"},        {"x-ratelimit-limit-tokens", "20000000000"},
+        {"x-ratelimit-remaining-tokens", " 0 "},       {"x-ratelimit-reset-tokens", "6m0s"},
+        {"x-ratelimit-limit-tokens_usage_based", "7"},
+    };
+    const struct provider_reply reply = {.status = 200, .headers = headers, .header_count = 7};
+    struct ratelimit limits;
+    ratelimit_read(&reply, noon, &limits);
+    assert_bucket(limits.requests, 5000, 4999, 12);
+    assert_bucket(limits.tokens, INT64_C(20000000000), 0, 360000);
+    assert_bucket(limits.input_tokens, -1, -1, -1);
+    assert_bucket(limits.output_tokens, -1, -1, -1);
+}
+
+static void anthropics_limits_are_read(void **state)
+{
+    (void)state;
+    const struct provider_header headers[] = {
+        {"anthropic-ratelimit-requests-limit", "50"},
+        {"anthropic-ratelimit-requests-remaining", "49"},
+        {"anthropic-ratelimit-requests-reset", "2026-12-01T12:00:01Z"},
+        {"anthropic-ratelimit-tokens-limit", "40000"},
+        {"anthropic-ratelimit-input-tokens-limit", "30000"},
+        {"anthropic-ratelimit-input-tokens-remaining", "29000"},
+        {"anthropic-ratelimit-input-tokens-reset", "2026-12-01T11:59:59Z"},
+        {"anthropic-ratelimit-output-tokens-limit", "8000"},
+        {"anthropic-ratelimit-output-tokens-reset", "1796126400"},
+        {"anthropic-ratelimit-unified-reset", "1796126400"},
+    };
+    const struct provider_reply reply = {.status = 200, .headers = headers, .header_count = 10};
+    struct ratelimit limits;
+    ratelimit_read(&reply, noon, &limits);
+    assert_bucket(limits.requests, 50, 49, 1000);
+    assert_bucket(limits.tokens, 40000, -1, -1);
+    assert_bucket(limits.input_tokens, 30000, 29000, 0);
+    assert_bucket(limits.output_tokens, 8000, -1, -1);
+}
+
+static void limits_that_are_no_numbers_are_unknown(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"", "-1", "many", "5 s", "1e3", "5, 5;w=60"};
+    for (size_t i = 0; i < UNIT_COUNT(values); i++) {
+        const struct provider_header headers[] = {
+            {"x-ratelimit-limit-requests", values[i]},
+            {"x-ratelimit-reset-requests", values[i]},
+        };
+        const struct provider_reply reply = {.status = 200, .headers = headers, .header_count = 2};
+        struct ratelimit limits;
+        ratelimit_read(&reply, noon, &limits);
+        assert_bucket(limits.requests, -1, -1, -1);
+    }
+    const struct provider_header endless = {"x-ratelimit-limit-tokens",
+                                            "99999999999999999999999999999"};
+    const struct provider_reply reply = {.status = 200, .headers = &endless, .header_count = 1};
+    struct ratelimit limits;
+    ratelimit_read(&reply, noon, &limits);
+    assert_true(limits.tokens.limit > INT64_C(1000000000000));
+}
+
 static void go_durations_are_read(void **state)
 {
     (void)state;
@@ -217,6 +316,10 @@ int main(void)
         cmocka_unit_test(no_wait_is_longer_than_a_day),
         cmocka_unit_test(resets_count_for_limits_that_are_used_up),
         cmocka_unit_test(the_longest_reset_counts),
+        cmocka_unit_test(anthropics_resets_count_too),
+        cmocka_unit_test(openais_limits_are_read),
+        cmocka_unit_test(anthropics_limits_are_read),
+        cmocka_unit_test(limits_that_are_no_numbers_are_unknown),
         cmocka_unit_test(go_durations_are_read),
         cmocka_unit_test(a_long_go_duration_does_not_overflow),
         cmocka_unit_test(a_header_is_found_by_its_whole_name),
