@@ -25,8 +25,9 @@
 
 static const char usage[] =
     "usage: llmspool-submit [-s DIR] [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
-    "Drops a job for each TEXT (the prompt), FILE (the prompt's text, or with --job a job as\n"
-    "JSON), or for standard input (-), and prints their IDs when they are durable.\n"
+    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE (that text,\n"
+    "or with --job a job as JSON), or for standard input (-), and prints their IDs when they\n"
+    "are durable.\n"
     "\n"
     "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked for)\n"
     "  -f, --file FILE         a prompt\n"
@@ -47,7 +48,7 @@ static const char usage[] =
     "      --name NAME         --meta NAME=TEXT ...   --priority 0-9     --webhook URL\n"
     "      --delay D           --not-before TIME      --expires TIME     --timeout D\n"
     "      --max-attempts N    --max-age D            --fresh            --keep D\n"
-    "      --on-doubt WORD     --stream\n"
+    "      --on-doubt WORD     --stream               --fallback MODEL ...\n"
     "\n"
     "More in llmspool-submit(1); what the keys of a job mean is in llmspool-spool(5).\n";
 
@@ -77,6 +78,7 @@ static const struct option options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
+    {"fallback", required_argument, NULL, OPTION_FIELD},
     {"fresh", no_argument, NULL, OPTION_FIELD},
     {"keep", required_argument, NULL, OPTION_FIELD},
     {"max-age", required_argument, NULL, OPTION_FIELD},

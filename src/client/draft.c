@@ -68,6 +68,23 @@ static int take_number(const struct flag *flag, json_t *changes, const char *val
     return json_object_set_new(changes, flag->key, number);
 }
 
+/* What may be given several times makes an array. */
+static int take_item(const struct flag *flag, json_t *changes, const char *value,
+                     struct error *error)
+{
+    json_t *text = text_json(flag, value, error);
+    json_t *items = json_object_get(changes, flag->key);
+
+    if (text == NULL) {
+        return -1;
+    }
+    if (items == NULL) {
+        items = json_array();
+        json_object_set_new(changes, flag->key, items);
+    }
+    return json_array_append_new(items, text);
+}
+
 static int take_true(const struct flag *flag, json_t *changes, const char *value,
                      struct error *error)
 {
@@ -201,17 +218,29 @@ static int take_schema(const struct flag *flag, json_t *changes, const char *pat
 }
 
 static const struct flag flags[] = {
-    {"delay", "delay", take_text},         {"expires", "expires", take_text},
-    {"fresh", "max_age", take_fresh},      {"keep", "keep", take_text},
-    {"max-age", "max_age", take_text},     {"max-attempts", "max_attempts", take_number},
-    {"meta", "metadata", take_meta},       {"model", "model", take_text},
-    {"name", "name", take_text},           {"not-before", "not_before", take_text},
-    {"on-doubt", "on_doubt", take_text},   {"param", "params", take_param},
-    {"priority", "priority", take_number}, {"provider", "provider", take_text},
-    {"sample", "sample", take_number},     {"schema", "params", take_schema},
-    {"stream", "stream", take_true},       {"system", "system", take_text},
-    {"timeout", "timeout", take_text},     {"type", "type", take_text},
-    {"user", "user", take_text},           {"webhook", "webhook", take_text},
+    {"delay", "delay", take_text},
+    {"expires", "expires", take_text},
+    {"fallback", "fallback", take_item},
+    {"fresh", "max_age", take_fresh},
+    {"keep", "keep", take_text},
+    {"max-age", "max_age", take_text},
+    {"max-attempts", "max_attempts", take_number},
+    {"meta", "metadata", take_meta},
+    {"model", "model", take_text},
+    {"name", "name", take_text},
+    {"not-before", "not_before", take_text},
+    {"on-doubt", "on_doubt", take_text},
+    {"param", "params", take_param},
+    {"priority", "priority", take_number},
+    {"provider", "provider", take_text},
+    {"sample", "sample", take_number},
+    {"schema", "params", take_schema},
+    {"stream", "stream", take_true},
+    {"system", "system", take_text},
+    {"timeout", "timeout", take_text},
+    {"type", "type", take_text},
+    {"user", "user", take_text},
+    {"webhook", "webhook", take_text},
 };
 
 static const struct flag *find_flag(const char *name)
@@ -338,17 +367,26 @@ static size_t text_end(const char *text, size_t length)
     return at;
 }
 
+/* The key of a job that a text on its own is for. */
+static const char *text_key(const struct draft *draft)
+{
+    const char *type = jsontext_get_text(draft->changes, "type", "");
+
+    return strcmp(type, "embed") == 0 ? "input" : "prompt";
+}
+
 struct job *draft_prompt(const struct draft *draft, const char *text, size_t length,
                          struct error *error)
 {
+    const char *key = text_key(draft);
     size_t end = text_end(text, length);
 
     if (end < length) {
-        error_set(error, ERROR_DATA, "the prompt is not text in UTF-8: byte %zu is %s", end + 1,
+        error_set(error, ERROR_DATA, "the %s is not text in UTF-8: byte %zu is %s", key, end + 1,
                   text[end] == '\0' ? "NUL" : "not part of a character");
         return NULL;
     }
-    return read_document(draft, json_pack("{s:o}", "prompt", json_stringn(text, length)), error);
+    return read_document(draft, json_pack("{s:o}", key, json_stringn(text, length)), error);
 }
 
 struct job *draft_whole(const struct draft *draft, const char *text, size_t length,

@@ -10,6 +10,7 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "job/keys.h"
+#include "job/question.h"
 #include "job/refusal.h"
 
 static const char default_type[] = "chat";
@@ -143,13 +144,8 @@ static int check_complete(const struct job *job, struct refusal *refusal)
 /* What no key can check alone. */
 static int check_together(const struct job *job, struct refusal *refusal)
 {
-    bool prompt = json_object_get(job->document, "prompt") != NULL;
-    bool messages = json_object_get(job->document, "messages") != NULL;
-    if (!prompt && !messages) {
-        return refuse(refusal, "bad_value", "a job needs a \"prompt\" or \"messages\"");
-    }
-    if (prompt && messages) {
-        return refuse(refusal, "bad_value", "\"prompt\" and \"messages\" exclude each other");
+    if (question_check(job->document, job->type, refusal) != 0) {
+        return -1;
     }
     if (job->expires <= job->not_before) {
         return refuse(refusal, "bad_value",
@@ -169,8 +165,10 @@ static struct job *make(json_t *document, const struct job_context *context,
         job_free(job);
         return NULL;
     }
-    /* An absent type is the same type: taking the word away is no completion. */
-    json_object_del(document, "type");
+    /* An absent type is a chat: taking that word away is no completion. */
+    if (strcmp(job->type, default_type) == 0) {
+        json_object_del(document, "type");
+    }
     job_identity(document, &job->id);
     return job;
 }

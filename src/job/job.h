@@ -35,7 +35,7 @@ struct job {
     bool rewritten; /* document says more than what was dropped: it must be written anew */
 
     /* The identity group: what decides the answer. */
-    const char *type; /* "chat" when the document has none */
+    const char *type; /* chat, completion, embed; "chat" when the document has none */
     const char *model;
     const char *user;
     const char *provider;
@@ -50,6 +50,7 @@ struct job {
     int64_t keep;          /* retention of its outputs; -1: the configured one */
     unsigned max_attempts; /* 0: the configured one */
     bool stream;
+    const json_t *fallback; /* array of the models to ask when model cannot answer, or NULL */
     enum on_doubt on_doubt;
     bool on_doubt_given;
     const char *webhook;

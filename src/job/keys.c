@@ -11,12 +11,14 @@
 #include "base/nearest.h"
 #include "base/timetext.h"
 #include "job/messages.h"
+#include "job/question.h"
 
 enum {
     WORD_LIMIT = 200,     /* bytes of a model, provider or user */
     WEBHOOK_LIMIT = 2000, /* bytes of a URL */
     ATTEMPTS_LIMIT = 100,
     PRIORITY_LAST = 9,
+    FALLBACK_LIMIT = 8, /* models */
 };
 
 static void *field_of(const struct key *key, struct job *job)
@@ -70,11 +72,16 @@ static int take_prompt(const struct key *key, const json_t *value, struct job *j
 }
 
 /* model, provider, user: they get into names, logs and headers. */
+static bool is_word(const json_t *value)
+{
+    size_t length = json_string_length(value);
+    return length > 0 && length <= WORD_LIMIT && !refusal_has_control(json_string_value(value));
+}
+
 static int take_word(const struct key *key, const json_t *value, struct job *job,
                      struct refusal *refusal)
 {
-    size_t length = json_string_length(value);
-    if (length == 0 || length > WORD_LIMIT || refusal_has_control(json_string_value(value))) {
+    if (!is_word(value)) {
         return refuse(refusal, "bad_value",
                       "\"%s\" must be text of 1 to %d bytes without control characters", key->name,
                       WORD_LIMIT);
@@ -124,12 +131,14 @@ static int take_type(const struct key *key, const json_t *value, struct job *job
                      struct refusal *refusal)
 {
     char shown[REFUSAL_QUOTE_SIZE];
-    (void)job;
     if (!json_is_string(value)) {
         return refuse(refusal, "bad_value", "\"%s\" must be text", key->name);
     }
-    if (strcmp(json_string_value(value), "chat") != 0) {
-        return refuse(refusal, "unsupported", "type %s is not supported by this version",
+    job->type = question_type(json_string_value(value));
+    if (job->type == NULL) {
+        return refuse(refusal, "unsupported",
+                      "type %s is not supported by this version, which has chat, completion and "
+                      "embed",
                       refusal_quote(json_string_value(value), shown));
     }
     return 0;
@@ -272,6 +281,32 @@ static int take_messages(const struct key *key, const json_t *value, struct job 
     return messages_check(value, refusal);
 }
 
+static int take_input(const struct key *key, const json_t *value, struct job *job,
+                      struct refusal *refusal)
+{
+    (void)key;
+    (void)job;
+    return question_check_input(value, refusal);
+}
+
+static int take_fallback(const struct key *key, const json_t *value, struct job *job,
+                         struct refusal *refusal)
+{
+    size_t count = json_array_size(value);
+    bool words = count > 0 && count <= FALLBACK_LIMIT;
+    for (size_t i = 0; words && i < count; i++) {
+        words = is_word(json_array_get(value, i));
+    }
+    if (!words) {
+        return refuse(refusal, "bad_value",
+                      "\"%s\" must be an array of 1 to %d models, each text of 1 to %d bytes "
+                      "without control characters",
+                      key->name, FALLBACK_LIMIT, WORD_LIMIT);
+    }
+    job->fallback = value;
+    return 0;
+}
+
 static int take_params(const struct key *key, const json_t *value, struct job *job,
                        struct refusal *refusal)
 {
@@ -306,16 +341,6 @@ static int take_later(const struct key *key, const json_t *value, struct job *jo
     return refuse(refusal, "unsupported", "key \"%s\" is not supported by this version", key->name);
 }
 
-static int take_input(const struct key *key, const json_t *value, struct job *job,
-                      struct refusal *refusal)
-{
-    (void)value;
-    (void)job;
-    return refuse(refusal, "unsupported",
-                  "key \"%s\" is for embeddings, and type embed is not supported by this version",
-                  key->name);
-}
-
 #define FIELD(member) offsetof(struct job, member)
 #define NO_FIELD      0
 
@@ -323,7 +348,7 @@ static const struct key keys[] = {
     {"after", false, take_later, NO_FIELD},
     {"delay", false, take_delay, NO_FIELD},
     {"expires", false, take_time, FIELD(expires)},
-    {"fallback", false, take_later, NO_FIELD},
+    {"fallback", false, take_fallback, NO_FIELD},
     {"input", true, take_input, NO_FIELD},
     {"keep", false, take_duration, FIELD(keep)},
     {"max_age", false, take_duration, FIELD(max_age)},

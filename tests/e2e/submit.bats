@@ -78,6 +78,7 @@ count_new() {
         --expires 2027-12-01T03:00:00Z --timeout 90s --max-attempts 7 --max-age 30d --keep 90d \
         --stream --webhook https://example.org/hook?a=b --user alice --provider openai --sample 2 \
         --meta sheet=7 --meta note='a = b' --name report-7 --on-doubt hold --type chat \
+        --fallback small --fallback claude-haiku \
         --schema "$BATS_TEST_TMPDIR/schema.json"
     [ "$status" -eq 0 ]
     [ "$(jq -S . <<<"$output")" = "$(jq -S . <<'JSON'
@@ -88,9 +89,23 @@ count_new() {
  "priority": 0, "not_before": "2026-12-01T03:00:00Z", "expires": "2027-12-01T03:00:00Z",
  "timeout": "90s", "max_attempts": 7, "max_age": "30d", "keep": "90d", "stream": true,
  "webhook": "https://example.org/hook?a=b", "user": "alice", "provider": "openai", "sample": 2,
- "metadata": {"sheet": "7", "note": "a = b"}, "name": "report-7", "on_doubt": "hold"}
+ "metadata": {"sheet": "7", "note": "a = b"}, "name": "report-7", "on_doubt": "hold",
+ "fallback": ["small", "claude-haiku"]}
 JSON
 )" ]
+}
+
+@test "a text, a file and standard input are what to embed with --type embed" {
+    printf 'from a file' >"$BATS_TEST_TMPDIR/text"
+    run_with stdin llmspool-submit --dry-run --type embed one -f "$BATS_TEST_TMPDIR/text" -
+    [ "$status" -eq 0 ]
+    [ "$(jq -cs 'map([.type, .input, .prompt])' <<<"$output")" = \
+        '[["embed","one",null],["embed","from a file",null],["embed","stdin\n",null]]' ]
+}
+
+@test "with --type completion a text is a prompt that is no chat" {
+    [ "$(llmspool-submit --dry-run --type completion once | jq -cS .)" = \
+        '{"model":"test-model","prompt":"once","type":"completion"}' ]
 }
 
 @test "--fresh accepts no older answer" {
@@ -134,7 +149,7 @@ JSON
 }
 
 @test "wrong values are bad input, with a sentence that names them" {
-    for flags in '--priority high' '--timeout soon' '--name ../x' '--max-attempts 0' '--expires never' '--webhook ftp://x' '--type embed'; do
+    for flags in '--priority high' '--timeout soon' '--name ../x' '--max-attempts 0' '--expires never' '--webhook ftp://x' '--type poem'; do
         # shellcheck disable=SC2086
         run --separate-stderr llmspool-submit $flags p
         [ "$status" -eq 65 ]

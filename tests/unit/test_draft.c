@@ -93,6 +93,31 @@ static void params_are_json_where_they_can_be(void **state)
     draft_free(draft);
 }
 
+static void a_text_to_embed_is_an_input(void **state)
+{
+    struct draft *draft = draft_new(&spool, NOW);
+
+    (void)state;
+    flag(draft, "type", "embed");
+    assert_prompt(draft, "hi", "{\"input\":\"hi\",\"model\":\"m\",\"type\":\"embed\"}");
+    flag(draft, "type", "completion");
+    assert_prompt(draft, "hi", "{\"model\":\"m\",\"prompt\":\"hi\",\"type\":\"completion\"}");
+    draft_free(draft);
+}
+
+static void fallbacks_keep_their_order_and_take_the_place_of_the_jobs_own(void **state)
+{
+    struct draft *draft = draft_new(&spool, NOW);
+
+    (void)state;
+    flag(draft, "fallback", "b");
+    flag(draft, "fallback", "a");
+    assert_prompt(draft, "hi", "{\"fallback\":[\"b\",\"a\"],\"model\":\"m\",\"prompt\":\"hi\"}");
+    assert_whole(draft, "{\"prompt\":\"hi\",\"fallback\":[\"c\"]}",
+                 "{\"fallback\":[\"b\",\"a\"],\"model\":\"m\",\"prompt\":\"hi\"}");
+    draft_free(draft);
+}
+
 static void metadata_stays_text(void **state)
 {
     struct draft *draft = draft_new(&spool, NOW);
@@ -189,6 +214,9 @@ static void values_are_judged_with_the_job(void **state)
     assert_prompt_refused("priority", "high", "hi", 2, "\"priority\" must be");
     assert_prompt_refused("max-attempts", "0", "hi", 2, "\"max_attempts\" must be");
     assert_prompt_refused("type", "poem", "hi", 2, "type poem");
+    assert_prompt_refused("fallback", "", "hi", 2, "\"fallback\" must be");
+    assert_prompt_refused("type", "embed", "", 0, "\"input\" must be");
+    assert_prompt_refused("type", "embed", "a\xc3", 2, "the input is not text in UTF-8");
     assert_prompt_refused(NULL, NULL, "", 0, "\"prompt\" must be");
     assert_prompt_refused(NULL, NULL, "a\xc3", 2, "byte 2 is not part of a character");
     assert_prompt_refused(NULL, NULL, "a\0b", 3, "byte 2 is NUL");
@@ -246,6 +274,8 @@ int main(void)
         cmocka_unit_test(a_prompt_is_completed_with_the_default_model),
         cmocka_unit_test(in_a_shared_spool_the_user_is_who_submits),
         cmocka_unit_test(params_are_json_where_they_can_be),
+        cmocka_unit_test(a_text_to_embed_is_an_input),
+        cmocka_unit_test(fallbacks_keep_their_order_and_take_the_place_of_the_jobs_own),
         cmocka_unit_test(metadata_stays_text),
         cmocka_unit_test(a_delay_counts_from_now_and_takes_the_place_of_a_time),
         cmocka_unit_test(a_time_takes_the_place_of_a_delay),

@@ -82,6 +82,8 @@ static void keys_are_sorted_and_type_is_always_there(void **state)
     check_canonical("{\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}],\"model\":\"m\"}",
                     "{\"messages\":[{\"content\":\"Hello\",\"role\":\"user\"}],\"model\":\"m\","
                     "\"type\":\"chat\"}");
+    check_canonical("{\"type\":\"embed\",\"model\":\"m\",\"input\":[\"b\",\"a\"]}",
+                    "{\"input\":[\"b\",\"a\"],\"model\":\"m\",\"type\":\"embed\"}");
 }
 
 static void how_and_when_are_no_part_of_it(void **state)
@@ -92,7 +94,7 @@ static void how_and_when_are_no_part_of_it(void **state)
          "\"not_before\":\"2026-12-01T03:00:00Z\",\"expires\":\"2026-12-02T03:00:00Z\","
          "\"timeout\":\"10m\",\"max_attempts\":3,\"max_age\":\"1d\",\"stream\":true,"
          "\"webhook\":\"https://x.example\",\"keep\":\"90d\",\"on_doubt\":\"hold\","
-         "\"metadata\":{\"a\":1}}");
+         "\"fallback\":[\"n\"],\"metadata\":{\"a\":1}}");
     same("{" HELLO "}", "{" HELLO ",\"delay\":\"10m\"}");
 }
 
@@ -112,6 +114,7 @@ static void each_key_that_decides_the_answer_is(void **state)
             different(first, second);
         }
     }
+    different("{" HELLO "}", "{" HELLO ",\"type\":\"completion\"}");
     different("{" HELLO "}", "{\"model\":\"n\",\"prompt\":\"Hello\"}");
     different("{" HELLO "}", "{\"model\":\"m\",\"prompt\":\"Hello \"}");
 }

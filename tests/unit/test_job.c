@@ -67,6 +67,7 @@ static void a_minimal_job_gets_the_defaults(void **state)
     assert_null(job->provider);
     assert_null(job->name);
     assert_null(job->webhook);
+    assert_null(job->fallback);
     assert_int_equal(job->priority, JOB_PRIORITY_DEFAULT);
     assert_int_equal(job->not_before, 0);
     assert_true(job->expires == JOB_NEVER);
@@ -90,7 +91,7 @@ static void every_key_is_noted(void **state)
         "\"not_before\":\"2026-12-01T04:00:00+01:00\",\"expires\":\"2026-12-01T03:00:00.001Z\","
         "\"timeout\":\"10m\",\"max_attempts\":100,\"max_age\":\"0\",\"stream\":true,"
         "\"webhook\":\"https://hooks.example/x\",\"keep\":\"90d\",\"on_doubt\":\"hold\","
-        "\"metadata\":{\"a\":[1,2,{\"b\":null}]}}");
+        "\"fallback\":[\"n\",\"o\"],\"metadata\":{\"a\":[1,2,{\"b\":null}]}}");
     assert_string_equal(job->user, "alice");
     assert_string_equal(job->provider, "openai");
     assert_string_equal(job->name, "report-7");
@@ -101,6 +102,7 @@ static void every_key_is_noted(void **state)
     assert_int_equal(job->max_attempts, 100);
     assert_int_equal(job->max_age, 0);
     assert_true(job->stream);
+    assert_int_equal(json_array_size(job->fallback), 2);
     assert_string_equal(job->webhook, "https://hooks.example/x");
     assert_int_equal(job->keep, INT64_C(90) * 86400 * 1000);
     assert_int_equal(job->on_doubt, ON_DOUBT_HOLD);
@@ -160,15 +162,9 @@ static void unknown_keys_are_refused(void **state)
 static void words_of_later_versions_are_refused(void **state)
 {
     (void)state;
-    refused("{" QUESTION ",\"type\":\"embed\"}", "unsupported",
-            "type embed is not supported by this version");
-    refused("{\"type\":\"embed\",\"model\":\"m\",\"input\":\"Hello\"}", "unsupported",
-            "type embed is not supported by this version");
-    refused("{\"input\":\"Hello\",\"type\":\"embed\",\"model\":\"m\"}", "unsupported",
-            "type embed is not supported by this version");
     refused("{" QUESTION ",\"type\":\"summarize\"}", "unsupported",
-            "type summarize is not supported by this version");
-    refused("{" QUESTION ",\"fallback\":[\"n\"]}", "unsupported", "\"fallback\" is not supported");
+            "type summarize is not supported by this version, which has chat, completion and "
+            "embed");
     refused("{" QUESTION ",\"after\":[]}", "unsupported", "\"after\" is not supported");
     refused("{" QUESTION ",\"on_failure\":\"fail\"}", "unsupported", "\"on_failure\" is not");
 }
@@ -226,6 +222,13 @@ static void bad_values_are_refused(void **state)
         {"\"webhook\":\"https:///path\"", "\"webhook\" must be"},
         {"\"webhook\":\"https://a b\"", "\"webhook\" must be"},
         {"\"webhook\":7", "\"webhook\" must be"},
+        {"\"fallback\":[]", "\"fallback\" must be"},
+        {"\"fallback\":\"n\"", "\"fallback\" must be"},
+        {"\"fallback\":[\"n\",7]", "\"fallback\" must be"},
+        {"\"fallback\":[\"a\\nb\"]", "\"fallback\" must be"},
+        {"\"fallback\":[\"\"]", "\"fallback\" must be"},
+        {"\"fallback\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]",
+         "\"fallback\" must be"},
         {"\"messages\":[]", "\"messages\" must be"},
         {"\"messages\":[{\"role\":\"user\",\"content\":\"\"}]", "exclude each other"},
         {"\"delay\":\"1s\",\"not_before\":\"2026-12-01T03:00:00Z\"", "exclude each other"},
@@ -248,6 +251,88 @@ static void a_job_must_ask_something(void **state)
     refused("{\"model\":\"m\",\"prompt\":\"\"}", "bad_value", "\"prompt\" must be");
     refused("{\"model\":\"m\",\"prompt\":[\"Hello\"]}", "bad_value", "\"prompt\" must be");
     refused("{\"model\":\"\",\"prompt\":\"Hello\"}", "bad_value", "\"model\" must be");
+}
+
+static void each_type_asks_in_its_own_way(void **state)
+{
+    static const struct {
+        const char *members;
+        const char *sentence; /* NULL: accepted */
+    } rows[] = {
+        {"\"type\":\"completion\",\"prompt\":\"Once\"", NULL},
+        {"\"type\":\"completion\"", "a job of type completion needs a \"prompt\""},
+        {"\"type\":\"completion\",\"input\":\"x\"", "\"input\" has no place"},
+        {"\"prompt\":\"x\",\"messages\":[{\"role\":\"user\",\"content\":\"\"}],"
+         "\"type\":\"completion\"",
+         "\"messages\" has no place in a job of type completion"},
+        {"\"type\":\"completion\",\"prompt\":\"x\",\"system\":\"y\"", "\"system\" has no place"},
+        {"\"type\":\"embed\",\"input\":\"x\"", NULL},
+        {"\"input\":[\"x\",\"y\"],\"type\":\"embed\"", NULL},
+        {"\"type\":\"embed\",\"input\":[1,2,0]", NULL},
+        {"\"type\":\"embed\",\"input\":[[1,2],[3]]", NULL},
+        {"\"type\":\"embed\",\"input\":[1.0]", NULL},
+        {"\"type\":\"embed\"", "a job of type embed needs an \"input\""},
+        {"\"type\":\"embed\",\"prompt\":\"x\"", "\"prompt\" has no place in a job of type embed"},
+        {"\"type\":\"embed\",\"input\":\"x\",\"system\":\"y\"", "\"system\" has no place"},
+        {"\"type\":\"embed\",\"input\":\"\"", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":[]", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":[\"x\",\"\"]", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":[\"x\",1]", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":[1,-1]", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":[1.5]", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":[[1],[]]", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":[[\"x\"]]", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":7", "\"input\" must be"},
+        {"\"type\":\"embed\",\"input\":null", "\"input\" must be"},
+        {"\"input\":\"x\"", "\"input\" has no place in a job of type chat"},
+        {"\"input\":\"x\",\"prompt\":\"y\"", "\"input\" has no place in a job of type chat"},
+    };
+    char text[300];
+    (void)state;
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        snprintf(text, sizeof text, "{\"model\":\"m\",%s}", rows[i].members);
+        if (rows[i].sentence != NULL) {
+            refused(text, "bad_value", rows[i].sentence);
+        } else {
+            struct job *job = read_plain(text);
+            assert_false(job->rewritten);
+            job_free(job);
+        }
+    }
+}
+
+static void a_job_has_at_most_2048_inputs(void **state)
+{
+    struct buffer text = {0};
+    (void)state;
+    buffer_text(&text, "{\"model\":\"m\",\"type\":\"embed\",\"input\":[\"x\"");
+    for (int i = 1; i < 2048; i++) {
+        buffer_text(&text, ",\"x\"");
+    }
+    buffer_text(&text, "]}");
+    job_free(read_plain(text.bytes));
+    text.length -= 2;
+    buffer_text(&text, ",\"x\"]}");
+    refused(text.bytes, "bad_value", "\"input\" has 2049 items, and the limit is 2048");
+    buffer_free(&text);
+}
+
+static void a_type_other_than_chat_is_kept(void **state)
+{
+    (void)state;
+    struct job *job = read_plain("{\"type\":\"completion\"," QUESTION "}");
+    char *text = written(job);
+    struct error error = {0};
+    assert_false(job->rewritten);
+    assert_string_equal(job->type, "completion");
+    assert_string_equal(text, "{\"type\":\"completion\"," QUESTION "}\n");
+    struct job *again = job_read_accepted(text, strlen(text), &error);
+    assert_non_null(again);
+    assert_string_equal(again->type, "completion");
+    assert_true(id_equal(&again->id, &job->id));
+    job_free(again);
+    free(text);
+    job_free(job);
 }
 
 static void long_words_are_refused(void **state)
@@ -432,6 +517,9 @@ int main(void)
         cmocka_unit_test(words_of_later_versions_are_refused),
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(a_job_must_ask_something),
+        cmocka_unit_test(each_type_asks_in_its_own_way),
+        cmocka_unit_test(a_job_has_at_most_2048_inputs),
+        cmocka_unit_test(a_type_other_than_chat_is_kept),
         cmocka_unit_test(long_words_are_refused),
         cmocka_unit_test(long_urls_are_refused),
         cmocka_unit_test(a_missing_model_is_completed),
