@@ -56,7 +56,7 @@ static void admission_end(struct admission *admission, enum drop_end end)
 /* The keys of a duplicate that cannot widen the job that is there: told in its event. */
 static json_t *ignored_keys(const json_t *document)
 {
-    static const char *const keys[] = {"timeout", "max_attempts", "on_doubt"};
+    static const char *const keys[] = {"timeout", "max_attempts", "on_doubt", "fallback"};
     json_t *list = json_array();
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
@@ -208,7 +208,13 @@ static bool wants_rerun(struct admission *admission, const struct newest *newest
         return true;
     if (job->max_age >= 0 && now - newest->finished >= job->max_age)
         return true;
-    return newest->mock && lanes_get(admission->core->lanes, job->model, job->provider)->real;
+    return newest->mock &&
+           lane_is_real(lanes_get(admission->core->lanes,
+                                  &(struct lane_want){.model = job->model,
+                                                      .provider = job->provider,
+                                                      .type = job->type,
+                                                      .user = job->user,
+                                                      .chain = job->fallback}));
 }
 
 static void admit_done(struct admission *admission)
@@ -287,6 +293,7 @@ static struct task *accept_task(struct admission *admission)
     struct task *task = queue_add(core->queue, &admission->id);
 
     task->submitted = admission->drop->submitted;
+    task->in_run = xstrdup(admission->drop->in_run);
     task->held_by_order = orders_holds(core, &task->id);
     task_apply(core, task, admission->job);
     admission->task = task;

@@ -29,6 +29,7 @@ struct drop {
     struct stat status; /* of that file when it was opened */
     bool movable;       /* the file is the job and of our own: it may move into cur/ as it is */
     int64_t submitted;  /* wall ms */
+    const char *in_run; /* name of the run that the line belongs to, or NULL */
     void (*ended)(struct drop *drop, enum drop_end end);
     void *context;
 };

@@ -11,7 +11,10 @@
 
 #include "base/xalloc.h"
 #include "job/job.h"
+#include "job/tokens.h"
 #include "spool/file.h"
+
+enum { OUTPUT_USUAL = 1024 }; /* tokens of an answer that nothing bounds, for limits and turns */
 
 void core_event_id(struct core *core, const char *kind, const struct id *id, json_t *more)
 {
@@ -62,16 +65,76 @@ struct state *task_memory(struct task *task)
     return task->memory;
 }
 
+/* The models that are left when one of a chain is asked: those behind it; a new reference. */
+static json_t *chain_after(const json_t *chain, const char *model)
+{
+    json_t *rest = json_array();
+    bool found = false;
+
+    for (size_t i = 0; i < json_array_size(chain); i++) {
+        json_t *name = json_array_get(chain, i);
+
+        if (found)
+            json_array_append(rest, name);
+        found = found || strcmp(json_string_value(name), model) == 0;
+    }
+    return rest;
+}
+
+/* How long its prompt is, and its answer may be, for the model that is asked. */
+static void task_estimate(struct core *core, struct task *task, const struct job *job)
+{
+    struct price price = {0};
+    uint64_t most = config_model_max_output(core->config, task->lane->model);
+
+    if (most == 0 && money_price(core->money, task->lane->model, &price))
+        most = (uint64_t)price.max_output_tokens;
+    task->input_tokens = tokens_of_job(job);
+    task->output_tokens = tokens_of_output(job, most > 0 ? most : OUTPUT_USUAL);
+}
+
+void task_find_lane(struct core *core, struct task *task, const struct job *job)
+{
+    const char *fallback = task->memory != NULL ? task->memory->fallback : NULL;
+    struct lane_want want = {.model = job->model,
+                             .provider = job->provider,
+                             .type = job->type,
+                             .user = job->user,
+                             .chain = job->fallback};
+    json_t *rest;
+
+    task->lane = lanes_get(core->lanes, &want);
+    if (fallback != NULL) {
+        rest = chain_after(task->lane->chain, fallback);
+        want = (struct lane_want){
+            .model = fallback, .type = job->type, .user = job->user, .chain = rest};
+        task->lane = lanes_get(core->lanes, &want);
+        json_decref(rest);
+    }
+    task_estimate(core, task, job);
+}
+
+void task_find_share(struct core *core, struct task *task)
+{
+    if (task->share != NULL)
+        task->share->tasks--;
+    task->share = lanes_share(core->lanes, task);
+    task->share->tasks++;
+}
+
 void task_apply(struct core *core, struct task *task, const struct job *job)
 {
     const struct state *memory = task->memory;
 
-    if (task->lane == NULL)
-        task->lane = lanes_get(core->lanes, job->model, job->provider);
     if (task->name == NULL)
         task->name = xstrdup(job->name);
     if (task->user == NULL)
         task->user = xstrdup(job->user);
+    if (task->share == NULL)
+        task_find_share(core, task);
+    if (task->lane == NULL)
+        task_find_lane(core, task, job);
+    task->stream = job->stream || (memory != NULL && memory->stream);
     task->priority = job->priority;
     task->not_before = job->not_before;
     task->expires = job->expires;

@@ -11,13 +11,16 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "daemon/afford.h"
 #include "daemon/config.h"
 #include "daemon/lane.h"
+#include "daemon/money.h"
 #include "daemon/queue.h"
 #include "spool/events.h"
 #include "spool/publish.h"
@@ -52,7 +55,11 @@ struct core {
     struct publish *publish;
     struct transfers *transfers;
     struct queue *queue;
+    struct upstreams *upstreams;
+    struct shares *shares;
     struct lanes *lanes;
+    struct money *money;
+    struct afford *afford;
     struct intake *intake;
     struct orders *orders;
     struct dispatch *dispatch;
@@ -66,6 +73,9 @@ struct core {
     bool paused;           /* ctl/pause: nothing is sent */
     bool draining;         /* ctl/drain: nothing is taken from new/ */
     bool stopping;         /* told to stop: neither */
+    bool abandoned;        /* the bound of a stop was reached: what is in flight stays marked */
+    bool freed;            /* money was given back: jobs that were too dear are asked again */
+    LIST_HEAD(, flight) streams; /* in flight, whose answers are seen while they grow */
     bool spool_lost;       /* the path does not lead to our spool: neither, and told */
     bool changed;          /* status.json is older than what it tells */
     char trouble[400];     /* what stops all work (no room, spool lost), or empty */
@@ -94,6 +104,14 @@ struct state *task_memory(struct task *task);
 /* Sets what a task takes from its job and from what duplicates widened. The task must not be in a
  * heap: call it before queue_phase. */
 void task_apply(struct core *core, struct task *task, const struct job *job);
+
+/* Finds the lane of a task by its job and by what it fell back on, and estimates its tokens for the
+ * model that is asked there. The task must not be in a heap. */
+void task_find_lane(struct core *core, struct task *task, const struct job *job);
+
+/* Finds whose turn a task takes: its user's, else its run's. queue_place comes after it where it
+ * waits. */
+void task_find_share(struct core *core, struct task *task);
 
 /* Adds to a publication the replacing of cur/ID.state.json by what the task remembers. */
 void task_publish_memory(struct core *core, struct task *task, struct publication *publication);

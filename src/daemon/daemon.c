@@ -42,6 +42,7 @@ struct daemon {
     struct core core; /* first: a core is handed to the parts, and its kick finds the daemon */
     const struct daemon_options *options;
     struct config *config;
+    struct price_table *prices; /* or NULL: there is none */
     uv_loop_t loop;
     struct watch *watch;
     uv_prepare_t turn;
@@ -96,7 +97,7 @@ static int64_t next_wake(struct daemon *daemon)
     struct core *core = &daemon->core;
     int64_t wake = -1;
     int64_t alarm = queue_next_alarm(core->queue);
-    int64_t gate = lanes_wake_ms(core->lanes);
+    int64_t gate = lanes_wake_ms(core->lanes, clock_mono(core->clock));
     int64_t now = clock_mono(core->clock).ms;
 
     if (alarm != JOB_NEVER)
@@ -129,7 +130,8 @@ static bool nothing_under_way(const struct daemon *daemon)
     const struct core *core = &daemon->core;
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
-           finish_stuck(core->finish) == 0 && queue_count(core->queue, TASK_SETTLING) == 0;
+           finish_stuck(core->finish) == 0 && queue_count(core->queue, TASK_SETTLING) == 0 &&
+           money_idle(core->money);
 }
 
 static void daemon_leave(struct daemon *daemon, int exit_code)
@@ -160,9 +162,12 @@ static void look_at_stop(struct daemon *daemon)
     if (daemon->stop == STOP_DRAINING && !nothing_under_way(daemon) &&
         clock_mono(daemon->core.clock).ms >= daemon->stop_until.ms)
         stop_now(daemon);
+    if (daemon->stop != STOP_NO)
+        money_finish(daemon->core.money);
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
-    else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish))
+    else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
+             money_idle(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
@@ -337,6 +342,76 @@ static void watchdog_fired(uv_timer_t *timer)
     notify_send("WATCHDOG=1");
 }
 
+/* --- money ------------------------------------------------------------------------------------------------ */
+
+static void money_used_up(void *context, const struct money_notice *notice)
+{
+    struct core *core = context;
+
+    log_warning(&core->log, "%s", notice->text);
+    events_add(core->events, "budget", json_pack("{s:s}", "message", notice->text));
+    core_touch(core);
+}
+
+static void money_freed(void *context)
+{
+    struct core *core = context;
+
+    core->freed = true;
+    core_touch(core);
+}
+
+static void money_trouble(void *context, const char *sentence)
+{
+    struct core *core = context;
+
+    if (sentence != NULL)
+        log_error(&core->log, "%s", sentence);
+    else
+        log_info(&core->log, "state/money can be written again");
+    core_touch(core);
+}
+
+/* The table that the configuration names, else the shipped one, which may not be installed. */
+static int read_prices(const struct config *config, struct price_table **prices,
+                       struct error *error)
+{
+    struct error problem;
+
+    *prices = price_table_load(config->prices, &problem);
+    if (*prices != NULL || (config->prices == NULL && problem.kind == ERROR_ABSENT))
+        return 0;
+    *error = problem;
+    return -1;
+}
+
+static int open_money(struct daemon *daemon, struct error *error)
+{
+    struct core *core = &daemon->core;
+    struct money_setup setup = {
+        .loop = core->loop,
+        .dir = core->spool->dir[FOLDER_STATE],
+        .temp_dir = core->spool->dir[FOLDER_TMP],
+        .mode = core->spool->job_mode,
+        .config = core->config,
+        .clock = core->clock,
+        .used_up = money_used_up,
+        .freed = money_freed,
+        .trouble = money_trouble,
+        .context = core,
+    };
+    size_t doubts;
+
+    if (read_prices(core->config, &daemon->prices, error) < 0)
+        return -1;
+    setup.prices = daemon->prices;
+    core->money = money_open(&setup, &doubts, error);
+    if (core->money != NULL && doubts > 0)
+        log_warning(&core->log, "what %zu %s may have cost is not known and stays charged", doubts,
+                    doubts == 1 ? "request" : "requests");
+    return core->money != NULL ? 0 : -1;
+}
+
 /* --- signals ----------------------------------------------------------------------------------------------- */
 
 static void extend_fired(uv_timer_t *timer)
@@ -364,6 +439,27 @@ static void stop_begin(struct daemon *daemon)
     core_touch(core);
 }
 
+static int reconfigure(struct daemon *daemon, struct config *config, struct error *error)
+{
+    struct core *core = &daemon->core;
+    struct price_table *prices;
+
+    if (read_prices(config, &prices, error) < 0)
+        return -1;
+    if (money_configure(core->money, config, prices, error) < 0) {
+        price_table_free(prices);
+        return -1;
+    }
+    price_table_free(daemon->prices);
+    daemon->prices = prices;
+    lanes_configure(core->lanes, config, clock_mono(core->clock));
+    core->config = config;
+    core->freed = true;
+    config_free(daemon->config);
+    daemon->config = config;
+    return 0;
+}
+
 /* A new configuration takes the old one's place as a whole, or not at all. */
 static void reload(struct daemon *daemon)
 {
@@ -376,13 +472,10 @@ static void reload(struct daemon *daemon)
              (long long)notify_monotonic_us());
     notify_send(state);
     config = config_read(&daemon->options->config, &error);
-    if (config == NULL) {
+    if (config == NULL || reconfigure(daemon, config, &error) < 0) {
+        config_free(config);
         log_error(&core->log, "the new configuration is refused, the old one stays: %s", error.text);
     } else {
-        lanes_configure(core->lanes, config, clock_mono(core->clock));
-        core->config = config;
-        config_free(daemon->config);
-        daemon->config = config;
         log_info(&core->log, "configuration read again");
         events_add(core->events, "reloaded", NULL);
         core_progress(core);
@@ -454,10 +547,16 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->transfers = transfers_open(core->loop, 0, core->config->ca_file, error);
     if (core->transfers == NULL)
         return -1;
+    if (open_money(daemon, error) < 0)
+        return -1;
     core->events = events_open(core->spool, core->clock);
     core->publish = publish_open(core->loop, core->spool, SYNC_THREADS);
-    core->queue = queue_open(core->clock);
-    core->lanes = lanes_open(core->config, &core->random);
+    core->upstreams =
+        upstreams_open(core->config, &core->random, clock_mono(core->clock));
+    core->shares = shares_open();
+    core->lanes = lanes_open(core->config, core->upstreams, core->shares);
+    core->queue = queue_open(core->clock, core->lanes);
+    core->afford = afford_open();
     core->intake = intake_open(core);
     core->orders = orders_open(core);
     core->dispatch = dispatch_open(core);
@@ -500,6 +599,7 @@ static int start(struct daemon *daemon, struct error *error)
     daemon->clock_offset = clock_wall(core->clock).ms - clock_mono(core->clock).ms;
     core->progress = clock_mono(core->clock);
     events_add(core->events, "daemon_started", json_pack("{s:i}", "pid", (int)getpid()));
+    status_recall(core);
     if (recover_all(core, error) < 0)
         return -1;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -527,6 +627,7 @@ static void close_handle(uv_handle_t *handle, void *unused)
 static void close_parts(struct daemon *daemon)
 {
     struct core *core = &daemon->core;
+    struct error error;
 
     if (core->status != NULL) {
         events_add(core->events, "daemon_stopped", NULL);
@@ -541,11 +642,17 @@ static void close_parts(struct daemon *daemon)
     crash_close(core->crash);
     publish_close(core->publish);
     transfers_close(core->transfers);
+    dispatch_close(core->dispatch);
+    if (money_close(core->money, &error) < 0)
+        log_error(&core->log, "%s", error.text);
     uv_walk(&daemon->loop, close_handle, NULL);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
-    dispatch_close(core->dispatch);
     queue_close(core->queue);
+    afford_close(core->afford);
     lanes_close(core->lanes);
+    shares_close(core->shares);
+    upstreams_close(core->upstreams);
+    price_table_free(daemon->prices);
     watch_close(daemon->watch);
     spool_close(core->spool);
     config_free(daemon->config);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/amount.h"
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
@@ -89,6 +90,8 @@ static void ending_record(const struct ending *ending, struct buffer *out)
         .mock = end->mock,
         .store_response = core->config->store_response,
         .latency_ms = end->latency_ms,
+        .cost_nano = end->cost_nano,
+        .currency = core->config->currency,
         .reason = end->reason,
         .message = end->message,
         .raw = end->raw,
@@ -350,19 +353,22 @@ static void ending_log(const struct ending *ending)
     const struct end *end = &ending->end;
     const struct usage *usage = &ending->answer.usage;
     char id[ID_SHORT_SIZE], wait[TIMETEXT_SIZE], run_time[TIMETEXT_SIZE];
+    char cost[AMOUNT_SIZE] = "";
     int64_t started = end->started > 0 ? end->started : ending->finished;
 
     id_write_short(&task->id, id);
     timetext_write_duration(started > task->submitted ? started - task->submitted : 0, wait);
     timetext_write_duration(end->latency_ms, run_time);
+    if (end->cost_nano >= 0)
+        amount_write(end->cost_nano, cost);
     log_info(&ending->finish->core->log,
-             "%s: user=%s run=%u model=%s provider=%s status=%s attempts=%u in=%lld out=%lld cost= "
+             "%s: user=%s run=%u model=%s provider=%s status=%s attempts=%u in=%lld out=%lld cost=%s "
              "wait=%s run_time=%s",
              id, task->user != NULL ? task->user : "", task_run(task), task->lane->model,
              end->provider != NULL ? end->provider : "", end->status,
              task->memory != NULL ? task->memory->sends : 0,
              ending->answered ? (long long)usage->input_tokens : 0LL,
-             ending->answered ? (long long)usage->output_tokens : 0LL, wait, run_time);
+             ending->answered ? (long long)usage->output_tokens : 0LL, cost, wait, run_time);
 }
 
 static void ending_count(const struct ending *ending)
@@ -509,7 +515,7 @@ void finish_resume(struct core *core, struct task *task, struct job *job, enum f
 {
     struct ending *ending = ending_new(core, task, job);
 
-    ending_copy(ending, &(struct end){.status = status});
+    ending_copy(ending, &(struct end){.status = status, .cost_nano = -1});
     ending->folder = folder;
     ending->source = unpublished ? ENDING_UNPUBLISHED : ENDING_PUBLISHED;
     queue_phase(core->queue, task, TASK_ENDING);

@@ -26,6 +26,7 @@ struct end {
     int64_t started;     /* wall ms of the last request; 0: none was sent */
     int64_t first_token; /* wall ms; 0: not known */
     int64_t latency_ms;  /* of the last request */
+    int64_t cost_nano;   /* of the last request; -1: not known */
 };
 
 struct finish *finish_open(struct core *core);

@@ -18,6 +18,7 @@
 #include "daemon/list.h"
 #include "daemon/owners.h"
 #include "daemon/refusal.h"
+#include "daemon/rules.h"
 #include "spool/move.h"
 #include "spool/take.h"
 
@@ -239,6 +240,10 @@ static struct job *intake_read(struct intake *intake, const char *name, struct t
     if (document != NULL) {
         job = job_from_json(document, &context, &error);
         json_decref(document);
+        if (job != NULL && !rules_allow(intake->core, job, &reason, &error)) {
+            job_free(job);
+            job = NULL;
+        }
         if (job == NULL)
             intake_refuse(intake, name, take, reason, error.text);
     } else if (result < 0) {

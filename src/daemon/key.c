@@ -6,12 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
+
+enum { MASK_LEAST = 12 }; /* a shorter key would be given away by five of its characters */
 
 static char *key_problem(struct error *error, const char *place, const char *problem)
 {
@@ -134,4 +137,15 @@ void key_free(char *key)
         return;
     explicit_bzero(key, strlen(key));
     free(key);
+}
+
+const char *key_mask(const char *key, char out[KEY_MASK_SIZE])
+{
+    size_t length = strlen(key);
+
+    if (length < MASK_LEAST)
+        (void)snprintf(out, KEY_MASK_SIZE, "***");
+    else
+        (void)snprintf(out, KEY_MASK_SIZE, "%.3s***%s", key, key + length - 2);
+    return out;
 }

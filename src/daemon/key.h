@@ -26,6 +26,12 @@ char *key_from_credential(const char *name, struct error *error);
 /* Copies a key that was found at place, after the same checks. */
 char *key_copy(const char *key, const char *place, struct error *error);
 
+enum { KEY_MASK_SIZE = 12 };
+
+/* A key as it may be shown: its first three and last two characters, or only stars when it is so short that
+ * these would give it away. Returns out. */
+const char *key_mask(const char *key, char out[KEY_MASK_SIZE]);
+
 /* Wipes and frees; NULL is allowed. */
 void key_free(char *key);
 

@@ -12,224 +12,480 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 
-/* A job rises by one step of priority for each 10 minutes it waited. Because all rise alike, that is
- * the same as a fixed key: the time of submission plus the priority times this. */
-enum { AGING_MS = 10 * 60 * 1000 };
+enum {
+    CHOICES = 3,       /* tasks of a lane that are offered to a gate which refuses one */
+    CHAIN_LIMIT = 16,  /* a longer chain of fallbacks is a mistake */
+};
 
 struct lanes {
     const struct config *config;
-    struct random *random;
-    struct lane *first;
+    struct upstreams *upstreams;
+    struct shares *shares;
+    struct lane *all; /* uthash by key */
+    TAILQ_HEAD(, lane) active;
+    uint64_t picks;
 };
 
-static bool ready_less(const void *a, const void *b)
-{
-    const struct task *left = a;
-    const struct task *right = b;
-    int64_t left_key = left->submitted + (int64_t)left->priority * AGING_MS;
-    int64_t right_key = right->submitted + (int64_t)right->priority * AGING_MS;
-
-    if (left_key != right_key)
-        return left_key < right_key;
-    return left->sequence < right->sequence;
-}
-
-static void ready_place(void *element, size_t position)
-{
-    struct task *task = element;
-
-    task->ready_place = position;
-}
-
-struct lanes *lanes_open(const struct config *config, struct random *random)
+struct lanes *lanes_open(const struct config *config, struct upstreams *upstreams,
+                         struct shares *shares)
 {
     struct lanes *lanes = xcalloc(1, sizeof *lanes);
 
     lanes->config = config;
-    lanes->random = random;
+    lanes->upstreams = upstreams;
+    lanes->shares = shares;
+    TAILQ_INIT(&lanes->active);
     return lanes;
 }
 
-static void lane_free(struct lane *lane)
+static void lane_free(struct lanes *lanes, struct lane *lane)
 {
-    heap_free(&lane->ready);
-    gate_free(lane->gate);
-    free(lane->gate_name);
+    ready_close(&lane->ready, lanes->shares);
+    json_decref(lane->chain);
+    free(lane->upstreams);
+    free(lane->key);
     free(lane->model);
     free(lane->wanted);
+    free(lane->type);
+    free(lane->user);
     free(lane);
 }
 
 void lanes_close(struct lanes *lanes)
 {
+    struct lane *lane, *next;
+
     if (lanes == NULL)
         return;
-    for (struct lane *lane = lanes->first, *next; lane != NULL; lane = next) {
-        next = lane->next;
-        lane_free(lane);
+    HASH_ITER (hh, lanes->all, lane, next) {
+        HASH_DELETE(hh, lanes->all, lane);
+        lane_free(lanes, lane);
     }
     free(lanes);
 }
 
-static struct gate_settings gate_settings_of(const struct config *config,
-                                             const struct config_provider *route)
+struct lane *lanes_first(const struct lanes *lanes)
 {
-    return (struct gate_settings){
-        .max_in_flight = route->max_in_flight,
-        .ceiling = config->concurrency,
-        .halt_after = config->halt_after,
-        .probe_ms = config->probe_ms,
-    };
+    return lanes->all;
 }
 
-/* Finds the lane's way through the configuration. A gate whose provider and URL stay is kept with
- * what it has learnt. */
-static void lane_route(struct lanes *lanes, struct lane *lane, struct mono now)
+/* --- ways ----------------------------------------------------------------------------------------- */
+
+/* A lane is active while it has both tasks and upstreams. */
+static void lane_activate(struct lanes *lanes, struct lane *lane)
+{
+    bool active = lane->ready.count > 0 && lane->upstream_count > 0;
+
+    if (active && !lane->active)
+        TAILQ_INSERT_TAIL(&lanes->active, lane, link);
+    else if (!active && lane->active)
+        TAILQ_REMOVE(&lanes->active, lane, link);
+    lane->active = active;
+}
+
+/* The user section whose keys are sent to a provider, or NULL. */
+static const struct config_user *key_owner(const struct config *config,
+                                           const struct config_provider *route, const char *user)
+{
+    const struct config_user *section = config_user(config, user);
+
+    if (section == NULL || section->key_count == 0 || route == NULL ||
+        (section->provider != NULL && strcmp(section->provider, route->name) != 0))
+        return NULL;
+    return section;
+}
+
+static void lane_route(struct lanes *lanes, struct lane *lane)
 {
     const struct config *config = lanes->config;
-    struct gate_settings settings;
+    const struct config_user *owner;
 
+    free(lane->upstreams);
+    lane->upstreams = NULL;
+    lane->upstream_count = 0;
     lane->route = config_route(config, lane->model, lane->wanted);
-    if (lane->route == NULL) {
-        lane->protocol = NULL;
-        return;
+    lane->protocol =
+        lane->route != NULL ? provider_find(lane->route->protocol, lane->type) : NULL;
+    if (lane->protocol != NULL) {
+        owner = key_owner(config, lane->route, lane->user);
+        lane->upstreams = upstreams_of(lanes->upstreams, lane->route, owner, lane->model,
+                                       &lane->upstream_count);
     }
-    lane->protocol = provider_find(lane->route->protocol, "chat");
-    assert(lane->protocol != NULL); /* config_read refuses unknown protocols */
-    free(lane->gate_name);
-    lane->gate_name = xasprintf("%s/%s", lane->route->name, lane->model);
-    settings = gate_settings_of(config, lane->route);
-    if (lane->gate == NULL)
-        lane->gate = gate_new(&settings, lanes->random);
-    else
-        gate_configure(lane->gate, &settings, now);
+    if (!lane->chain_given) {
+        const char **chain = config_model_fallback(config, lane->model);
+
+        json_array_clear(lane->chain);
+        for (size_t i = 0; chain != NULL && chain[i] != NULL; i++)
+            json_array_append_new(lane->chain, json_string(chain[i]));
+        free(chain);
+    }
+    lane_activate(lanes, lane);
 }
 
-static bool same_text(const char *a, const char *b)
+/* --- finding and making ------------------------------------------------------------------------------ */
+
+static char *key_for(const struct lane_want *want, const char *user)
 {
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+    char *chain = want->chain != NULL ? json_dumps(want->chain, JSON_COMPACT) : NULL;
+    char *key = xasprintf("%s\n%s\n%s\n%s\n%s", want->model,
+                          want->provider != NULL ? want->provider : "", want->type,
+                          user != NULL ? user : "", chain != NULL ? chain : "");
+
+    free(chain);
+    return key;
 }
 
-struct lane *lanes_get(struct lanes *lanes, const char *model, const char *provider)
+/* The user a lane is for, or NULL: where nobody's own key is sent all users share it. */
+static const char *lane_user(const struct lanes *lanes, const struct lane_want *want)
 {
+    const struct config_provider *route =
+        config_route(lanes->config, want->model, want->provider);
+    const struct config_user *owner = key_owner(lanes->config, route, want->user);
+
+    return owner != NULL ? want->user : NULL;
+}
+
+struct lane *lanes_get(struct lanes *lanes, const struct lane_want *want)
+{
+    const char *user = lane_user(lanes, want);
+    char *key = key_for(want, user);
     struct lane *lane;
 
-    for (lane = lanes->first; lane != NULL; lane = lane->next)
-        if (strcmp(lane->model, model) == 0 && same_text(lane->wanted, provider))
-            return lane;
+    HASH_FIND_STR(lanes->all, key, lane);
+    if (lane != NULL) {
+        free(key);
+        return lane;
+    }
     lane = xcalloc(1, sizeof *lane);
-    lane->model = xstrdup(model);
-    lane->wanted = xstrdup(provider);
-    heap_init(&lane->ready, ready_less, ready_place);
-    lane_route(lanes, lane, (struct mono){0});
-    lane->next = lanes->first;
-    lanes->first = lane;
+    lane->key = key;
+    lane->model = xstrdup(want->model);
+    lane->wanted = xstrdup(want->provider);
+    lane->type = xstrdup(want->type);
+    lane->user = xstrdup(user);
+    lane->chain_given = want->chain != NULL;
+    lane->chain = want->chain != NULL ? json_deep_copy(want->chain) : json_array();
+    ready_open(&lane->ready, lanes->config->aging_ms);
+    HASH_ADD_KEYPTR(hh, lanes->all, lane->key, strlen(lane->key), lane);
+    lane_route(lanes, lane);
     return lane;
 }
 
-struct lane *lanes_first(const struct lanes *lanes)
+struct lane *lanes_fallback(struct lanes *lanes, const struct lane *lane)
 {
-    return lanes->first;
+    size_t count = json_array_size(lane->chain);
+    json_t *rest;
+    struct lane *next;
+
+    if (count == 0 || count > CHAIN_LIMIT)
+        return NULL;
+    rest = json_array();
+    for (size_t i = 1; i < count; i++)
+        json_array_append(rest, json_array_get(lane->chain, i));
+    next = lanes_get(lanes, &(struct lane_want){
+                                .model = json_string_value(json_array_get(lane->chain, 0)),
+                                .type = lane->type,
+                                .user = lane->user,
+                                .chain = rest});
+    json_decref(rest);
+    return next;
 }
 
 void lanes_configure(struct lanes *lanes, const struct config *config, struct mono now)
 {
     lanes->config = config;
-    for (struct lane *lane = lanes->first; lane != NULL; lane = lane->next)
-        lane_route(lanes, lane, now);
+    upstreams_configure(lanes->upstreams, config, now);
+    for (struct lane *lane = lanes->all; lane != NULL; lane = lane->hh.next) {
+        lane->ready.aging_ms = config->aging_ms;
+        lane_route(lanes, lane);
+    }
+    for (struct share *share = shares_first(lanes->shares); share != NULL;
+         share = share->hh.next) {
+        const struct config_user *user = config_user(config, share->key);
+
+        share->max_in_flight = user != NULL ? user->max_in_flight : 0;
+        ready_share_changed(share);
+    }
 }
 
-void lane_ready(struct lane *lane, struct task *task)
+void lanes_look_at_urls(struct lanes *lanes)
 {
-    heap_insert(&lane->ready, task);
+    if (!upstreams_look_at_files(lanes->upstreams))
+        return;
+    for (struct lane *lane = lanes->all; lane != NULL; lane = lane->hh.next)
+        if (lane->route != NULL && lane->route->url_file != NULL)
+            lane_route(lanes, lane);
 }
 
-void lane_unready(struct lane *lane, struct task *task)
+struct share *lanes_share(struct lanes *lanes, const struct task *task)
 {
-    heap_remove(&lane->ready, task->ready_place);
+    const char *key = task->user != NULL ? task->user : task->in_run != NULL ? task->in_run : "";
+    struct share *share = shares_get(lanes->shares, key);
+    const struct config_user *user = config_user(lanes->config, task->user);
+
+    share->max_in_flight = user != NULL ? user->max_in_flight : 0;
+    return share;
 }
 
-/* The first task of a lane that its gate lets pass. A probing gate may not want the very job that
- * closed it: then one of the next two is tried. */
-static struct task *lane_pick(struct lane *lane, struct mono now)
+void lane_ready(struct lanes *lanes, struct task *task, struct wall now)
+{
+    ready_add(&task->lane->ready, task, now);
+    lane_activate(lanes, task->lane);
+}
+
+void lane_unready(struct lanes *lanes, struct task *task)
+{
+    ready_remove(&task->lane->ready, task);
+    lane_activate(lanes, task->lane);
+}
+
+/* --- picking ------------------------------------------------------------------------------------------- */
+
+/* Whether every gate of a lane has been shut for longer than its jobs need to wait. */
+static bool lane_is_shut(const struct lanes *lanes, const struct lane *lane, struct mono now)
+{
+    for (size_t i = 0; i < lane->upstream_count; i++) {
+        int64_t since_ms = gate_view(lane->upstreams[i]->gate, now).since_mono_ms;
+
+        if (since_ms < 0 || now.ms - since_ms < lanes->config->fallback_after_ms)
+            return false;
+    }
+    return lane->upstream_count > 0;
+}
+
+static bool lane_is_open(const struct lane *lane, struct mono now)
+{
+    for (size_t i = 0; i < lane->upstream_count; i++)
+        if (gate_open_now(lane->upstreams[i]->gate, now))
+            return true;
+    return false;
+}
+
+/* The lane whose model a lane's jobs may ask now: its own, or a fallback's; NULL: none. */
+static struct lane *lane_via(struct lanes *lanes, struct lane *lane, struct mono now)
+{
+    for (unsigned steps = 0; lane != NULL && steps <= CHAIN_LIMIT; steps++) {
+        if (lane_is_open(lane, now))
+            return lane;
+        lane = lane_is_shut(lanes, lane, now) ? lanes_fallback(lanes, lane) : NULL;
+    }
+    return NULL;
+}
+
+static struct gate_cost cost_for(const struct task *task, const struct upstream *upstream)
+{
+    return (struct gate_cost){
+        .input_tokens = (int64_t)((double)task->input_tokens * upstream->input_ratio),
+        .output_tokens = (int64_t)((double)task->output_tokens * upstream->output_ratio),
+    };
+}
+
+/* The upstream of a lane with the most room that lets a task pass now. */
+static bool offer(const struct lane *via, struct task *task, bool single, struct mono now,
+                  struct pick *pick)
+{
+    double best_room = 0;
+
+    pick->upstream = NULL;
+    for (size_t i = 0; i < via->upstream_count; i++) {
+        struct upstream *upstream = via->upstreams[i];
+        struct gate_cost cost = cost_for(task, upstream);
+        double room;
+
+        if (!gate_ready(upstream->gate, &task->id, &cost, single, now))
+            continue;
+        room = gate_room(upstream->gate, now);
+        if (pick->upstream == NULL || room > best_room) {
+            *pick = (struct pick){
+                .task = task, .via = (struct lane *)via, .upstream = upstream, .cost = cost};
+            best_room = room;
+        }
+    }
+    return pick->upstream != NULL;
+}
+
+/* A probing gate may not want the very job that closed it: then the next ones are offered. */
+static bool lane_pick(struct lane *lane, struct lane *via, struct wall wall, struct mono now,
+                      struct pick *pick)
 {
     bool single = lane->ready.count == 1;
 
-    for (size_t i = 0; i < lane->ready.count && i < 3; i++) {
-        struct task *task = lane->ready.slots[i];
+    for (size_t i = 0; i < CHOICES; i++) {
+        struct task *task = ready_choice(&lane->ready, i, wall);
 
-        if (gate_ready(lane->gate, &task->id, &(struct gate_cost){-1, -1}, single, now))
-            return task;
+        if (task != NULL && offer(via, task, single, now, pick))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
-static struct task *lane_pick_alone(struct lane *lane, struct mono now)
-{
-    for (size_t i = 0; i < lane->ready.count; i++) {
-        struct task *task = lane->ready.slots[i];
+struct search {
+    const struct lane *via;
+    struct mono now;
+    struct pick *pick;
+    bool found;
+};
 
-        if (task->alone && gate_ready(lane->gate, &task->id, &(struct gate_cost){-1, -1}, true, now))
-            return task;
-    }
-    return NULL;
+static bool look_alone(void *context, struct task *task)
+{
+    struct search *search = context;
+
+    search->found =
+        task->alone && offer(search->via, task, true, search->now, search->pick);
+    return !search->found;
 }
 
-struct task *lanes_pick(struct lanes *lanes, bool only_alone, struct mono now)
+static bool lane_pick_alone(struct lane *lane, struct lane *via, struct mono now,
+                            struct pick *pick)
 {
-    struct task *best = NULL;
+    struct search search = {.via = via, .now = now, .pick = pick};
 
-    for (struct lane *lane = lanes->first; lane != NULL; lane = lane->next) {
-        struct task *task;
+    ready_each(&lane->ready, look_alone, &search);
+    return search.found;
+}
 
-        if (lane->ready.count == 0 || lane->route == NULL || !gate_open_now(lane->gate, now))
+/* Of lanes whose next jobs are equally urgent, the one that was picked from longest ago. */
+static bool lane_before(const struct lane *lane, int level, const struct lane *other,
+                        int other_level)
+{
+    if (other == NULL || level != other_level)
+        return other == NULL || level < other_level;
+    return lane->picked < other->picked;
+}
+
+bool lanes_pick(struct lanes *lanes, bool only_alone, struct wall wall, struct mono now,
+                struct pick *pick)
+{
+    struct lane *best = NULL;
+    int best_level = 0;
+    struct lane *lane;
+
+    TAILQ_FOREACH (lane, &lanes->active, link) {
+        struct lane *via = lane_via(lanes, lane, now);
+        int level = via != NULL ? ready_level(&lane->ready, wall) : -1;
+        struct pick found;
+
+        if (level < 0 || !lane_before(lane, level, best, best_level))
             continue;
-        task = only_alone ? lane_pick_alone(lane, now) : lane_pick(lane, now);
-        if (task != NULL && (best == NULL || ready_less(task, best)))
-            best = task;
-    }
-    return best;
-}
-
-int64_t lanes_wake_ms(const struct lanes *lanes)
-{
-    int64_t wake = -1;
-
-    for (struct lane *lane = lanes->first; lane != NULL; lane = lane->next) {
-        int64_t at;
-
-        if (lane->ready.count == 0 || lane->route == NULL)
+        if (!(only_alone ? lane_pick_alone(lane, via, now, &found)
+                         : lane_pick(lane, via, wall, now, &found)))
             continue;
-        at = gate_wake_ms(lane->gate);
-        if (at >= 0 && (wake < 0 || at < wake))
-            wake = at;
+        best = lane;
+        best_level = level;
+        *pick = found;
     }
-    return wake;
+    if (best != NULL)
+        best->picked = ++lanes->picks;
+    return best != NULL;
 }
 
+/* --- waking ---------------------------------------------------------------------------------------------- */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* When one of a lane's gates opens, and in *shut_ms when the turn of its fallback comes. */
+static int64_t gates_wake_ms(const struct lanes *lanes, const struct lane *lane, struct mono now,
+                             int64_t *shut_ms)
+{
+    int64_t wake_ms = -1;
+
+    *shut_ms = 0;
+    for (size_t i = 0; i < lane->upstream_count; i++) {
+        const struct gate *gate = lane->upstreams[i]->gate;
+        int64_t since_ms = gate_view(gate, now).since_mono_ms;
+        int64_t until_ms = since_ms < 0 ? -1 : since_ms + lanes->config->fallback_after_ms;
+
+        wake_ms = sooner(wake_ms, gate_wake_ms(gate));
+        if (*shut_ms >= 0)
+            *shut_ms = until_ms < 0 || until_ms > *shut_ms ? until_ms : *shut_ms;
+    }
+    return wake_ms;
+}
+
+/* When a lane that may not go now may: a gate opens, or the turn of a fallback comes. */
+static int64_t lane_wake_ms(struct lanes *lanes, const struct lane *lane, struct mono now)
+{
+    int64_t wake_ms = -1;
+
+    for (unsigned steps = 0; lane != NULL && steps <= CHAIN_LIMIT; steps++) {
+        int64_t shut_ms;
+
+        wake_ms = sooner(wake_ms, gates_wake_ms(lanes, lane, now, &shut_ms));
+        if (json_array_size(lane->chain) == 0 || shut_ms < 0)
+            break;
+        if (shut_ms > now.ms)
+            return sooner(wake_ms, shut_ms);
+        lane = lanes_fallback(lanes, lane);
+    }
+    return wake_ms;
+}
+
+int64_t lanes_wake_ms(struct lanes *lanes, struct mono now)
+{
+    int64_t wake_ms = -1;
+    const struct lane *lane;
+
+    TAILQ_FOREACH (lane, &lanes->active, link)
+        wake_ms = sooner(wake_ms, lane_wake_ms(lanes, lane, now));
+    return wake_ms;
+}
+
+/* --- telling --------------------------------------------------------------------------------------------- */
+
+bool lane_is_real(const struct lane *lane)
+{
+    for (size_t i = 0; i < lane->upstream_count; i++)
+        if (lane->upstreams[i]->real)
+            return true;
+    return false;
+}
+
+static void gate_reason(const struct gate_view *view, struct mono now, struct wall wall, char *out,
+                        size_t size)
+{
+    char until[TIMETEXT_SIZE];
+
+    if (view->state == GATE_CLOSED && view->until_mono_ms > now.ms) {
+        timetext_write_local((struct wall){wall.ms + view->until_mono_ms - now.ms}, wall, until);
+        snprintf(out, size, "gate: %s until %s", view->reason, until);
+    } else {
+        snprintf(out, size, "gate: %s", view->reason);
+    }
+}
+
+static void no_way_reason(const struct lane *lane, char *out, size_t size)
+{
+    if (lane->route == NULL && lane->wanted != NULL)
+        snprintf(out, size, "no provider %s", lane->wanted);
+    else if (lane->route == NULL)
+        snprintf(out, size, "no provider for %s", lane->model);
+    else if (lane->protocol == NULL)
+        snprintf(out, size, "provider %s does not speak %s", lane->route->name, lane->type);
+    else
+        snprintf(out, size, "provider %s has no URL now", lane->route->name);
+}
+
+/* With several upstreams their jobs are held only when all are closed; the reason is that of the one
+ * that opens first. */
 void lane_reason(const struct lane *lane, struct mono now, struct wall wall, char *out,
                  size_t size)
 {
-    struct gate_view view;
-    char until[TIMETEXT_SIZE];
+    struct gate_view soonest;
 
     out[0] = '\0';
-    if (lane->route == NULL) {
-        if (lane->wanted != NULL)
-            snprintf(out, size, "no provider %s", lane->wanted);
-        else
-            snprintf(out, size, "no provider for %s", lane->model);
+    if (lane->upstream_count == 0) {
+        no_way_reason(lane, out, size);
         return;
     }
-    view = gate_view(lane->gate, now);
-    if (view.state == GATE_OPEN || view.reason == NULL)
-        return;
-    if (view.state == GATE_CLOSED && view.until_mono_ms > now.ms) {
-        struct wall then = {wall.ms + view.until_mono_ms - now.ms};
+    for (size_t i = 0; i < lane->upstream_count; i++) {
+        struct gate_view view = gate_view(lane->upstreams[i]->gate, now);
 
-        timetext_write_local(then, wall, until);
-        snprintf(out, size, "gate: %s until %s", view.reason, until);
-    } else {
-        snprintf(out, size, "gate: %s", view.reason);
+        if (view.state == GATE_OPEN || view.reason == NULL)
+            return;
+        if (i == 0 || sooner(view.until_mono_ms, soonest.until_mono_ms) == view.until_mono_ms)
+            soonest = view;
     }
+    gate_reason(&soonest, now, wall, out, size);
 }

@@ -1,62 +1,106 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * lane: the jobs that wait for one model of one provider, and the gate that they pass one by one.
+ * lane: the jobs that wait for one model, in the order in which they go, and the upstreams that
+ * they may go to.
  *
- * Floor: daemon. A lane is made when the first job for its model comes and lives as long as the
- * daemon; where no provider is configured for its model it has no gate, and its jobs wait.
+ * Floor: daemon. Jobs share a lane when they ask the same model of the same provider, with the same
+ * type, the same key and the same fallbacks. A lane is made when the first such job comes and lives
+ * as long as the daemon; where no provider is configured for it, it has no upstream and its jobs
+ * wait.
  */
 #ifndef DAEMON_LANE_H
 #define DAEMON_LANE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
+#include <uthash.h>
 
-#include "base/heap.h"
 #include "base/random.h"
 #include "daemon/config.h"
 #include "daemon/queue.h"
+#include "daemon/ready.h"
+#include "daemon/share.h"
+#include "daemon/upstreams.h"
 #include "provider/provider.h"
-#include "upstream/gate.h"
 
 struct lane {
-    struct lane *next;
+    char *key; /* all that tells lanes apart, as one text */
+    UT_hash_handle hh;
     char *model;
-    char *wanted;                      /* the job's own `provider`, or NULL */
-    char *gate_name;                   /* PROVIDER/MODEL, for status and orders; NULL without a route */
+    char *wanted;  /* the job's own `provider`, or NULL */
+    char *type;    /* chat … */
+    char *user;    /* whose own key is sent, or NULL */
+    json_t *chain; /* array of the models to fall back on, the next first */
+    bool chain_given; /* by the job, or by a fallback before; else it is the configuration's */
     const struct config_provider *route; /* NULL: no provider for the model */
-    const struct provider *protocol;   /* NULL with route */
-    struct gate *gate;                 /* NULL with route */
-    struct heap ready;                 /* tasks, the next first */
-    bool mock;                         /* the last answer came from llmspool-mock */
-    bool real;                         /* the last answer did not */
+    const struct provider *protocol;     /* NULL: without route, or it does not speak the type */
+    struct upstream **upstreams;
+    size_t upstream_count;
+    struct ready ready;
+    uint64_t picked; /* order in which lanes were picked from */
+    bool active;     /* in the list of those that have tasks and upstreams */
+    TAILQ_ENTRY(lane) link;
+};
+
+/* What a job asks of its lane. Borrowed. */
+struct lane_want {
+    const char *model;
+    const char *provider; /* or NULL */
+    const char *type;
+    const char *user;
+    const json_t *chain; /* the fallbacks that are left, or NULL: the configuration's */
 };
 
 struct lanes;
 
-struct lanes *lanes_open(const struct config *config, struct random *random);
+struct lanes *lanes_open(const struct config *config, struct upstreams *upstreams,
+                         struct shares *shares);
 void lanes_close(struct lanes *lanes);
 
-/* The lane for a model and the provider a job names (or NULL), made when it is new. */
-struct lane *lanes_get(struct lanes *lanes, const char *model, const char *provider);
+/* The lane for what a job wants, made when it is new. */
+struct lane *lanes_get(struct lanes *lanes, const struct lane_want *want);
 
-/* The first lane; others follow by next. */
+/* The lane of the next model of a lane's chain, or NULL when there is none. */
+struct lane *lanes_fallback(struct lanes *lanes, const struct lane *lane);
+
+/* The first lane; others follow by hh.next. */
 struct lane *lanes_first(const struct lanes *lanes);
 
 /* A new configuration: every lane finds its way anew, keeping its jobs. The old one may be freed
  * afterwards. */
 void lanes_configure(struct lanes *lanes, const struct config *config, struct mono now);
 
+/* Servers may have moved: reads the files of URLs that changed. */
+void lanes_look_at_urls(struct lanes *lanes);
+
+/* The share of a task: its user's, else its run's, else the common one. */
+struct share *lanes_share(struct lanes *lanes, const struct task *task);
+
 /* Makes a task ready in its lane, or not; for the queue. */
-void lane_ready(struct lane *lane, struct task *task);
-void lane_unready(struct lane *lane, struct task *task);
+void lane_ready(struct lanes *lanes, struct task *task, struct wall now);
+void lane_unready(struct lanes *lanes, struct task *task);
 
-/* The task that should be sent next through any gate that is open now, or NULL. With only_alone,
- * only tasks that must be sent alone are looked at. */
-struct task *lanes_pick(struct lanes *lanes, bool only_alone, struct mono now);
+/* What should be sent next. */
+struct pick {
+    struct task *task;
+    struct lane *via; /* whose model is asked: the task's own lane, or that of a fallback */
+    struct upstream *upstream;
+    struct gate_cost cost; /* as the upstream's gate is charged */
+};
 
-/* Monotonic ms when a closed gate with ready jobs may be asked again, or -1. */
-int64_t lanes_wake_ms(const struct lanes *lanes);
+/* Finds the task that should be sent next through any gate that is open now. With only_alone, only
+ * tasks that must be sent alone are looked at. False: nothing may go. */
+bool lanes_pick(struct lanes *lanes, bool only_alone, struct wall wall, struct mono now,
+                struct pick *pick);
+
+/* Monotonic ms when jobs that may not go now may, by time alone, or -1. */
+int64_t lanes_wake_ms(struct lanes *lanes, struct mono now);
+
+/* Whether one of a lane's upstreams answered as a real model the last time. */
+bool lane_is_real(const struct lane *lane);
 
 /* Writes why the jobs of a lane do not move, as status shows it: "no provider for MODEL", "gate: 429
  * until 12:00:03", …; an empty text when nothing holds them. */

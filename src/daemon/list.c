@@ -13,6 +13,7 @@
 #include "daemon/admit.h"
 #include "daemon/manifest.h"
 #include "daemon/refusal.h"
+#include "daemon/rules.h"
 #include "job/job.h"
 #include "spool/move.h"
 
@@ -141,6 +142,7 @@ static struct list_line *line_new(struct list *list, size_t start, size_t number
                                .fd = -1,
                                .status = list->take.status,
                                .submitted = list_submitted(list),
+                               .in_run = list->body > 0 ? list->header.name : NULL,
                                .ended = line_ended,
                                .context = line};
     list->pending++;
@@ -188,10 +190,11 @@ static void line_look(struct list *list, size_t start, size_t number)
         return;
     line = line_new(list, start, number);
     job = line_read(list, start, &reason, &error);
-    if (job != NULL) {
+    if (job != NULL && rules_allow(core, job, &reason, &error)) {
         admit(core, job, &line->drop);
         return;
     }
+    job_free(job);
     error_prefix(&error, "line %zu of %s", number, list->name);
     refusal_line(core, list->name, number, text, length,
                  &(struct refusal){.reason = reason,
@@ -245,6 +248,8 @@ static void list_begin(struct list *list)
     if (result < 0) {
         list_refuse(list, &error);
     } else if (result > 0) {
+        if (list->header.max_cost_nano >= 0)
+            money_run_limit(list->core->money, list->header.name, list->header.max_cost_nano);
         list->body = length + 1;
         list->position = list->body;
         list->number = 2;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/amount.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "spool/file.h"
@@ -47,29 +48,48 @@ static int bad_header(struct error *error, const char *what)
     return -1;
 }
 
+/* max_cost is a number, or text as amounts are written elsewhere. */
+static bool read_max_cost(const json_t *value, int64_t *nano)
+{
+    *nano = -1;
+    if (value == NULL)
+        return true;
+    return json_is_string(value) ? amount_read(json_string_value(value), nano)
+                                 : json_is_number(value) &&
+                                       amount_of_double(json_number_value(value), nano);
+}
+
+/* What of the line is no header, or NULL. */
+static const char *header_take(const json_t *line, struct manifest_header *header)
+{
+    const json_t *first = json_object_get(line, "first");
+    const json_t *max_cost = json_object_get(line, "max_cost");
+    const char *name = json_string_value(json_object_get(line, "run"));
+
+    if (name == NULL || !layout_name_ok(name))
+        return "its name is none: 1 to 100 of A-Z a-z 0-9 . _ -, no leading dot, not 6 to 64 hex "
+               "digits";
+    if (json_object_size(line) != 1U + (first != NULL) + (max_cost != NULL))
+        return "it has keys other than run, first and max_cost";
+    if (first != NULL && (!json_is_integer(first) || json_integer_value(first) < 0))
+        return "first is no position (0 or more)";
+    if (!read_max_cost(max_cost, &header->max_cost_nano))
+        return "max_cost is no amount of money";
+    strcpy(header->name, name);
+    header->first = (uint64_t)json_integer_value(first);
+    return NULL;
+}
+
 int manifest_header_read(const char *text, size_t length, struct manifest_header *header,
                          struct error *error)
 {
     json_t *line = jsontext_read(text, length, NULL);
-    const json_t *first = json_object_get(line, "first");
-    const char *name = json_string_value(json_object_get(line, "run"));
-    int result = 1;
+    const char *fault;
+    int result = 0;
 
-    if (json_object_get(line, "run") == NULL)
-        result = 0;
-    else if (name == NULL || !layout_name_ok(name))
-        result = bad_header(error, "its name is none: 1 to 100 of A-Z a-z 0-9 . _ -, no leading dot, "
-                                   "not 6 to 64 hex digits");
-    else if (json_object_get(line, "max_cost") != NULL)
-        result = bad_header(error, "max_cost is not supported by this version: budgets would not be "
-                                   "kept");
-    else if (json_object_size(line) != (first != NULL ? 2U : 1U))
-        result = bad_header(error, "it has keys other than run and first");
-    else if (first != NULL && (!json_is_integer(first) || json_integer_value(first) < 0))
-        result = bad_header(error, "first is no position (0 or more)");
-    if (result == 1) {
-        strcpy(header->name, name);
-        header->first = (uint64_t)json_integer_value(first);
+    if (json_object_get(line, "run") != NULL) {
+        fault = header_take(line, header);
+        result = fault == NULL ? 1 : bad_header(error, fault);
     }
     json_decref(line);
     return result;

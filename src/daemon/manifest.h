@@ -20,7 +20,8 @@
 /* The first line of a list that names a run. */
 struct manifest_header {
     char name[NAME_LIMIT];
-    uint64_t first; /* position of the list's first job */
+    uint64_t first;        /* position of the list's first job */
+    int64_t max_cost_nano; /* the most that the run may cost; -1: not said */
 };
 
 /* Whether a line is such a header: 1 and *header, 0 when it is none (a job), or -1 with an error when it

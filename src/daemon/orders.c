@@ -63,7 +63,8 @@ static bool obey_cancel(struct orders *orders, const struct order *order, const 
         finish_job(core, task, NULL, NULL,
                    &(struct end){.status = "cancelled",
                                  .reason = "cancelled",
-                                 .message = "Cancelled by an order before it was sent."});
+                                 .message = "Cancelled by an order before it was sent.",
+                                 .cost_nano = -1});
     else if (!task->cancel)
         dispatch_cancel(task);
     return false;
@@ -209,10 +210,11 @@ static void open_gates(struct core *core, const struct order *order)
 {
     struct mono now = clock_mono(core->clock);
 
-    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->next)
-        for (size_t i = 0; i < order->word_count && lane->gate != NULL; i++)
-            if (strcmp(order->words[i], lane->gate_name) == 0)
-                gate_release(lane->gate, now);
+    for (struct upstream *upstream = upstreams_first(core->upstreams); upstream != NULL;
+         upstream = upstream->next)
+        for (size_t i = 0; i < order->word_count; i++)
+            if (strcmp(order->words[i], upstream->name) == 0)
+                gate_release(upstream->gate, now);
 }
 
 /* Release and flush of ALL mean all gates too. */
@@ -222,9 +224,9 @@ static void open_all_gates(struct core *core, const struct order *order)
 
     if (order->kind != ORDER_RELEASE && order->kind != ORDER_FLUSH)
         return;
-    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->next)
-        if (lane->gate != NULL)
-            gate_release(lane->gate, now);
+    for (struct upstream *upstream = upstreams_first(core->upstreams); upstream != NULL;
+         upstream = upstream->next)
+        gate_release(upstream->gate, now);
 }
 
 /* Does what can be done now. Returns whether all of it is done. */

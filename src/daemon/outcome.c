@@ -6,18 +6,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/finish.h"
 #include "daemon/orders.h"
+#include "job/tokens.h"
 
 enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
     THROTTLE_OTHERS = 10,              /* … when so many others succeeded between each two */
     RETRY_MS = 1000,
+    UNKNOWN_TRANSIENT = 2, /* an error that nobody knows is passing trouble so often */
 };
 
 struct outcomes {
@@ -70,7 +74,8 @@ static void finish_cancelled(struct core *core, struct task *task)
     finish_job(core, task, NULL, NULL,
                &(struct end){.status = "cancelled",
                              .reason = "cancelled",
-                             .message = "Cancelled by an order."});
+                             .message = "Cancelled by an order.",
+                             .cost_nano = -1});
 }
 
 struct remembering {
@@ -165,7 +170,7 @@ static void record_attempt(struct task *task, const struct request_end *end, boo
         .code = verdict->code[0] != '\0' ? xstrdup(verdict->code) : NULL,
         .message = verdict->message[0] != '\0' ? xstrdup(verdict->message) : NULL,
         .request_id = verdict->request_id[0] != '\0' ? xstrdup(verdict->request_id) : NULL,
-        .upstream = xstrdup(end->gate),
+        .upstream = xstrdup(end->upstream->name),
     };
 
     if (verdict->outcome == OUTCOME_UNUSABLE && end->raw_length > 0)
@@ -181,13 +186,15 @@ static struct end end_of(const struct request_end *end, const char *status, cons
         .status = status,
         .reason = reason,
         .message = message,
-        .provider = end->provider,
+        .provider = end->upstream->provider,
         .request_id = end->verdict.request_id[0] != '\0' ? end->verdict.request_id : NULL,
         .raw = end->raw,
         .raw_length = end->raw_length,
         .mock = end->verdict.mock,
         .started = end->started,
+        .first_token = end->first_token,
         .latency_ms = end->latency_ms,
+        .cost_nano = end->cost_nano,
     };
 }
 
@@ -207,17 +214,50 @@ static int64_t backoff_ms(struct core *core, const struct state *memory, int64_t
     return asked > wait ? asked : wait;
 }
 
+/* --- another model ----------------------------------------------------------------------------------- */
+
+static const char by_transient[] = "transient";
+static const char by_refusal[] = "refused";
+static const char by_gate[] = "gate_closed";
+
+/* The lane of the next model of the chain, if there is one that can be asked. */
+static struct lane *next_model(struct core *core, const struct request_end *end)
+{
+    struct lane *next = lanes_fallback(core->lanes, end->via);
+
+    return next != NULL && next->upstream_count > 0 ? next : NULL;
+}
+
+/* Turns to the next model of the chain. Returns whether there is one: then the task waits for it. */
+static bool fall_back(struct core *core, struct task *task, const struct job *job,
+                      const struct request_end *end, const char *reason)
+{
+    struct lane *next = next_model(core, end);
+
+    if (next == NULL)
+        return false;
+    core_event(core, "fallback", task,
+               json_pack("{s:s, s:s, s:s, s:s}", "from", end->via->model, "to", next->model,
+                         "reason", reason, "code", end->verdict.code));
+    state_fall_back(task_memory(task), next->model, reason);
+    task->memory->next_try = 0;
+    task_find_lane(core, task, job);
+    return true;
+}
+
+/* A request that went to a fallback because the model's own gate was closed: the output tells it. */
+static void note_detour(struct task *task, const struct request_end *end)
+{
+    if (end->via != task->lane && end->verdict.outcome == OUTCOME_OK)
+        state_fall_back(task_memory(task), end->via->model, by_gate);
+}
+
 /* --- one function an outcome ------------------------------------------------------------------------- */
 
-static void settle_ok(struct core *core, struct task *task, struct job *job,
-                      struct request_end *end)
+static void back_to_waiting(struct core *core, struct task *task, struct job *job)
 {
-    struct end done = end_of(end, "completed", NULL, NULL);
-
-    done.raw = NULL;
-    done.raw_length = 0;
-    record_attempt(task, end, false);
-    finish_job(core, task, job, end->answer, &done);
+    job_free(job);
+    outcome_later(core, task);
 }
 
 static void settle_failed(struct core *core, struct task *task, struct job *job,
@@ -228,16 +268,108 @@ static void settle_failed(struct core *core, struct task *task, struct job *job,
     finish_job(core, task, job, NULL, &failed);
 }
 
+/* Whether an answer that was cut at the job's own bound is to be asked for again with a higher one. */
+static bool wants_longer(const struct core *core, const struct task *task, const struct job *job,
+                         const struct request_end *end)
+{
+    unsigned most = core->config->truncated_retries;
+
+    return end->answer->truncated && tokens_bound(job) > 0 && most > 0 &&
+           (task->memory == NULL ||
+            state_count(task->memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED) < most);
+}
+
+/* The answer that was cut is kept with its attempt: it was paid for. */
+static void ask_for_longer(struct core *core, struct task *task, struct job *job,
+                           struct request_end *end)
+{
+    struct buffer text = {0};
+
+    jsontext_write(&text, end->answer->output);
+    end->raw = text.bytes;
+    end->raw_length = text.length;
+    end->verdict.outcome = OUTCOME_UNUSABLE;
+    snprintf(end->verdict.code, sizeof end->verdict.code, "%s", OUTCOME_TRUNCATED);
+    snprintf(end->verdict.message, sizeof end->verdict.message,
+             "the answer was cut at its bound and is asked for with a higher one");
+    record_attempt(task, end, false);
+    buffer_free(&text);
+    core_event(core, "retry", task, json_pack("{s:s}", "reason", OUTCOME_TRUNCATED));
+    back_to_waiting(core, task, job);
+}
+
+static bool falls_back_on_refusal(struct core *core, const struct request_end *end)
+{
+    return core->config->fallback_on_refusal &&
+           (end->verdict.refused || end->verdict.moderation) && next_model(core, end) != NULL;
+}
+
+/* The model refused in its answer: the refusal stays with the attempt, and another model is asked. */
+static void pass_refusal_on(struct core *core, struct task *task, struct job *job,
+                            struct request_end *end)
+{
+    end->raw = end->answer->refusal;
+    end->raw_length = end->raw != NULL ? strlen(end->raw) : 0;
+    end->verdict.outcome = OUTCOME_UNUSABLE;
+    snprintf(end->verdict.code, sizeof end->verdict.code, "%s", by_refusal);
+    snprintf(end->verdict.message, sizeof end->verdict.message, "the model refused to answer");
+    record_attempt(task, end, false);
+    fall_back(core, task, job, end, by_refusal);
+    back_to_waiting(core, task, job);
+}
+
+static void settle_ok(struct core *core, struct task *task, struct job *job,
+                      struct request_end *end)
+{
+    struct end done = end_of(end, "completed", NULL, NULL);
+
+    if (wants_longer(core, task, job, end)) {
+        ask_for_longer(core, task, job, end);
+        return;
+    }
+    if (falls_back_on_refusal(core, end)) {
+        pass_refusal_on(core, task, job, end);
+        return;
+    }
+    done.raw = NULL;
+    done.raw_length = 0;
+    record_attempt(task, end, false);
+    note_detour(task, end);
+    finish_job(core, task, job, end->answer, &done);
+}
+
 static void settle_job(struct core *core, struct task *task, struct job *job,
                        struct request_end *end)
 {
     record_attempt(task, end, false);
-    if (end->effect != GATE_PUT_BACK) {
+    if (end->effect == GATE_PUT_BACK || (falls_back_on_refusal(core, end) &&
+                                         fall_back(core, task, job, end, by_refusal)))
+        back_to_waiting(core, task, job);
+    else
         settle_failed(core, task, job, end);
-        return;
-    }
-    job_free(job);
-    outcome_later(core, task);
+}
+
+static bool is_malformed(const struct verdict *verdict)
+{
+    return strcmp(verdict->code, PROVIDER_INVALID_JSON) == 0 ||
+           strcmp(verdict->code, PROVIDER_SCHEMA) == 0;
+}
+
+/* Whether the attempts that a job has are used up by this one, which was recorded. */
+static bool used_up(const struct core *core, const struct task *task, const struct job *job,
+                    const struct verdict *verdict)
+{
+    const struct state *memory = task->memory;
+    unsigned most = job->max_attempts != 0 ? job->max_attempts : core->config->max_attempts;
+    unsigned malformed = state_count(memory, OUTCOME_UNUSABLE, PROVIDER_INVALID_JSON) +
+                         state_count(memory, OUTCOME_UNUSABLE, PROVIDER_SCHEMA);
+
+    if (verdict->unknown &&
+        state_count(memory, verdict->outcome, verdict->code) > UNKNOWN_TRANSIENT)
+        return true;
+    if (is_malformed(verdict) && malformed > core->config->json_retries)
+        return true;
+    return memory->failures >= most;
 }
 
 static void settle_transient(struct core *core, struct task *task, struct job *job,
@@ -249,8 +381,11 @@ static void settle_transient(struct core *core, struct task *task, struct job *j
 
     record_attempt(task, end, counted);
     memory = task_memory(task);
-    if (memory->failures >= most) {
-        settle_failed(core, task, job, end);
+    if (used_up(core, task, job, &end->verdict)) {
+        if (fall_back(core, task, job, end, by_transient))
+            back_to_waiting(core, task, job);
+        else
+            settle_failed(core, task, job, end);
         return;
     }
     memory->next_try = 0;
@@ -260,15 +395,15 @@ static void settle_transient(struct core *core, struct task *task, struct job *j
     core_event(core, "retry", task,
                json_pack("{s:s, s:i, s:i}", "reason", end->verdict.code, "attempt",
                          (int)memory->failures, "max_attempts", (int)most));
-    job_free(job);
-    outcome_later(core, task);
+    back_to_waiting(core, task, job);
 }
 
 /* A job that is throttled again and again while others get through is too large for the limit: it
  * would wait for ever. */
-static bool throttled_for_good(struct core *core, struct task *task, const struct lane *lane)
+static bool throttled_for_good(struct core *core, struct task *task,
+                               const struct upstream *upstream)
 {
-    uint64_t succeeded = gate_view(lane->gate, clock_mono(core->clock)).succeeded;
+    uint64_t succeeded = gate_view(upstream->gate, clock_mono(core->clock)).succeeded;
 
     if (task->throttle_streak > 0 && succeeded < task->throttle_mark + THROTTLE_OTHERS)
         return false;
@@ -281,21 +416,19 @@ static void settle_throttled(struct core *core, struct task *task, struct job *j
                              struct request_end *end)
 {
     record_attempt(task, end, false);
-    if (throttled_for_good(core, task, task->lane)) {
+    if (throttled_for_good(core, task, end->upstream)) {
         settle_failed(core, task, job, end);
         return;
     }
     core_event(core, "throttled", task, json_pack("{s:s}", "reason", end->verdict.code));
-    job_free(job);
-    outcome_later(core, task);
+    back_to_waiting(core, task, job);
 }
 
 static void settle_upstream(struct core *core, struct task *task, struct job *job,
                             struct request_end *end)
 {
     record_attempt(task, end, false);
-    job_free(job);
-    outcome_later(core, task);
+    back_to_waiting(core, task, job);
 }
 
 static void settle_not_sent(struct core *core, struct task *task, struct job *job,
@@ -314,9 +447,10 @@ static void settle_cancelled(struct core *core, struct task *task, struct job *j
                &(struct end){.status = "cancelled",
                              .reason = "cancelled",
                              .message = "Cancelled by an order while its request was in flight.",
-                             .provider = end->provider,
+                             .provider = end->upstream->provider,
                              .started = end->started,
-                             .latency_ms = end->latency_ms});
+                             .latency_ms = end->latency_ms,
+                             .cost_nano = -1});
 }
 
 typedef void settle_function(struct core *, struct task *, struct job *, struct request_end *);

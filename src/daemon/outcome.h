@@ -13,6 +13,9 @@
 #include "job/record.h"
 #include "provider/provider.h"
 
+/* The code of an attempt whose answer was cut at its bound and is asked for again with a higher one. */
+#define OUTCOME_TRUNCATED "truncated"
+
 struct outcomes *outcome_open(struct core *core);
 void outcome_close(struct outcomes *outcomes);
 
@@ -23,12 +26,14 @@ struct request_end {
     struct answer *answer; /* filled when the verdict is OUTCOME_OK; taken over */
     int64_t started;       /* wall ms */
     int64_t ended;
+    int64_t first_token; /* wall ms, of a stream; 0: not known */
     int64_t latency_ms;
+    int64_t cost_nano; /* -1: not known */
     int http_status;
     const char *raw; /* the body of an answer that could not be read, or NULL */
     size_t raw_length;
-    const char *gate;     /* its name; borrowed */
-    const char *provider; /* borrowed */
+    struct lane *via;          /* whose model was asked */
+    struct upstream *upstream; /* where */
 };
 
 /* The task's request ended: records the attempt and moves on. job is taken over. */

@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "daemon/afford.h"
 #include "daemon/lane.h"
 
 struct queue {
     const struct clock *clock;
+    struct lanes *lanes;
     struct task *tasks; /* uthash by id */
     struct heap alarms; /* by alarm */
     size_t phases[TASK_PHASES];
@@ -36,11 +38,12 @@ static void alarm_place(void *element, size_t position)
     task->alarm_place = position;
 }
 
-struct queue *queue_open(const struct clock *clock)
+struct queue *queue_open(const struct clock *clock, struct lanes *lanes)
 {
     struct queue *queue = xcalloc(1, sizeof *queue);
 
     queue->clock = clock;
+    queue->lanes = lanes;
     heap_init(&queue->alarms, alarm_less, alarm_place);
     return queue;
 }
@@ -83,7 +86,7 @@ struct task *queue_add(struct queue *queue, const struct id *id)
 static void queue_lift(struct queue *queue, struct task *task)
 {
     if (task->ready_place != HEAP_NOWHERE)
-        lane_unready(task->lane, task);
+        lane_unready(queue->lanes, task);
     if (task->alarm_place != HEAP_NOWHERE)
         heap_remove(&queue->alarms, task->alarm_place);
     if (task->phase == TASK_WAITING)
@@ -116,7 +119,13 @@ static void queue_settle(struct queue *queue, struct task *task)
 {
     int64_t due = task_due(task);
 
-    if (task_held(task)) {
+    if (task->money_until <= clock_wall(queue->clock).ms)
+        afford_forget(task);
+    if (task->money_until > 0) {
+        task->rest = REST_HELD;
+        queue_alarm(queue, task,
+                    task->money_until < task->expires ? task->money_until : task->expires);
+    } else if (task_held(task)) {
         task->rest = REST_HELD;
         queue_alarm(queue, task, task->expires);
     } else if (due > clock_wall(queue->clock).ms) {
@@ -125,7 +134,7 @@ static void queue_settle(struct queue *queue, struct task *task)
     } else {
         task->rest = REST_READY;
         queue_alarm(queue, task, task->expires);
-        lane_ready(task->lane, task);
+        lane_ready(queue->lanes, task, clock_wall(queue->clock));
     }
     queue->rests[task->rest]++;
 }
@@ -150,11 +159,15 @@ void queue_remove(struct queue *queue, struct task *task)
 {
     queue_lift(queue, task);
     queue_not_alone(queue, task);
+    afford_forget(task);
+    if (task->share != NULL)
+        task->share->tasks--;
     queue->phases[task->phase]--;
     HASH_DELETE(hh, queue->tasks, task);
     state_free(task->memory);
     free(task->name);
     free(task->user);
+    free(task->in_run);
     free(task);
 }
 

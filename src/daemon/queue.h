@@ -3,13 +3,14 @@
  * queue: the daemon's memory of cur/: one task a job, found by ID, in order of what is due.
  *
  * Floor: daemon. A cache of the folder, nothing more: it can be thrown away at any instruction.
- * All tasks belong to the queue; a lane's heap of ready tasks borrows them.
+ * All tasks belong to the queue; a lane's ready tasks borrow them.
  */
 #ifndef DAEMON_QUEUE_H
 #define DAEMON_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uthash.h>
 
 #include "base/clock.h"
@@ -18,7 +19,11 @@
 #include "spool/layout.h"
 
 struct lane;
+struct lanes;
 struct flight;
+struct flow;
+struct share;
+struct afford_reason;
 
 /* Where a task is. Only a WAITING one may be picked, and only at rest (WAITING, RUNNING) can a
  * duplicate widen it. */
@@ -40,10 +45,19 @@ struct task {
     enum task_phase phase;
     enum task_rest rest;
     struct lane *lane;
+    struct share *share;   /* whose turn it takes */
+    struct flow *flow;     /* while READY or in flight: the share's part of the lane */
     struct state *memory;  /* ID.state.json, or NULL while there is nothing to remember */
     struct flight *flight; /* while RUNNING */
     char *name;            /* the job's own name, or NULL */
     char *user;            /* or NULL */
+    char *in_run;          /* name of the run it belongs to, or NULL */
+    int64_t input_tokens;  /* estimated */
+    int64_t output_tokens; /* the most that the answer may have, as far as that is known */
+    int64_t charged;       /* tokens that its share was charged for the request in flight */
+    struct afford_reason *money_reason; /* while it waits for money: why */
+    int64_t money_until;                /* wall ms; 0: it does not */
+    TAILQ_ENTRY(task) money_link;
     int priority;          /* effective: with what duplicates widened */
     int64_t not_before;    /* effective, wall ms; 0: at once */
     int64_t expires;       /* effective, wall ms; JOB_NEVER */
@@ -57,14 +71,17 @@ struct task {
     bool alone;          /* in doubt after repeated crashes: is sent with nothing else in flight */
     bool cancel;         /* an order asks for its end */
     bool unwritten;      /* SETTLING, and its state file could not be written: tried again */
-    size_t ready_place;  /* in its lane's heap */
+    bool stream;         /* its answer is to be seen while it grows */
+    size_t ready_place;  /* in its flow's heap of … */
+    int ready_priority;  /* … this priority */
     size_t alarm_place;  /* in the queue's alarms */
     int64_t alarm;       /* wall ms: when it becomes due or expires */
 };
 
 struct queue;
 
-struct queue *queue_open(const struct clock *clock);
+/* lanes are told which tasks are ready. */
+struct queue *queue_open(const struct clock *clock, struct lanes *lanes);
 void queue_close(struct queue *queue);
 
 /* The task of an ID, or NULL. */

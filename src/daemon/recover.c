@@ -19,6 +19,7 @@
 #include "daemon/debt.h"
 #include "daemon/finish.h"
 #include "daemon/outcome.h"
+#include "daemon/runs.h"
 #include "spool/file.h"
 #include "spool/move.h"
 
@@ -340,6 +341,7 @@ int recover_all(struct core *core, struct error *error)
         beside_look(core, &list->entry);
         free(list);
     }
+    runs_recall(core);
     crash_judge(core->crash);
     return 0;
 }

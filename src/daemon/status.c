@@ -13,10 +13,11 @@
 #include "base/xalloc.h"
 #include "daemon/finish.h"
 #include "daemon/intake.h"
+#include "daemon/key.h"
 #include "daemon/room.h"
 #include "spool/file.h"
 
-enum { EVERY_MS = 1000, LATENCIES = 1024, REASON_SIZE = 400, MINUTE_MS = 60 * 1000 };
+enum { EVERY_MS = 1000, LATENCIES = 1024, REASON_SIZE = 400, MINUTE_MS = 60 * 1000, STATUS_LIMIT = 16 * 1024 * 1024 };
 
 struct status {
     struct core *core;
@@ -93,48 +94,105 @@ static json_t *reasons_json(const struct core *core)
     if (core->paused)
         add_reason(reasons, "paused", all);
     add_reason(reasons, core->trouble, all);
-    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->next) {
+    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->hh.next) {
         char reason[REASON_SIZE];
 
         lane_reason(lane, now, wall, reason, sizeof reason);
         add_reason(reasons, reason, lane->ready.count);
     }
-    add_reason(reasons, "held", queue_resting(core->queue, REST_HELD));
+    for (const struct afford_reason *reason = afford_reasons(core->afford); reason != NULL;
+         reason = reason->next)
+        add_reason(reasons, reason->text, reason->jobs);
+    add_reason(reasons, "held",
+               queue_resting(core->queue, REST_HELD) - afford_count(core->afford));
     add_reason(reasons, in_new_reason, in_new);
     return reasons;
 }
 
-static json_t *gate_json(const struct lane *lane, struct mono now, struct wall wall)
+/* How many ready jobs may go through a gate. */
+static size_t gate_waiting(const struct core *core, const struct upstream *upstream)
 {
-    struct gate_view view = gate_view(lane->gate, now);
-    json_t *gate = json_pack("{s:s, s:s, s:s, s:s, s:s}", "gate", lane->gate_name, "upstream",
-                             lane->route->url_count > 0 ? lane->route->urls[0] : "", "provider", lane->route->name, "model", lane->model,
-                             "state", gate_state_word(view.state));
+    size_t waiting = 0;
 
-    if (view.reason != NULL)
-        json_object_set_new(gate, "reason", json_string(view.reason));
-    if (view.state == GATE_CLOSED && view.until_mono_ms > 0)
+    for (const struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->hh.next)
+        for (size_t i = 0; i < lane->upstream_count; i++)
+            if (lane->upstreams[i] == upstream)
+                waiting += lane->ready.count;
+    return waiting;
+}
+
+static void add_limit(json_t *limits, const char *name, const struct gate_limit_view *view)
+{
+    if (view->origin == GATE_NO_LIMIT)
+        return;
+    json_array_append_new(limits, json_pack("{s:s, s:s, s:I, s:I, s:I}", "of", name, "from",
+                                            gate_origin_word(view->origin), "limit",
+                                            (json_int_t)view->limit, "period_ms",
+                                            (json_int_t)view->period_ms, "left",
+                                            (json_int_t)view->left));
+}
+
+static json_t *limits_json(const struct gate_view *view)
+{
+    json_t *limits = json_array();
+
+    add_limit(limits, "requests", &view->requests);
+    add_limit(limits, "tokens", &view->tokens);
+    add_limit(limits, "input_tokens", &view->input_tokens);
+    add_limit(limits, "output_tokens", &view->output_tokens);
+    add_limit(limits, "daily_requests", &view->daily);
+    return limits;
+}
+
+/* When and why it is closed. */
+static void add_closing(json_t *gate, const struct gate_view *view, struct mono now,
+                        struct wall wall)
+{
+    if (view->reason != NULL)
+        json_object_set_new(gate, "reason", json_string(view->reason));
+    if (view->state == GATE_CLOSED && view->until_mono_ms > 0)
         json_object_set_new(gate, "until",
-                            time_json((struct wall){wall.ms + view.until_mono_ms - now.ms}));
-    json_object_set_new(gate, "loud", json_boolean(view.loud));
+                            time_json((struct wall){wall.ms + view->until_mono_ms - now.ms}));
+    if (view->since_mono_ms >= 0)
+        json_object_set_new(gate, "since",
+                            time_json((struct wall){wall.ms + view->since_mono_ms - now.ms}));
+    json_object_set_new(gate, "loud", json_boolean(view->loud));
+}
+
+static json_t *gate_json(const struct core *core, const struct upstream *upstream)
+{
+    struct mono now = clock_mono(core->clock);
+    struct gate_view view = gate_view(upstream->gate, now);
+    char key[KEY_MASK_SIZE];
+    json_t *gate = json_pack("{s:s, s:s, s:s, s:s, s:s}", "gate", upstream->name, "upstream",
+                             upstream->url, "provider", upstream->provider, "model",
+                             upstream->model, "state", gate_state_word(view.state));
+
+    if (upstream->key != NULL)
+        json_object_set_new(gate, "key", json_string(key_mask(upstream->key, key)));
+    add_closing(gate, &view, now, clock_wall(core->clock));
     json_object_set_new(gate, "in_flight", count_json(view.in_flight));
+    json_object_set_new(gate, "window", count_json(view.window));
     json_object_set_new(gate, "max_in_flight", count_json(view.max_in_flight));
-    json_object_set_new(gate, "waiting", count_json(lane->ready.count));
+    json_object_set_new(gate, "limits", limits_json(&view));
+    json_object_set_new(gate, "used_requests", count_json((uint64_t)view.used_requests));
+    json_object_set_new(gate, "used_tokens", count_json((uint64_t)view.used_tokens));
+    json_object_set_new(gate, "waiting", count_json(gate_waiting(core, upstream)));
     json_object_set_new(gate, "succeeded", count_json(view.succeeded));
     json_object_set_new(gate, "failed", count_json(view.failed));
     json_object_set_new(gate, "throttled", count_json(view.throttled));
+    json_object_set_new(gate, "memory", upstream_memory(upstream, now));
     return gate;
 }
 
 static json_t *gates_json(const struct core *core)
 {
     json_t *gates = json_array();
-    struct mono now = clock_mono(core->clock);
-    struct wall wall = clock_wall(core->clock);
 
-    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->next)
-        if (lane->route != NULL)
-            json_array_append_new(gates, gate_json(lane, now, wall));
+    for (const struct upstream *upstream = upstreams_first(core->upstreams); upstream != NULL;
+         upstream = upstream->next)
+        if (upstream->route != NULL)
+            json_array_append_new(gates, gate_json(core, upstream));
     return gates;
 }
 
@@ -142,20 +200,38 @@ static json_t *models_json(const struct core *core)
 {
     json_t *models = json_array();
 
-    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->next) {
+    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->hh.next) {
         char reason[REASON_SIZE];
         json_t *model;
 
         lane_reason(lane, clock_mono(core->clock), clock_wall(core->clock), reason, sizeof reason);
-        model = json_pack("{s:s, s:s*, s:o}", "model", lane->model, "provider", lane->wanted,
-                          "waiting", count_json(lane->ready.count));
-        if (lane->route != NULL)
-            json_object_set_new(model, "gate", json_string(lane->gate_name));
+        model = json_pack("{s:s, s:s, s:s*, s:o}", "model", lane->model, "type", lane->type,
+                          "provider", lane->wanted, "waiting", count_json(lane->ready.count));
+        if (lane->upstream_count > 0)
+            json_object_set_new(model, "gate", json_string(lane->upstreams[0]->name));
         if (reason[0] != '\0')
             json_object_set_new(model, "reason", json_string(reason));
         json_array_append_new(models, model);
     }
     return models;
+}
+
+/* The prices of all models that jobs asked so far. */
+static json_t *prices_json(const struct core *core)
+{
+    const char **models;
+    size_t count = 0;
+    json_t *prices;
+
+    for (const struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->hh.next)
+        count++;
+    models = xcalloc(count + 1, sizeof(char *));
+    count = 0;
+    for (const struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->hh.next)
+        models[count++] = lane->model;
+    prices = money_prices_json(core->money, models, count);
+    free(models);
+    return prices;
 }
 
 static json_t *publish_json(const struct core *core)
@@ -206,8 +282,8 @@ static json_t *oldest_json(const struct core *core)
 {
     int64_t oldest = INT64_MAX;
 
-    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->next) {
-        const struct task *task = heap_first(&lane->ready);
+    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->hh.next) {
+        const struct task *task = ready_oldest(&lane->ready);
 
         if (task != NULL && task->submitted < oldest)
             oldest = task->submitted;
@@ -217,8 +293,9 @@ static json_t *oldest_json(const struct core *core)
 
 static bool any_mock(const struct core *core)
 {
-    for (struct lane *lane = lanes_first(core->lanes); lane != NULL; lane = lane->next)
-        if (lane->mock)
+    for (const struct upstream *upstream = upstreams_first(core->upstreams); upstream != NULL;
+         upstream = upstream->next)
+        if (upstream->mock)
             return true;
     return false;
 }
@@ -269,6 +346,8 @@ static json_t *status_json(struct status *status, bool stopped)
                                   rate_per_minute(status, clock_mono(core->clock))));
     json_object_set_new(all, "latency_ms", latency_json(status));
     json_object_set_new(all, "disk", disk_json(core));
+    json_object_set_new(all, "money", money_status_json(core->money));
+    json_object_set_new(all, "prices", prices_json(core));
     return all;
 }
 
@@ -290,6 +369,19 @@ void status_write(struct status *status, bool stopped)
     core->changed = false;
     status->ever = true;
     status->written = clock_mono(core->clock);
+}
+
+void status_recall(struct core *core)
+{
+    struct buffer text = {0};
+    json_t *status = NULL;
+
+    if (file_read_at(core->spool->dir[FOLDER_STATE], "status.json", STATUS_LIMIT, &text, NULL) == 0)
+        status = jsontext_read_object(text.bytes, text.length, NULL);
+    if (status != NULL)
+        upstreams_recall(core->upstreams, status, clock_wall(core->clock));
+    json_decref(status);
+    buffer_free(&text);
 }
 
 static void timer_fired(uv_timer_t *timer)

@@ -16,6 +16,9 @@
 struct status *status_open(struct core *core);
 void status_close(struct status *status);
 
+/* Gives the gates what state/status.json says that they knew before. Without one they begin anew. */
+void status_recall(struct core *core);
+
 /* A request was answered after so many ms: for the percentiles. */
 void status_latency(struct status *status, int64_t ms);
 

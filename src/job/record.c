@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/jsontext.h"
 #include "base/sha256.h"
 #include "job/field.h"
@@ -97,6 +98,29 @@ static json_t *model_json(const struct record *record, const struct answer *answ
     field_text(object, "asked", record->job->model);
     field_text(object, "answered", answer != NULL ? answer->model : NULL);
     return object;
+}
+
+/* Which model answers in place of the job's own, and why; no member when it is its own. */
+static void set_fallback(json_t *object, const struct record *record)
+{
+    if (record->state->fallback == NULL) {
+        return;
+    }
+    json_t *fallback = json_object();
+    field_text(fallback, "model", record->state->fallback);
+    field_text(fallback, "reason", record->state->fallback_reason);
+    json_object_set_new(object, "fallback", fallback);
+}
+
+static void set_cost(json_t *object, const struct record *record)
+{
+    if (record->cost_nano < 0) {
+        return;
+    }
+    json_t *cost = json_object();
+    json_object_set_new(cost, "amount", json_real(amount_units(record->cost_nano)));
+    field_text(cost, "currency", record->currency);
+    json_object_set_new(object, "cost", cost);
 }
 
 /* The attempts; those of a first try cannot be from before it was submitted. */
@@ -226,7 +250,9 @@ static json_t *output_json(const struct record *record, const struct answer *ans
     field_text(object, "provider", record->provider);
     json_object_set_new(object, "mock", json_boolean(record->mock));
     field_text(object, "user", record->job->user);
+    set_fallback(object, record);
     json_object_set_new(object, "usage", usage_json(answer != NULL ? &answer->usage : &unknown));
+    set_cost(object, record);
     set_timing(object, record);
     set_attempts(object, record);
     set_metadata(object, record);
@@ -276,6 +302,7 @@ void record_write_error(struct buffer *out, const struct record *record)
     field_count(object, "tries", record->state->tries);
     set_ending(object, record);
     field_text(object, "model", record->job->model);
+    set_fallback(object, record);
     field_text(object, "provider", record->provider);
     field_text(object, "user", record->job->user);
     set_attempts(object, record);

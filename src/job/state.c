@@ -55,6 +55,8 @@ void state_free(struct state *state)
     free(state->attempts);
     json_decref(state->names);
     json_decref(state->webhooks);
+    free(state->fallback);
+    free(state->fallback_reason);
     free(state);
 }
 
@@ -88,10 +90,21 @@ static bool read_counters(const json_t *object, struct state *state)
            field_read_time(object, "submitted", &state->submitted) &&
            field_read_count(object, "sends", &state->sends) &&
            field_read_count(object, "failures", &state->failures) &&
+           field_read_count(object, "since", &state->since) &&
            field_read_count(object, "throttled", &state->throttled) &&
            field_read_count(object, "doubts", &state->doubts) &&
            field_read_count(object, "crashes", &state->crashes) &&
            field_read_time(object, "next_try", &state->next_try) && read_hold(object, &state->hold);
+}
+
+static bool read_fallback(const json_t *object, struct state *state)
+{
+    const json_t *fallback = json_object_get(object, "fallback");
+    if (fallback == NULL) {
+        return true;
+    }
+    return field_read_text(fallback, "model", &state->fallback) && state->fallback != NULL &&
+           field_read_text(fallback, "reason", &state->fallback_reason);
 }
 
 static bool read_attempts(const json_t *object, struct state *state)
@@ -163,6 +176,9 @@ static const char *read_state(const json_t *object, const struct id *id, struct 
     if (json_object_get(object, "run") == NULL || !read_counters(object, state)) {
         return "a counter or time is wrong";
     }
+    if (!read_fallback(object, state)) {
+        return "its fallback is wrong";
+    }
     if (!read_attempts(object, state)) {
         return "its attempts are wrong";
     }
@@ -206,6 +222,17 @@ static void write_expires(json_t *object, int64_t expires)
     }
 }
 
+static void write_fallback(json_t *object, const struct state *state)
+{
+    if (state->fallback == NULL) {
+        return;
+    }
+    json_t *fallback = json_object();
+    field_text(fallback, "model", state->fallback);
+    field_text(fallback, "reason", state->fallback_reason);
+    json_object_set_new(object, "fallback", fallback);
+}
+
 static void write_widened(json_t *object, const struct state *state)
 {
     if (state->priority >= 0) {
@@ -243,11 +270,15 @@ void state_write(const struct state *state, struct buffer *out)
     }
     field_count(object, "sends", state->sends);
     field_count(object, "failures", state->failures);
+    if (state->since > 0) {
+        field_count(object, "since", state->since);
+    }
     field_count(object, "throttled", state->throttled);
     field_count(object, "doubts", state->doubts);
     field_count(object, "crashes", state->crashes);
     field_time_or_null(object, "next_try", state->next_try);
     field_text(object, "hold", hold_word(state->hold));
+    write_fallback(object, state);
     json_object_set_new(object, "attempts", state_attempts(state));
     write_widened(object, state);
     jsontext_write(out, object);
@@ -311,6 +342,29 @@ void state_record(struct state *state, struct attempt *attempt)
         append(state, attempt);
         *attempt = (struct attempt){.number = attempt->number};
     }
+}
+
+void state_fall_back(struct state *state, const char *model, const char *reason)
+{
+    free(state->fallback);
+    free(state->fallback_reason);
+    state->fallback = xstrdup(model);
+    state->fallback_reason = xstrdup(reason);
+    state->since = state->sends;
+    state->failures = 0;
+}
+
+unsigned state_count(const struct state *state, enum outcome outcome, const char *code)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < state->attempt_count; i++) {
+        const struct attempt *attempt = &state->attempts[i];
+        if (attempt->number > state->since && attempt->outcome == outcome &&
+            same_text(attempt->code, code)) {
+            count += attempt->count;
+        }
+    }
+    return count;
 }
 
 /* Widening */
@@ -395,6 +449,7 @@ struct state *state_again(const struct id *id, unsigned run, unsigned tries, int
     state->submitted = submitted;
     if (history != NULL) {
         keep_history(state, history);
+        state->since = state->sends;
         /* A name that was linked to this job before must lead to its next end too. */
         read_texts(history, "names", state->names);
     }

@@ -29,11 +29,14 @@ struct state {
     unsigned tries;    /* how often it was taken back from failed/ */
     int64_t submitted; /* ctime of the drop or order that asked for this run; 0: mtime of the job */
     unsigned sends;    /* requests recorded, of any outcome */
-    unsigned failures; /* of them, those that count towards max_attempts */
+    unsigned failures; /* of those after `since`, that count towards max_attempts */
+    unsigned since;    /* sends when this try began, or when another model was fallen back on */
     unsigned throttled;
     unsigned doubts;
     unsigned crashes;
     int64_t next_try; /* not before; 0: at once */
+    char *fallback;   /* model that is asked in place of the job's, or NULL */
+    char *fallback_reason;   /* why: transient, refused, gate_closed */
     enum hold hold;
     struct attempt *attempts;
     size_t attempt_count;
@@ -56,6 +59,12 @@ struct state *state_read(const char *text, size_t length, const struct id *id, s
 
 /* Appends its text. */
 void state_write(const struct state *state, struct buffer *out);
+
+/* Another model is asked from now on, for this reason (a word); its attempts are counted anew. */
+void state_fall_back(struct state *state, const char *model, const char *reason);
+
+/* How many requests of the model that is asked now ended with an outcome and a code. */
+unsigned state_count(const struct state *state, enum outcome outcome, const char *code);
 
 /* Records a request that ended, of any outcome but not_sent: the texts of *attempt are taken over,
  * number is given, counters go up (sends, failures where counted, throttled, doubts). One that used

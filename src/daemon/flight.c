@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flight: see flight.h.
+ */
+#include "daemon/flight.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "daemon/key.h"
+#include "daemon/outcome.h"
+#include "daemon/status.h"
+#include "job/tokens.h"
+#include "provider/ratelimit.h"
+
+enum {
+    MODEL_TRUSTED_MS = 10 * 60 * 1000, /* a success this young says that URL and model are right */
+    SHORTEST_KEY = 16,
+    OUTPUT_MOST = 4096, /* tokens of an answer that nothing bounds, for money */
+    OPEN_HEADERS = 32,  /* of ours and of the configuration */
+};
+
+/* --- making it --------------------------------------------------------------------------------------- */
+
+/* The bound of its answer, doubled each time that an answer was cut at it. */
+static int64_t raised_bound(const struct task *task, const struct job *job)
+{
+    int64_t bound = tokens_bound(job);
+    unsigned cut = task->memory != NULL
+                       ? state_count(task->memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED)
+                       : 0;
+
+    return cut > 0 && bound > 0 ? bound << (cut < 8 ? cut : 8) : 0;
+}
+
+struct provider_ask flight_ask(struct core *core, const struct task *task, const struct job *job,
+                               const struct pick *pick)
+{
+    return (struct provider_ask){
+        .model = pick->via->model,
+        .stream = task->stream && pick->via->protocol->stream != NULL,
+        .max_tokens = raised_bound(task, job),
+        .default_max_tokens = (int64_t)config_model_max_output(core->config, pick->via->model),
+    };
+}
+
+/* Tokens of a prompt are never more than the bytes of its request, but for what a link leads to. */
+int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick,
+                         const struct provider_request *request)
+{
+    uint64_t most = config_model_max_output(core->config, pick->via->model);
+    int64_t input = (int64_t)request->body.length;
+    int64_t raised = raised_bound(pick->task, job);
+    int64_t output;
+    struct price price = {0};
+
+    if (!money_price(core->money, pick->via->model, &price))
+        return -1;
+    if (most == 0)
+        most = price.max_output_tokens > 0 ? (uint64_t)price.max_output_tokens : OUTPUT_MOST;
+    if (pick->task->input_tokens > input)
+        input = pick->task->input_tokens;
+    output = tokens_of_output(job, most);
+    return price_estimate_nano(&price, input, output > raised ? output : raised);
+}
+
+struct flight *flight_new(struct core *core, const struct pick *pick, struct job *job,
+                          struct provider_request *request)
+{
+    struct flight *flight = xcalloc(1, sizeof *flight);
+
+    flight->core = core;
+    flight->task = pick->task;
+    flight->job = job;
+    flight->via = pick->via;
+    flight->upstream = pick->upstream;
+    flight->protocol = pick->via->protocol;
+    flight->cost = pick->cost;
+    flight->request = *request;
+    *request = (struct provider_request){0};
+    flight->started = clock_wall(core->clock);
+    flight->key = xstrdup(pick->upstream->key);
+    if (pick->task->stream && flight->protocol->stream != NULL)
+        flight->stream = stream_new(flight->protocol);
+    flight->ticket = gate_sent(pick->upstream->gate, &pick->cost, clock_mono(core->clock));
+    ready_sent(pick->task, ready_flow(&pick->task->lane->ready, pick->task->share),
+               flight->started);
+    pick->task->flight = flight;
+    return flight;
+}
+
+void flight_free(struct flight *flight)
+{
+    if (flight->partial != NULL)
+        LIST_REMOVE(flight, link);
+    if (flight->task != NULL)
+        flight->task->flight = NULL;
+    partial_close(flight->partial, true);
+    stream_free(flight->stream);
+    provider_request_clear(&flight->request);
+    job_free(flight->job);
+    key_free(flight->key);
+    free(flight);
+}
+
+/* --- what came back ----------------------------------------------------------------------------------- */
+
+/* What a request without a whole answer means. */
+static struct verdict verdict_of_transfer(const struct transfer_result *result)
+{
+    struct verdict verdict = {.wait_ms = -1};
+
+    switch (result->end) {
+    case TRANSFER_NOT_SENT:
+        verdict.outcome = OUTCOME_NOT_SENT;
+        break;
+    case TRANSFER_ABORTED:
+        verdict.outcome = OUTCOME_CANCELLED;
+        break;
+    case TRANSFER_UNKNOWN:
+    case TRANSFER_ANSWERED:
+        verdict.outcome = OUTCOME_UNKNOWN;
+        break;
+    }
+    if (result->too_large)
+        snprintf(verdict.code, sizeof verdict.code, "answer_too_large");
+    else if (result->timed_out)
+        snprintf(verdict.code, sizeof verdict.code, "%s",
+                 result->before_first_byte ? "timeout_first_byte" : "timeout");
+    else
+        snprintf(verdict.code, sizeof verdict.code, "curl_%d", result->curl_code);
+    snprintf(verdict.message, sizeof verdict.message, "%s", result->message);
+    return verdict;
+}
+
+/* Servers have been seen to repeat the key that they refuse: it must not get into a file or log. A key
+ * that is shorter than any real one could be a word of the answer. */
+static void conceal_key(const struct flight *flight, const struct buffer *body)
+{
+    size_t length = flight->key != NULL ? strlen(flight->key) : 0;
+    char *from = body->bytes;
+    char *found;
+
+    if (length < SHORTEST_KEY || body->length == 0)
+        return;
+    while ((found = memmem(from, body->length - (size_t)(from - body->bytes), flight->key,
+                           length)) != NULL) {
+        memset(found, '*', length);
+        from = found + length;
+    }
+}
+
+static struct verdict verdict_of_answer(struct flight *flight, const struct provider_reply *reply,
+                                        struct answer *answer)
+{
+    struct upstream *upstream = flight->upstream;
+    struct wall now = clock_wall(flight->core->clock);
+    struct verdict verdict;
+
+    if (flight->stream != NULL && reply->status == 200 && stream_is(reply))
+        verdict = stream_end(flight->stream, flight->job, reply, now, answer);
+    else
+        verdict = flight->protocol->read(flight->job, reply, now, answer);
+    upstream->mock = verdict.mock;
+    upstream->real = !verdict.mock && verdict.outcome == OUTCOME_OK;
+    return verdict;
+}
+
+/* A 404 for a model or path that answered well a moment ago is the job's own. */
+static void judge_model(const struct flight *flight, struct verdict *verdict)
+{
+    struct gate_view view = gate_view(flight->upstream->gate, clock_mono(flight->core->clock));
+    int64_t now = clock_mono(flight->core->clock).ms;
+
+    if (verdict->outcome == OUTCOME_UPSTREAM && verdict->about_model &&
+        view.last_success_mono_ms >= 0 && now - view.last_success_mono_ms < MODEL_TRUSTED_MS)
+        verdict->outcome = OUTCOME_JOB;
+}
+
+static void gate_tell(const struct flight *flight, enum gate_state before)
+{
+    struct core *core = flight->core;
+    const char *name = flight->upstream->name;
+    struct gate_view view = gate_view(flight->upstream->gate, clock_mono(flight->core->clock));
+    bool closed = before == GATE_OPEN && view.state != GATE_OPEN;
+    bool opened = before != GATE_OPEN && view.state == GATE_OPEN;
+
+    if (!closed && !opened)
+        return;
+    if (closed && view.loud)
+        log_error(&core->log, "gate %s closed: %s", name, view.reason);
+    else
+        log_info(&core->log, "gate %s %s%s%s", name, closed ? "closed" : "opened",
+                 closed ? ": " : "", closed ? view.reason : "");
+    events_add(core->events, closed ? "gate_closed" : "gate_opened",
+               json_pack("{s:s, s:s*}", "gate", name, "reason", closed ? view.reason : NULL));
+}
+
+/* What a landing knows. */
+struct landing {
+    const struct transfer_result *result;
+    struct provider_reply reply;
+    struct verdict verdict;
+    struct answer answer;
+    struct gate_cost real; /* tokens; -1: not known */
+};
+
+static enum gate_effect flight_tell_gate(struct flight *flight, const struct landing *landing)
+{
+    struct core *core = flight->core;
+    struct gate *gate = flight->upstream->gate;
+    const struct verdict *verdict = &landing->verdict;
+    enum gate_state before = gate_view(gate, clock_mono(core->clock)).state;
+    struct ratelimit limits;
+    struct gate_report report = {.outcome = verdict->outcome,
+                                 .code = verdict->code,
+                                 .message = verdict->message,
+                                 .trouble = verdict->trouble,
+                                 .http_status = landing->result->status,
+                                 .wait_ms = verdict->wait_ms,
+                                 .job = flight->task->id,
+                                 .limits = &limits,
+                                 .cost = landing->real,
+                                 .before_first_byte = landing->result->before_first_byte};
+    enum gate_effect effect;
+
+    ratelimit_read(&landing->reply, clock_wall(core->clock), &limits);
+    effect = gate_ended(gate, flight->ticket, &report, clock_mono(core->clock));
+    gate_tell(flight, before);
+    return effect;
+}
+
+/* What was paid: the real cost where the answer tells it; nothing where the request was refused or
+ * never arrived; what nobody knows stays charged. Returns the cost, -1: not known. */
+static int64_t flight_settle_money(struct flight *flight, const struct landing *landing)
+{
+    struct money *money = flight->core->money;
+    enum outcome outcome = landing->verdict.outcome;
+    int status = landing->result->status;
+    struct price price = {0};
+    int64_t cost_nano = -1;
+
+    if (outcome == OUTCOME_OK) {
+        bool known = landing->answer.usage.input_tokens >= 0;
+
+        if (known && money_price(money, flight->via->model, &price))
+            cost_nano = price_cost_nano(&price, &landing->answer.usage);
+        money_paid(money, flight->reservation, known ? &landing->answer.usage : NULL, cost_nano);
+    } else if (outcome == OUTCOME_NOT_SENT || status >= 300) {
+        money_released(money, flight->reservation);
+    } else if (outcome == OUTCOME_UNUSABLE || outcome == OUTCOME_JOB) {
+        money_paid(money, flight->reservation, NULL, -1); /* answered with status 200: billed */
+    } else {
+        money_doubted(money, flight->reservation);
+    }
+    return cost_nano;
+}
+
+/* Whether the body of this answer must be kept because nothing else holds what it says. */
+static bool keeps_raw(const struct landing *landing)
+{
+    return landing->result->body.length > 0 &&
+           (landing->verdict.outcome == OUTCOME_UNUSABLE ||
+            landing->verdict.outcome == OUTCOME_UNKNOWN ||
+            (landing->verdict.outcome == OUTCOME_TRANSIENT && landing->result->status == 200));
+}
+
+/* Reads what came back. The headers of the reply are the caller's to free. */
+static struct landing flight_read(struct flight *flight, const struct transfer_result *result)
+{
+    struct provider_header *headers = xcalloc(result->header_count + 1, sizeof *headers);
+    struct landing landing = {
+        .result = result,
+        .reply = {.status = result->status,
+                  .headers = headers,
+                  .header_count = result->header_count,
+                  .body = result->body.bytes != NULL ? result->body.bytes : "",
+                  .body_length = result->body.length},
+        .real = {-1, -1},
+    };
+
+    for (size_t i = 0; i < result->header_count; i++) {
+        headers[i].name = result->headers[i].name;
+        headers[i].value = result->headers[i].value;
+    }
+    landing.verdict = result->end == TRANSFER_ANSWERED
+                          ? verdict_of_answer(flight, &landing.reply, &landing.answer)
+                          : verdict_of_transfer(result);
+    judge_model(flight, &landing.verdict);
+    if (landing.verdict.outcome == OUTCOME_OK)
+        landing.real = (struct gate_cost){.input_tokens = landing.answer.usage.input_tokens,
+                                          .output_tokens = landing.answer.usage.output_tokens};
+    return landing;
+}
+
+/* The share and the estimates learn what it really took. */
+static void flight_learn(struct flight *flight, const struct landing *landing)
+{
+    struct task *task = flight->task;
+    const struct gate_cost estimated = {.input_tokens = task->input_tokens,
+                                        .output_tokens = task->output_tokens};
+    int64_t real = -1;
+
+    if (landing->real.input_tokens >= 0 && landing->real.output_tokens >= 0)
+        real = landing->real.input_tokens + landing->real.output_tokens;
+    else if (landing->verdict.outcome != OUTCOME_OK && landing->result->status != 200)
+        real = 0; /* nothing was done for it */
+    ready_landed(task, real);
+    upstream_learn(flight->upstream, &estimated, &landing->real);
+}
+
+static void flight_settle(struct flight *flight, struct landing *landing)
+{
+    struct core *core = flight->core;
+    struct task *task = flight->task;
+    struct job *job = flight->job;
+    struct request_end end = {.verdict = landing->verdict,
+                              .answer = &landing->answer,
+                              .started = flight->started.ms,
+                              .first_token = flight->first_token,
+                              .latency_ms = landing->result->total_ms,
+                              .http_status = landing->result->status,
+                              .cost_nano = -1,
+                              .via = flight->via,
+                              .upstream = flight->upstream};
+
+    end.effect = flight_tell_gate(flight, landing);
+    flight_learn(flight, landing);
+    end.cost_nano = flight_settle_money(flight, landing);
+    end.ended = clock_wall(core->clock).ms;
+    if (keeps_raw(landing)) {
+        end.raw = landing->result->body.bytes;
+        end.raw_length = landing->result->body.length;
+    }
+    if (end.verdict.outcome == OUTCOME_OK)
+        status_latency(core->status, landing->result->total_ms);
+    flight->job = NULL;
+    flight->task = NULL;
+    task->flight = NULL;
+    outcome_settle(core, task, job, &end);
+}
+
+static void flight_landed(void *context, struct transfer_result *result)
+{
+    struct flight *flight = context;
+    struct landing landing;
+
+    flight->transfer = NULL;
+    conceal_key(flight, &result->body);
+    if (!flight->core->abandoned) { /* else it stays marked: the next start counts the doubt */
+        landing = flight_read(flight, result);
+        flight_settle(flight, &landing);
+        answer_clear(&landing.answer);
+        free((void *)landing.reply.headers);
+    }
+    flight->landed(flight);
+    flight_free(flight);
+}
+
+/* --- leaving ------------------------------------------------------------------------------------------- */
+
+bool flight_show(struct flight *flight, struct mono now)
+{
+    partial_show(flight->partial, stream_text(flight->stream), now);
+    return partial_due(flight->partial, now);
+}
+
+/* libcurl refused to begin: as if the upstream could not be reached. */
+static void flight_refused(struct flight *flight, const struct error *error)
+{
+    struct transfer_result result = {.end = TRANSFER_NOT_SENT, .first_byte_ms = -1};
+
+    snprintf(result.message, sizeof result.message, "%.*s", (int)sizeof result.message - 1,
+             error->text);
+    flight_landed(flight, &result);
+}
+
+void flight_unsent(struct flight *flight)
+{
+    struct error error;
+
+    error_set(&error, ERROR_SYSTEM, "what it may cost cannot be recorded in state/money");
+    flight_refused(flight, &error);
+}
+
+/* More of the answer came. A stream that cannot be read is judged when it ends. */
+static bool flight_heard(void *context, const char *bytes, size_t length)
+{
+    struct flight *flight = context;
+    struct core *core = flight->core;
+
+    if (flight->stream == NULL)
+        return true;
+    stream_feed(flight->stream, bytes, length);
+    if (stream_text(flight->stream)->length > 0 && flight->first_token == 0) {
+        flight->first_token = clock_wall(core->clock).ms;
+        flight->partial = partial_open(core->spool->dir[FOLDER_CUR], &flight->task->id,
+                                       core->spool->job_mode);
+        LIST_INSERT_HEAD(&core->streams, flight, link);
+    }
+    flight->listened(flight);
+    return true;
+}
+
+/* The URL: base, path, query of the configuration. */
+static char *flight_url(const struct flight *flight)
+{
+    const struct config_provider *route = flight->upstream->route;
+    bool query = route->query != NULL;
+    char joint = strchr(flight->upstream->url, '?') != NULL ? '&' : '?';
+
+    return xasprintf("%s%s%.*s%s", flight->upstream->url, flight->request.path, query ? 1 : 0,
+                     &joint, query ? route->query : "");
+}
+
+/* The header with the key, for the caller to wipe; NULL: none is sent. */
+static char *flight_secret(const struct flight *flight)
+{
+    const struct config_provider *route = flight->upstream->route;
+
+    if (flight->key == NULL)
+        return NULL;
+    if (route->key_header != NULL)
+        return xasprintf("%s: %s", route->key_header, flight->key);
+    return provider_key_header(flight->protocol, flight->key);
+}
+
+/* The protocol's headers and those of the configuration; borrowed, the array is the caller's. */
+static const char **flight_headers(const struct flight *flight)
+{
+    const char **headers = xcalloc(OPEN_HEADERS + 1, sizeof(char *));
+    char **given = flight->upstream->route->headers;
+    size_t count = 0;
+
+    for (char *const *header = flight->request.headers; *header != NULL; header++)
+        headers[count++] = *header;
+    for (; given != NULL && *given != NULL && count < OPEN_HEADERS; given++)
+        headers[count++] = *given;
+    return headers;
+}
+
+static struct transfer *flight_launch(struct flight *flight, const char *url, const char *secret,
+                                      const char *const *headers, struct error *error)
+{
+    struct core *core = flight->core;
+    const struct config_provider *route = flight->upstream->route;
+    struct transfer_request request = {
+        .url = url,
+        .headers = headers,
+        .secret_header = secret,
+        .body = &flight->request.body,
+        .connect_timeout_ms = route->connect_timeout_ms,
+        .first_byte_timeout_ms = route->first_byte_timeout_ms,
+        .idle_timeout_ms = flight->stream != NULL ? route->idle_timeout_ms : 0,
+        .total_timeout_ms = flight->job->timeout > 0 ? flight->job->timeout : route->timeout_ms,
+        .answer_limit = core->config->answer_limit,
+        .identity = flight->stream != NULL,
+        .on_data = flight->stream != NULL ? flight_heard : NULL,
+        .data_context = flight,
+        .proxy = route->proxy,
+        .ca_file = route->ca_file,
+        .client_cert = route->client_cert,
+        .client_key = route->client_key,
+    };
+
+    return transfer_start(core->transfers, &request, flight_landed, flight, error);
+}
+
+void flight_start(struct flight *flight)
+{
+    struct error error;
+    const char **headers;
+    char *url, *secret;
+
+    if (flight->upstream->route == NULL) { /* a reload took its provider away while it waited */
+        error_set(&error, ERROR_USAGE, "provider %s is no longer configured",
+                  flight->upstream->provider);
+        flight_refused(flight, &error);
+        return;
+    }
+    url = flight_url(flight);
+    secret = flight_secret(flight);
+    headers = flight_headers(flight);
+    flight->transfer = flight_launch(flight, url, secret, headers, &error);
+    key_free(secret);
+    free(headers);
+    free(url);
+    if (flight->transfer == NULL)
+        flight_refused(flight, &error);
+}
