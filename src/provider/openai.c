@@ -130,4 +130,5 @@ const struct provider provider_openai = {
     .key_header = "Authorization: Bearer ",
     .build = openai_build,
     .read = openai_chat_read,
+    .stream = &openai_chat_stream,
 };

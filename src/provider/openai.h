@@ -10,6 +10,7 @@
 #define PROVIDER_OPENAI_H
 
 #include "provider/classify.h"
+#include "provider/fold.h"
 #include "provider/provider.h"
 
 extern const struct provider provider_openai;
@@ -21,5 +22,6 @@ extern const struct error_rule openai_errors[];
 struct verdict openai_chat_read(const struct job *job, const struct provider_reply *reply,
                                 struct wall now, struct answer *answer);
 
+extern const struct stream_kind openai_chat_stream;
 
 #endif
