@@ -201,6 +201,7 @@ static void gate_tell(const struct flight *flight, enum gate_state before)
 /* What a landing knows. */
 struct landing {
     const struct transfer_result *result;
+    struct provider_header *headers; /* of reply */
     struct provider_reply reply;
     struct verdict verdict;
     struct answer answer;
@@ -273,6 +274,7 @@ static struct landing flight_read(struct flight *flight, const struct transfer_r
     struct provider_header *headers = xcalloc(result->header_count + 1, sizeof *headers);
     struct landing landing = {
         .result = result,
+        .headers = headers,
         .reply = {.status = result->status,
                   .headers = headers,
                   .header_count = result->header_count,
@@ -353,7 +355,7 @@ static void flight_landed(void *context, struct transfer_result *result)
         landing = flight_read(flight, result);
         flight_settle(flight, &landing);
         answer_clear(&landing.answer);
-        free((void *)landing.reply.headers);
+        free(landing.headers);
     }
     flight->landed(flight);
     flight_free(flight);

@@ -280,7 +280,7 @@ static struct gate_cost cost_for(const struct task *task, const struct upstream 
 }
 
 /* The upstream of a lane with the most room that lets a task pass now. */
-static bool offer(const struct lane *via, struct task *task, bool single, struct mono now,
+static bool offer(struct lane *via, struct task *task, bool single, struct mono now,
                   struct pick *pick)
 {
     double best_room = 0;
@@ -296,7 +296,7 @@ static bool offer(const struct lane *via, struct task *task, bool single, struct
         room = gate_room(upstream->gate, now);
         if (pick->upstream == NULL || room > best_room) {
             *pick = (struct pick){
-                .task = task, .via = (struct lane *)via, .upstream = upstream, .cost = cost};
+                .task = task, .via = via, .upstream = upstream, .cost = cost};
             best_room = room;
         }
     }
@@ -319,7 +319,7 @@ static bool lane_pick(struct lane *lane, struct lane *via, struct wall wall, str
 }
 
 struct search {
-    const struct lane *via;
+    struct lane *via;
     struct mono now;
     struct pick *pick;
     bool found;

@@ -192,24 +192,33 @@ static struct gate_settings settings_of(const struct config *config,
     };
 }
 
-static struct upstream *find(const struct upstreams *upstreams, const struct upstream *like)
+/* What tells upstreams apart. Borrowed. */
+struct place {
+    const char *provider;
+    const char *url;
+    const char *model;
+    const char *owner;
+    size_t key_number;
+};
+
+static struct upstream *find(const struct upstreams *upstreams, const struct place *place)
 {
     struct upstream *upstream = upstreams->first;
 
     while (upstream != NULL &&
-           !(strcmp(upstream->provider, like->provider) == 0 &&
-             strcmp(upstream->url, like->url) == 0 && strcmp(upstream->model, like->model) == 0 &&
-             same_text(upstream->owner, like->owner) && upstream->key_number == like->key_number))
+           !(strcmp(upstream->provider, place->provider) == 0 &&
+             strcmp(upstream->url, place->url) == 0 && strcmp(upstream->model, place->model) == 0 &&
+             same_text(upstream->owner, place->owner) && upstream->key_number == place->key_number))
         upstream = upstream->next;
     return upstream;
 }
 
 /* A name that no other upstream has: PROVIDER/MODEL, PROVIDER#2/MODEL … */
-static char *name_for(const struct upstreams *upstreams, const struct upstream *like)
+static char *name_for(const struct upstreams *upstreams, const struct place *place)
 {
-    const char *owner = like->owner != NULL ? like->owner : "";
-    const char *at = like->owner != NULL ? "@" : "";
-    char *name = xasprintf("%s%s%s/%s", like->provider, at, owner, like->model);
+    const char *owner = place->owner != NULL ? place->owner : "";
+    const char *at = place->owner != NULL ? "@" : "";
+    char *name = xasprintf("%s%s%s/%s", place->provider, at, owner, place->model);
 
     for (unsigned number = 2;; number++) {
         const struct upstream *other = upstreams->first;
@@ -219,25 +228,25 @@ static char *name_for(const struct upstreams *upstreams, const struct upstream *
         if (other == NULL)
             return name;
         free(name);
-        name = xasprintf("%s%s%s#%u/%s", like->provider, at, owner, number, like->model);
+        name = xasprintf("%s%s%s#%u/%s", place->provider, at, owner, number, place->model);
     }
 }
 
 static void recall(const struct upstreams *upstreams, struct upstream *upstream);
 
-static struct upstream *make(struct upstreams *upstreams, const struct upstream *like,
+static struct upstream *make(struct upstreams *upstreams, const struct place *place,
                              const struct config_provider *route)
 {
     struct upstream *upstream = xcalloc(1, sizeof *upstream);
-    struct gate_settings settings = settings_of(upstreams->config, route, like->model);
+    struct gate_settings settings = settings_of(upstreams->config, route, place->model);
 
     *upstream = (struct upstream){
-        .name = name_for(upstreams, like),
-        .provider = xstrdup(like->provider),
-        .url = xstrdup(like->url),
-        .model = xstrdup(like->model),
-        .owner = xstrdup(like->owner),
-        .key_number = like->key_number,
+        .name = name_for(upstreams, place),
+        .provider = xstrdup(place->provider),
+        .url = xstrdup(place->url),
+        .model = xstrdup(place->model),
+        .owner = xstrdup(place->owner),
+        .key_number = place->key_number,
         .input_ratio = 1,
         .output_ratio = 1,
         .gate = gate_new(&settings, upstreams->random),
@@ -275,15 +284,15 @@ struct upstream **upstreams_of(struct upstreams *upstreams, const struct config_
     *count = 0;
     for (size_t i = 0; i < url_count * key_slots; i++) {
         char *url = url_for(urls[i / key_slots], model);
-        struct upstream like = {.provider = route->name,
-                                .url = url,
-                                .model = (char *)model,
-                                .owner = owner != NULL ? owner->name : NULL,
-                                .key_number = i % key_slots};
-        struct upstream *upstream = find(upstreams, &like);
+        struct place place = {.provider = route->name,
+                              .url = url,
+                              .model = model,
+                              .owner = owner != NULL ? owner->name : NULL,
+                              .key_number = i % key_slots};
+        struct upstream *upstream = find(upstreams, &place);
 
         if (upstream == NULL)
-            upstream = make(upstreams, &like, route);
+            upstream = make(upstreams, &place, route);
         upstream->route = route;
         upstream->key = key_count > 0 ? keys[i % key_slots].key : NULL;
         found[(*count)++] = upstream;

@@ -13,16 +13,6 @@
 #include "base/clock.h"
 #include "provider/provider.h"
 
-/* ratelimit.h: what the headers of an answer say of the limits of an upstream. -1: not said. */
-struct ratelimit_bucket {
-    int64_t limit;     /* per its period (minute, where the server does not say otherwise) */
-    int64_t remaining;
-    int64_t reset_ms;  /* until it is full again, from now */
-};
-struct ratelimit {
-    struct ratelimit_bucket requests, tokens, input_tokens, output_tokens;
-};
-
 /* The value of a header (name in lower case), or NULL. */
 const char *provider_reply_header(const struct provider_reply *reply, const char *name);
 
