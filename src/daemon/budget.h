@@ -53,8 +53,7 @@ void budgets_count(struct budgets *budgets, const struct ledger *ledger, int32_t
 /* The day as of which it counts. */
 int32_t budgets_today(const struct budgets *budgets);
 
-/* Whether any budget is there at all, or applies to a key. */
-bool budgets_any(const struct budgets *budgets);
+/* Whether any budget applies to a key. */
 bool budgets_apply(struct budgets *budgets, const struct spend_key *key, int64_t run_limit_nano);
 
 /* Whether cost fits into all that applies to key. run_limit_nano is the run's max_cost, -1 for

@@ -92,7 +92,7 @@ enum money_answer {
     MONEY_UNWRITTEN, /* state/money cannot be written: ask again when `freed` is called */
 };
 
-enum { MONEY_REASON_SIZE = 300 };
+enum { MONEY_REASON_SIZE = 400 };
 
 /* Why a request may not be sent. */
 struct money_hold {
@@ -115,14 +115,16 @@ struct money_reservation {
  * between. */
 struct money_reservation money_reserve(struct money *money, const struct money_request *request);
 
-/* How the request ended. usage may be NULL (not known). */
-/* PAID: cost_nano as it was, -1 when no price is known or the server said no usage (then what was
- * reserved is charged). */
+/* How the request ended; a number that is not open changes nothing. usage is what was used, NULL
+ * where that is not known. cost_nano is what it cost, -1 when that is not known: then what was
+ * reserved is charged. */
 void money_paid(struct money *money, uint64_t reservation, const struct usage *usage,
                 int64_t cost_nano);
-/* RELEASED: it did not reach the server, or was refused unbilled. */
+
+/* It did not reach the server, or the server refused it unbilled: nothing is charged. */
 void money_released(struct money *money, uint64_t reservation);
-/* IN DOUBT: it may have been billed; stays charged. */
+
+/* It may have been billed, and nobody knows: what was reserved stays charged, in doubt. */
 void money_doubted(struct money *money, uint64_t reservation);
 
 /* Called on the loop when all that was reserved and settled before the call is durable (0), or

@@ -88,10 +88,12 @@ const struct reservation *ledger_reserve(struct ledger *ledger, const struct spe
 /* The open reservation of that number, or NULL. */
 const struct reservation *ledger_open(const struct ledger *ledger, uint64_t number);
 
-/* Ends a reservation; appends the `settle` line. Returns what is charged for it, 0 where nothing
- * is. An unknown number changes nothing and gives 0. */
-int64_t ledger_settle(struct ledger *ledger, uint64_t number, const struct settlement *settlement,
-                      struct buffer *out);
+/* What a settlement charges for a reservation, 0 where nothing is. */
+int64_t ledger_charge(const struct reservation *reservation, const struct settlement *settlement);
+
+/* Ends a reservation; appends the `settle` line. An unknown number changes nothing. */
+void ledger_settle(struct ledger *ledger, uint64_t number, const struct settlement *settlement,
+                   struct buffer *out);
 
 /* Puts all open reservations in doubt (after a crash): they stay charged. Returns how many. */
 size_t ledger_doubt_open(struct ledger *ledger);
@@ -110,6 +112,9 @@ void ledger_each_open(const struct ledger *ledger,
                       void (*each)(void *context, const struct reservation *reservation),
                       void *context);
 size_t ledger_open_count(const struct ledger *ledger);
+
+/* Whether nothing was spent or set aside. */
+bool ledger_empty(const struct ledger *ledger);
 
 /* What to tell apart in a report. */
 enum spend_by {
@@ -132,7 +137,7 @@ struct spend_row {
 };
 
 /* Adds up days from to until (both included), told apart by a set of enum spend_by, ordered by it.
- * The caller frees the rows with spend_rows_free; texts are borrowed from the ledger. */
+ * The caller frees the rows (NULL when there are none); texts are borrowed from the ledger. */
 struct spend_row *ledger_group(const struct ledger *ledger, unsigned by, int32_t from,
                                int32_t until, size_t *count);
 void spend_add(struct spend *sum, const struct spend *more);
