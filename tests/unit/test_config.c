@@ -591,7 +591,7 @@ static void without_a_provider_the_environment_is_asked(void **state)
     assert_string_equal(config->providers[0].protocol, "openai");
     assert_string_equal(config->providers[0].urls[0], "https://api.openai.com/v1");
     assert_string_equal(config->providers[0].keys[0].key, KEY);
-    assert_string_equal(config->providers[0].keys[0].source, "OPENAI_API_KEY");
+    assert_string_equal(config->providers[0].keys[0].source, "key_env OPENAI_API_KEY");
     assert_int_equal(config->providers[0].timeout_ms, 1800000);
     assert_ptr_equal(config_route(config, "any-model", NULL), &config->providers[0]);
     assert_ptr_equal(config_route(config, "claude-x", NULL), &config->providers[0]);
