@@ -12,113 +12,82 @@
 #include "base/utf8.h"
 #include "provider/ratelimit.h"
 
-/* The table */
+/* What all servers do */
 
-enum flag {
-    PERMANENT = 1,   /* nothing will change by itself */
-    ABOUT_MODEL = 2, /* of the model's name or the path: could be this job's own mistake */
-    MODERATION = 4,  /* the content was refused */
-};
-
-struct rule {
-    int low; /* first and last status; 0 stands for an error that came with status 200 */
-    int high;
-    const char *word; /* pattern of fnmatch(3) for the code or type, in any case; NULL: any */
-    const char *said; /* the message contains this, in any case; NULL: whatever it says */
-    enum outcome outcome;
-    unsigned flags;
-    const char *trouble; /* for OUTCOME_UPSTREAM */
-};
-
-#define JOB       OUTCOME_JOB
-#define TRANSIENT OUTCOME_TRANSIENT
-#define THROTTLED OUTCOME_THROTTLED
-#define UPSTREAM  OUTCOME_UPSTREAM
-
-/* The first rule that fits decides. What a server says in words comes before its status, because
- * the same word comes with different statuses, and 429 and 400 stand for many things. */
+/* Last among the rules of every protocol. What a server says in words comes before its status,
+ * because the same word comes with different statuses, and 429 and 400 stand for many things. */
 /* clang-format off */
-static const struct rule rules[] = {
+static const struct error_rule common[] = {
     /* Content that the provider refuses. */
-    {0, 999, "content_filter*", NULL, JOB, MODERATION, NULL},
-    {0, 999, "content_policy_violation", NULL, JOB, MODERATION, NULL},
-    {0, 999, "ResponsibleAIPolicyViolation", NULL, JOB, MODERATION, NULL},
-    {0, 999, "data_inspection_failed", NULL, JOB, MODERATION, NULL},
-    {0, 999, "moderation*", NULL, JOB, MODERATION, NULL},
+    {0, 999, "content_filter*", .outcome = ERROR_JOB, .flags = ERROR_MODERATION},
+    {0, 999, "*content_policy*", .outcome = ERROR_JOB, .flags = ERROR_MODERATION},
+    {0, 999, "moderation*", .outcome = ERROR_JOB, .flags = ERROR_MODERATION},
 
-    /* Money: OpenAI sends this as 429, others as 400, 402 or 403. */
-    {0, 999, "insufficient_quota", NULL, UPSTREAM, PERMANENT, "no quota"},
-    {0, 999, "insufficient_credit*", NULL, UPSTREAM, PERMANENT, "no quota"},
-    {0, 999, "insufficient_balance", NULL, UPSTREAM, PERMANENT, "no quota"},
-    {0, 999, "insufficient_funds", NULL, UPSTREAM, PERMANENT, "no quota"},
-    {0, 999, "*credit_balance*", NULL, UPSTREAM, PERMANENT, "no quota"},
-    {0, 999, "billing*", NULL, UPSTREAM, PERMANENT, "no quota"},
-    {0, 999, "*spend_limit*", NULL, UPSTREAM, PERMANENT, "no quota"},
-    {400, 400, NULL, "credit balance is too low", UPSTREAM, PERMANENT, "no quota"},
+    /* Money. */
+    {0, 999, "insufficient_*", ERROR_LASTING("no quota")},
+    {0, 999, "*credit_balance*", ERROR_LASTING("no quota")},
+    {0, 999, "*hard_limit*", ERROR_LASTING("no quota")},
+    {0, 999, "billing*", ERROR_LASTING("no quota")},
+    {0, 999, "*spend_limit*", ERROR_LASTING("spend limit reached")},
+    {400, 400, .said = "credit balance is too low", ERROR_LASTING("no quota")},
 
-    /* The key or its account: Gemini and xAI send a wrong key as 400. */
-    {0, 999, "invalid_api_key", NULL, UPSTREAM, PERMANENT, "key refused"},
-    {0, 999, "authentication_error", NULL, UPSTREAM, PERMANENT, "key refused"},
-    {0, 999, "unauthenticated", NULL, UPSTREAM, PERMANENT, "key refused"},
-    {400, 400, NULL, "API key not valid", UPSTREAM, PERMANENT, "key refused"},
-    {400, 400, NULL, "incorrect API key", UPSTREAM, PERMANENT, "key refused"},
-    {0, 999, "account_deactivated", NULL, UPSTREAM, PERMANENT, "account closed"},
-    {0, 999, "unsupported_country*", NULL, UPSTREAM, PERMANENT, "country not served"},
+    /* The key or its account. */
+    {0, 999, "invalid_api_key", ERROR_LASTING("key refused")},
+    {0, 999, "authentication_error", ERROR_LASTING("key refused")},
+    {0, 999, "unauthenticated", ERROR_LASTING("key refused")},
+    {0, 999, "account_deactivated", ERROR_LASTING("account closed")},
+    {0, 999, "access_terminated", ERROR_LASTING("account closed")},
+    {0, 999, "unsupported_country*", ERROR_LASTING("country not served")},
 
     /* The model's name. */
-    {0, 999, "model_not_found", NULL, UPSTREAM, ABOUT_MODEL, "model not found"},
-    {0, 999, "DeploymentNotFound", NULL, UPSTREAM, ABOUT_MODEL, "model not found"},
-    {0, 999, "invalid_model", NULL, UPSTREAM, ABOUT_MODEL, "model not found"},
-    {0, 999, "unknown_model", NULL, UPSTREAM, ABOUT_MODEL, "model not found"},
-    {0, 999, "model_decommissioned", NULL, UPSTREAM, ABOUT_MODEL, "model withdrawn"},
-    {400, 400, NULL, "not a valid model", UPSTREAM, ABOUT_MODEL, "model not found"},
-    {400, 400, NULL, "model not exist", UPSTREAM, ABOUT_MODEL, "model not found"},
-    {404, 404, NULL, "model", UPSTREAM, ABOUT_MODEL, "model not found"},
+    {0, 999, "model_not_found", ERROR_MODEL("model not found")},
+    {404, 404, .said = "model", ERROR_MODEL("model not found")},
 
-    /* Too long: llama.cpp may notice only while it generates, and says 500. */
-    {0, 999, "context_length_exceeded", NULL, JOB, 0, NULL},
-    {0, 999, "exceed_context_size_error", NULL, JOB, 0, NULL},
-    {0, 999, NULL, "exceeds the available context size", JOB, 0, NULL},
+    /* Too long. */
+    {0, 999, "context_length_exceeded", .outcome = ERROR_JOB},
 
-    /* Too much at once, or a model that is still being loaded. */
-    {0, 999, "rate_limit*", NULL, THROTTLED, 0, NULL},
-    {0, 999, "too_many_requests", NULL, THROTTLED, 0, NULL},
-    {0, 999, "resource_exhausted", NULL, THROTTLED, 0, NULL},
-    {0, 999, "slow_down", NULL, THROTTLED, 0, NULL},
-    {0, 999, "*overloaded*", NULL, THROTTLED, 0, NULL},
-    {0, 999, "capacity_exceeded", NULL, THROTTLED, 0, NULL},
-    {0, 999, "unavailable_error", NULL, THROTTLED, 0, NULL},
+    /* Too much at once. */
+    {0, 999, "rate_limit*", .outcome = ERROR_THROTTLED},
+    {0, 999, "too_many_requests", .outcome = ERROR_THROTTLED},
+    {0, 999, "*overloaded*", .outcome = ERROR_THROTTLED},
 
-    /* Requests that this server will never take. */
-    {0, 999, "not_supported_error", NULL, JOB, 0, NULL},
-    {0, 0, "invalid_request*", NULL, JOB, 0, NULL},
-    {0, 0, "invalid_prompt", NULL, JOB, 0, NULL},
-    {0, 0, "BadRequest*", NULL, JOB, 0, NULL},
+    /* What comes within an answer of status 200, a stream most often. */
+    {0, 0, "invalid_request*", .outcome = ERROR_JOB},
+    {0, 0, "permission_error", ERROR_MODEL("access refused")},
+    {0, 0, "not_found_error", ERROR_MODEL("model not found")},
+    {0, 0, "*timeout*", .outcome = ERROR_TRANSIENT},
+    {0, 0, "server_error", .outcome = ERROR_TRANSIENT},
+    {0, 0, "api_error", .outcome = ERROR_TRANSIENT},
+    {0, 0, "internal*", .outcome = ERROR_TRANSIENT},
+
+    /* Headers of those that stand before the server. */
+    {403, 403, .header = "cf-mitigated", ERROR_LASTING("refused by Cloudflare")},
+    {403, 403, .header = "retry-after", .outcome = ERROR_THROTTLED},
 
     /* The status alone. */
-    {201, 299, NULL, NULL, OUTCOME_UNUSABLE, 0, NULL},
-    {300, 399, NULL, NULL, UPSTREAM, PERMANENT, "URL leads elsewhere"},
-    {400, 400, NULL, NULL, JOB, 0, NULL},
-    {401, 401, NULL, NULL, UPSTREAM, PERMANENT, "key refused"},
-    {402, 402, NULL, NULL, UPSTREAM, PERMANENT, "payment required"},
-    {403, 403, NULL, NULL, UPSTREAM, ABOUT_MODEL, "access refused"},
-    {404, 404, NULL, NULL, UPSTREAM, ABOUT_MODEL, "URL or model not found"},
-    {405, 405, NULL, NULL, UPSTREAM, ABOUT_MODEL, "URL takes no requests"},
-    {410, 410, NULL, NULL, UPSTREAM, ABOUT_MODEL, "URL or model withdrawn"},
-    {408, 409, NULL, NULL, TRANSIENT, 0, NULL},
-    {413, 413, NULL, NULL, JOB, 0, NULL},
-    {422, 422, NULL, NULL, JOB, 0, NULL},
-    {425, 425, NULL, NULL, TRANSIENT, 0, NULL},
-    {429, 429, NULL, NULL, THROTTLED, 0, NULL},
-    {498, 498, NULL, NULL, THROTTLED, 0, NULL}, /* Groq: no room for flexible requests */
-    {503, 503, NULL, NULL, THROTTLED, 0, NULL},
-    {529, 529, NULL, NULL, THROTTLED, 0, NULL},
-    {500, 599, NULL, NULL, TRANSIENT, 0, NULL},
-
-    /* What nobody knows is taken for passing trouble: it costs attempts, not the job at once. */
-    {0, 999, NULL, NULL, TRANSIENT, 0, NULL},
+    {201, 299, .outcome = OUTCOME_UNUSABLE},
+    {300, 399, ERROR_LASTING("URL leads elsewhere")},
+    {400, 400, .outcome = ERROR_JOB},
+    {401, 401, ERROR_LASTING("key refused")},
+    {402, 402, ERROR_LASTING("payment required")},
+    {403, 403, ERROR_MODEL("access refused")},
+    {404, 404, ERROR_MODEL("URL or model not found")},
+    {405, 405, ERROR_MODEL("URL takes no requests")},
+    {410, 410, ERROR_MODEL("URL or model withdrawn")},
+    {408, 409, .outcome = ERROR_TRANSIENT},
+    {413, 413, .outcome = ERROR_JOB},
+    {422, 422, .outcome = ERROR_JOB},
+    {425, 425, .outcome = ERROR_TRANSIENT},
+    {429, 429, .outcome = ERROR_THROTTLED},
+    {503, 503, .outcome = ERROR_THROTTLED},
+    {529, 529, .outcome = ERROR_THROTTLED},
+    {500, 599, .outcome = ERROR_TRANSIENT},
+    ERROR_RULES_END,
 };
 /* clang-format on */
+
+/* What nobody knows is taken for passing trouble: it costs attempts, not the job at once. */
+static const struct error_rule unknown = {0, 999, .outcome = OUTCOME_TRANSIENT};
 
 /* Verdicts */
 
@@ -153,7 +122,7 @@ struct verdict verdict_begin(const struct provider_reply *reply, struct wall now
                              enum outcome outcome)
 {
     static const char *const names[] = {"x-request-id", "request-id", "apim-request-id",
-                                        "x-generation-id"};
+                                        "x-generation-id", "x-amzn-requestid"};
     struct verdict verdict = {
         .outcome = outcome,
         .wait_ms = ratelimit_wait(reply, now),
@@ -211,7 +180,7 @@ const json_t *classify_find_error(const json_t *document)
 
 /* An error, whatever shape it had. Texts are borrowed. */
 struct fault {
-    const char *words[5]; /* code, type, status, inner code: those that are words */
+    const char *words[6]; /* inner codes, code, type, status: those that are words */
     size_t word_count;
     int status;          /* that the body names; 0: none */
     const char *message; /* NULL: none */
@@ -259,8 +228,7 @@ static int64_t read_retry_info(const json_t *details)
 {
     size_t i;
     const json_t *detail;
-    json_array_foreach(details, i, detail)
-    {
+    json_array_foreach (details, i, detail) {
         const char *delay = jsontext_get_text(detail, "retryDelay", NULL);
         if (delay != NULL) {
             return ratelimit_go_duration(delay);
@@ -284,6 +252,7 @@ static struct fault read_fault(const json_t *error)
     }
     const json_t *type = json_object_get(error, "type");
     bool flat = json_is_string(type) && strcmp(json_string_value(type), "error") == 0;
+    read_code(&fault, json_object_get(json_object_get(error, "details"), "error_code"));
     read_code(&fault, json_object_get(error, "code"));
     read_code(&fault, flat ? NULL : type);
     read_code(&fault, json_object_get(error, "status"));
@@ -302,31 +271,39 @@ static struct fault read_fault(const json_t *error)
 
 /* Judging */
 
-static bool rule_fits(const struct rule *rule, int status, const struct fault *fault)
+static bool rule_fits(const struct error_rule *rule, int status, const struct fault *fault,
+                      const struct provider_reply *reply)
 {
+    const char *message = fault->message != NULL ? fault->message : "";
     bool word = rule->word == NULL;
     for (size_t i = 0; i < fault->word_count && !word; i++) {
         word = fnmatch(rule->word, fault->words[i], FNM_CASEFOLD) == 0;
     }
-    bool said = rule->said == NULL ||
-                (fault->message != NULL && strcasestr(fault->message, rule->said) != NULL);
-    return status >= rule->low && status <= rule->high && word && said;
+    return word && status >= rule->low && status <= rule->high &&
+           (rule->said == NULL || strcasestr(message, rule->said) != NULL) &&
+           (rule->says == NULL || rule->says(message)) &&
+           (rule->header == NULL || provider_reply_header(reply, rule->header) != NULL);
 }
 
-static const struct rule *find_rule(int status, const struct fault *fault)
+/* The first rule that fits: of the protocol's own, then of those for all. */
+static const struct error_rule *find_rule(const struct error_rule *rules, int status,
+                                          const struct fault *fault,
+                                          const struct provider_reply *reply)
 {
-    const struct rule *rule = rules;
-    const struct rule *last = rules + sizeof rules / sizeof *rules - 1;
-    while (rule < last && !rule_fits(rule, status, fault)) {
-        rule++;
+    const struct error_rule *const tables[] = {rules, common};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        for (const struct error_rule *rule = tables[i]; rule->low >= 0; rule++) {
+            if (rule_fits(rule, status, fault, reply)) {
+                return rule;
+            }
+        }
     }
-    return rule;
+    return &unknown;
 }
 
 /* The server's own word on whether trying again makes sense. */
-static enum outcome heed_should_retry(enum outcome outcome, const struct provider_reply *reply)
+static enum outcome heed_should_retry(enum outcome outcome, const char *value)
 {
-    const char *value = provider_reply_header(reply, "x-should-retry");
     if (value != NULL && strcmp(value, "true") == 0 && outcome == OUTCOME_JOB) {
         return OUTCOME_TRANSIENT;
     }
@@ -369,23 +346,36 @@ static void say_fault(struct verdict *verdict, const struct provider_reply *repl
     }
 }
 
-struct verdict classify_error(const struct provider_reply *reply, const json_t *document,
-                              struct wall now)
+/* How long to wait: what headers say, what the body says, what the rule knows; -1: nothing. */
+static int64_t choose_wait(int64_t header_ms, int64_t body_ms, int64_t rule_ms)
+{
+    if (header_ms >= 0 || body_ms >= 0) {
+        return header_ms >= 0 ? header_ms : body_ms;
+    }
+    return rule_ms > 0 ? rule_ms : -1;
+}
+
+struct verdict classify_error(const struct error_rule *rules, const struct provider_reply *reply,
+                              const json_t *document, struct wall now)
 {
     const json_t *error = classify_find_error(document);
     struct fault fault = error != NULL ? read_fault(error) : (struct fault){.wait_ms = -1};
     int status = reply->status == 200 ? fault.status : reply->status;
-    const struct rule *rule = find_rule(status, &fault);
-    struct verdict verdict = verdict_begin(reply, now, heed_should_retry(rule->outcome, reply));
-    if (verdict.wait_ms < 0) {
-        verdict.wait_ms = fault.wait_ms;
-    }
-    verdict.permanent = rule->flags & PERMANENT;
-    verdict.about_model = rule->flags & ABOUT_MODEL;
-    verdict.moderation = rule->flags & MODERATION && verdict.outcome == OUTCOME_JOB;
+    const struct error_rule *rule = find_rule(rules, status, &fault, reply);
+    const char *should_retry = provider_reply_header(reply, "x-should-retry");
+    struct verdict verdict =
+        verdict_begin(reply, now, heed_should_retry(rule->outcome, should_retry));
+    verdict.wait_ms = choose_wait(verdict.wait_ms, fault.wait_ms, rule->wait_ms);
+    verdict.permanent = rule->flags & ERROR_PERMANENT;
+    verdict.about_model = rule->flags & ERROR_ABOUT_MODEL;
+    verdict.moderation = rule->flags & ERROR_MODERATION && verdict.outcome == OUTCOME_JOB;
     verdict.refused = verdict.moderation;
-    verdict.unknown = rule == rules + sizeof rules / sizeof *rules - 1;
+    verdict.unknown = rule == &unknown && should_retry == NULL;
     verdict.trouble = rule->trouble;
+    if (verdict.request_id[0] == '\0') {
+        const char *id = jsontext_get_text(document, "request_id", "");
+        copy_clean(verdict.request_id, sizeof verdict.request_id, id);
+    }
     say_fault(&verdict, reply, &fault);
     return verdict;
 }

@@ -62,7 +62,8 @@ struct verdict {
     char code[64];     /* machine word: the provider's code, or http_STATUS, curl_NUMBER */
     char message[500]; /* sentence, from the provider where it gave one; no control characters */
     char request_id[128];
-    int64_t wait_ms;     /* the server asks to wait this long; -1: it said nothing */
+    int64_t wait_ms;     /* the server asks to wait this long, or this error is known to last so
+                            long; -1: nothing is said or known */
     bool permanent;      /* OUTCOME_UPSTREAM: nothing will change by itself (key, quota) */
     const char *trouble; /* OUTCOME_UPSTREAM: in a few words, "key refused"; static; else NULL */
     bool about_model;    /* OUTCOME_UPSTREAM for model or path: the caller may judge it a job's

@@ -8,6 +8,7 @@
 #include "base/jsontext.h"
 #include "base/utf8.h"
 #include "provider/classify.h"
+#include "provider/openai.h"
 
 static const struct wall now = {INT64_C(1796126400000)};
 
@@ -22,7 +23,7 @@ static struct verdict judge_with(int status, const char *body, const char *name,
         .body_length = strlen(body),
     };
     json_t *document = jsontext_read_lenient(body, strlen(body), NULL);
-    struct verdict verdict = classify_error(&reply, document, now);
+    struct verdict verdict = classify_error(openai_errors, &reply, document, now);
     json_decref(document);
     return verdict;
 }
