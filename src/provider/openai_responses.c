@@ -21,8 +21,8 @@ static json_t *input_part(json_t *part, const char *text_type)
     }
     if (strcmp(type, "image_url") == 0) {
         json_t *url = json_is_object(image) ? json_object_get(image, "url") : image;
-        return json_pack("{s:s,s:O?,s:O*}", "type", "input_image", "image_url", url, "detail",
-                         json_object_get(image, "detail"));
+        return json_pack("{s:s,s:O?,s:s}", "type", "input_image", "image_url", url, "detail",
+                         jsontext_get_text(image, "detail", "auto"));
     }
     if (strcmp(type, "file") == 0 && json_is_object(json_object_get(part, "file"))) {
         json_t *file = json_pack("{s:s}", "type", "input_file");
@@ -160,13 +160,25 @@ static void put_reasoning(json_t *body, json_t *value)
     json_object_update(body_object(body, "reasoning"), value);
 }
 
+/* Here a function is strict, and must have parameters, unless it says otherwise. */
+static json_t *flatten_tool(json_t *tool)
+{
+    json_t *flat = flatten(tool);
+    if (flat != tool && strcmp(jsontext_get_text(flat, "type", ""), "function") == 0) {
+        json_t *defaults = json_pack("{s:n,s:b}", "parameters", "strict", 0);
+        json_object_update_missing(flat, defaults);
+        json_decref(defaults);
+    }
+    return flat;
+}
+
 static void put_tools(json_t *body, json_t *value)
 {
     json_t *tools = json_array();
     size_t i;
     json_t *tool;
     json_array_foreach (value, i, tool) {
-        json_array_append_new(tools, flatten(tool));
+        json_array_append_new(tools, flatten_tool(tool));
     }
     json_object_set_new(body, "tools", tools);
 }

@@ -83,7 +83,7 @@ static void messages_become_input_items(void **state)
              "{\"type\": \"input_text\", \"text\": \"as it is\"}]}"),
          INPUT("{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"what?\"},"
                "{\"type\":\"input_image\",\"image_url\":\"data:x\",\"detail\":\"low\"},"
-               "{\"type\":\"input_image\",\"image_url\":\"http://x\"},"
+               "{\"type\":\"input_image\",\"image_url\":\"http://x\",\"detail\":\"auto\"},"
                "{\"type\":\"input_text\",\"text\":\"as it is\"}]}")},
         {MESSAGES("{\"role\": \"assistant\", \"content\": [{\"type\": \"text\", \"text\": \"a\"},"
                   "{\"type\": \"refusal\", \"refusal\": \"no\"}]}"),
@@ -141,16 +141,18 @@ static void params_take_the_form_of_responses(void **state)
               "\"schema\":{\"type\":\"object\"},\"strict\":true}},\"store\":false")},
         {PARAMS("\"reasoning\": {\"summary\": \"auto\"}, \"reasoning_effort\": \"low\""),
          BODY("\"reasoning\":{\"summary\":\"auto\",\"effort\":\"low\"},\"store\":false")},
-        {PARAMS(
-             "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"parameters\":"
-             "{\"type\": \"object\"}}}, {\"type\": \"web_search\"}, {\"type\": \"function\", "
-             "\"name\": "
-             "\"flat\"}], \"tool_choice\": {\"type\": \"function\", \"function\": {\"name\": "
-             "\"f\"}}"),
+        {PARAMS("\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", "
+                "\"parameters\": {\"type\": \"object\"}}}, {\"type\": \"web_search\"}, "
+                "{\"type\": \"function\", \"name\": \"flat\"}]"),
          BODY("\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":{\"type\":"
-              "\"object\"}},"
-              "{\"type\":\"web_search\"},{\"type\":\"function\",\"name\":\"flat\"}],"
-              "\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"},\"store\":false")},
+              "\"object\"},\"strict\":false},{\"type\":\"web_search\"},{\"type\":\"function\","
+              "\"name\":\"flat\"}],\"store\":false")},
+        {PARAMS("\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", "
+                "\"strict\": true}}, {\"type\": \"custom\", \"custom\": {\"name\": \"c\"}}]"),
+         BODY("\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"strict\":true,\"parameters\":"
+              "null},{\"type\":\"custom\",\"name\":\"c\"}],\"store\":false")},
+        {PARAMS("\"tool_choice\": {\"type\": \"function\", \"function\": {\"name\": \"f\"}}"),
+         BODY("\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"},\"store\":false")},
         {PARAMS("\"tool_choice\": \"auto\", \"background\": true, \"stream_options\": {}"),
          BODY("\"tool_choice\":\"auto\",\"store\":false")},
         {"{\"prompt\": \"hi\", \"user\": \"u\"}",
