@@ -518,6 +518,41 @@ static void bad_answers_have_their_class_and_leave_nothing(void **state)
     }
 }
 
+static void refusals_are_marked_whoever_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        enum outcome outcome;
+        bool refused;
+        bool moderation;
+    } rows[] = {
+        {TEXT("\"a\"", "stop"), OUTCOME_OK, false, false},
+        {CHOICE("{\"content\":null,\"refusal\":\"no\"}", "stop"), OUTCOME_OK, true, false},
+        {CHOICE("{\"content\":\"a\",\"refusal\":\"no\"}", "stop"), OUTCOME_OK, true, false},
+        {TEXT("null", "content_filter"), OUTCOME_JOB, true, true},
+        {TEXT("\"cut\"", "content_filter"), OUTCOME_OK, false, false},
+        {TEXT("null", "stop"), OUTCOME_UNUSABLE, false, false},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        struct answer answer;
+        struct verdict verdict = read_for("{}", 200, rows[i].body, &answer);
+        assert_int_equal(verdict.outcome, rows[i].outcome);
+        assert_int_equal(verdict.refused, rows[i].refused);
+        assert_int_equal(verdict.moderation, rows[i].moderation);
+        answer_clear(&answer);
+    }
+}
+
+static void an_empty_finish_reason_is_none(void **state)
+{
+    (void)state;
+    struct answer answer;
+    struct verdict verdict = read_for("{}", 200, TEXT("\"a\"", ""), &answer);
+    assert_int_equal(verdict.outcome, OUTCOME_UNUSABLE);
+    assert_string_equal(verdict.code, "no_finish_reason");
+}
+
 static void cut_json_is_told_apart(void **state)
 {
     (void)state;
@@ -578,6 +613,8 @@ int main(void)
         cmocka_unit_test(usage_and_model_are_read),
         cmocka_unit_test(usage_that_is_not_told_is_unknown),
         cmocka_unit_test(bad_answers_have_their_class_and_leave_nothing),
+        cmocka_unit_test(refusals_are_marked_whoever_refused),
+        cmocka_unit_test(an_empty_finish_reason_is_none),
         cmocka_unit_test(cut_json_is_told_apart),
         cmocka_unit_test(no_part_of_an_answer_is_taken_for_all_of_it),
         cmocka_unit_test(the_mock_is_recognised),
