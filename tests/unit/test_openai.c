@@ -426,6 +426,25 @@ static void usage_and_model_are_read(void **state)
     answer_clear(&answer);
 }
 
+static void cached_tokens_have_several_places(void **state)
+{
+    (void)state;
+    static const char *const usages[] = {
+        "{\"prompt_tokens_details\":{\"cached_tokens\":5},\"cached_tokens\":6}",
+        "{\"cached_tokens\":5}",
+        "{\"prompt_tokens_details\":null,\"prompt_cache_hit_tokens\":5}",
+    };
+    for (size_t i = 0; i < UNIT_COUNT(usages); i++) {
+        struct answer answer;
+        char body[500];
+        snprintf(body, sizeof body, "{\"choices\":[%s],\"usage\":%s}", ONE("0", "\"a\"", "stop"),
+                 usages[i]);
+        read_for("{}", 200, body, &answer);
+        assert_int_equal(answer.usage.cached_tokens, 5);
+        answer_clear(&answer);
+    }
+}
+
 static void usage_that_is_not_told_is_unknown(void **state)
 {
     (void)state;
@@ -611,6 +630,7 @@ int main(void)
         cmocka_unit_test(tool_calls_and_refusals_stand_beside_null),
         cmocka_unit_test(several_choices_make_an_array_in_their_order),
         cmocka_unit_test(usage_and_model_are_read),
+        cmocka_unit_test(cached_tokens_have_several_places),
         cmocka_unit_test(usage_that_is_not_told_is_unknown),
         cmocka_unit_test(bad_answers_have_their_class_and_leave_nothing),
         cmocka_unit_test(refusals_are_marked_whoever_refused),
