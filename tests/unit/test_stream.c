@@ -316,6 +316,8 @@ static void every_servers_way_is_understood(void **state)
          CHUNK("\"role\":\"assistant\",\"content\":\"a\"", "\"\"")
              CHUNK("\"role\":\"\",\"content\":\"b\"", "\"\"") FINISH("stop") CHUNK("", "\"\"") DONE,
          "\"ab\" ||stop|0|-1/-1", "ab"},
+        {"{}", /* indexes that are no numbers */
+         AT("\"0\"", "a", "null") AT("\"0\"", "b", "\"stop\"") DONE, "\"ab\" ||stop|0|-1/-1", "ab"},
         {"{}", /* whole messages in place of deltas */
          "data: "
          "{\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n" DONE,
@@ -477,7 +479,7 @@ static void members_may_change_their_kind(void **state)
     (void)state;
     static const struct row rows[] = {
         {"{}",
-         CHUNK("\"content\":{\"arguments\":\"x\"}", "null") TEXT("a")
+         TEXT("a") CHUNK("\"content\":{\"arguments\":\"x\"}", "null")
              CHUNK("\"content\":{\"arguments\":\"y\"}", "null") FINISH("stop") DONE,
          "\"a\" ||stop|0|-1/-1", "a"},
         {"{}",
