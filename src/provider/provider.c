@@ -8,6 +8,7 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "provider/openai.h"
+#include "provider/openai_responses.h"
 
 /* Who serves which protocol. Where a protocol has no own way for a type of jobs, a sister's stands
  * here under its name. */
@@ -16,9 +17,10 @@ static const struct {
     const struct provider *provider;
 } providers[] = {
     {"openai", &provider_openai},
+    {"openai-responses", &provider_openai_responses},
 };
 
-static const char *const protocols[] = {"openai", NULL};
+static const char *const protocols[] = {"openai", "openai-responses", NULL};
 
 void provider_request_json(struct provider_request *request, const char *path, bool stream,
                            json_t *body)
