@@ -8,6 +8,8 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "provider/openai.h"
+#include "provider/openai_completion.h"
+#include "provider/openai_embed.h"
 
 /* Who serves which protocol. Where a protocol has no own way for a type of jobs, a sister's stands
  * here under its name. */
@@ -16,6 +18,8 @@ static const struct {
     const struct provider *provider;
 } providers[] = {
     {"openai", &provider_openai},
+    {"openai", &provider_openai_completion},
+    {"openai", &provider_openai_embed},
 };
 
 static const char *const protocols[] = {"openai", NULL};
