@@ -7,6 +7,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "provider/anthropic.h"
 #include "provider/openai.h"
 #include "provider/openai_completion.h"
 #include "provider/openai_embed.h"
@@ -20,9 +21,10 @@ static const struct {
     {"openai", &provider_openai},
     {"openai", &provider_openai_completion},
     {"openai", &provider_openai_embed},
+    {"anthropic", &provider_anthropic},
 };
 
-static const char *const protocols[] = {"openai", NULL};
+static const char *const protocols[] = {"openai", "anthropic", NULL};
 
 void provider_request_json(struct provider_request *request, const char *path, bool stream,
                            json_t *body)
