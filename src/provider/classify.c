@@ -24,7 +24,10 @@ static const struct error_rule common[] = {
     {0, 999, "moderation*", .outcome = ERROR_JOB, .flags = ERROR_MODERATION},
 
     /* Money. */
-    {0, 999, "insufficient_*", ERROR_LASTING("no quota")},
+    {0, 999, "insufficient_quota", ERROR_LASTING("no quota")},
+    {0, 999, "insufficient_credit*", ERROR_LASTING("no quota")},
+    {0, 999, "insufficient_balance", ERROR_LASTING("no quota")},
+    {0, 999, "insufficient_funds", ERROR_LASTING("no quota")},
     {0, 999, "*credit_balance*", ERROR_LASTING("no quota")},
     {0, 999, "*hard_limit*", ERROR_LASTING("no quota")},
     {0, 999, "billing*", ERROR_LASTING("no quota")},

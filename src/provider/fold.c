@@ -7,9 +7,9 @@
 
 #include "base/xalloc.h"
 
-/* The text of a member; new ones are most often asked for again, so the search begins with them.
- * NULL: there are too many. */
-static struct fold_text *find_text(struct fold *fold, json_t *owner, const char *key)
+/* The text of a member, or NULL. New ones are most often asked for again: the search begins with
+ * them. */
+static struct fold_text *find_text(const struct fold *fold, const json_t *owner, const char *key)
 {
     for (size_t i = fold->count; i > 0; i--) {
         struct fold_text *text = &fold->texts[i - 1];
@@ -17,6 +17,12 @@ static struct fold_text *find_text(struct fold *fold, json_t *owner, const char 
             return text;
         }
     }
+    return NULL;
+}
+
+/* A new text; NULL: there are too many. */
+static struct fold_text *add_text(struct fold *fold, json_t *owner, const char *key)
+{
     if (fold->count == FOLD_TEXT_LIMIT) {
         return NULL;
     }
@@ -34,11 +40,18 @@ bool fold_append(struct fold *fold, json_t *owner, const char *key, const json_t
         return true;
     }
     struct fold_text *text = find_text(fold, owner, key);
+    text = text != NULL ? text : add_text(fold, owner, key);
     if (text == NULL) {
         return false;
     }
     buffer_append(&text->text, json_string_value(piece), json_string_length(piece));
     return true;
+}
+
+const struct buffer *fold_look(const struct fold *fold, const json_t *owner, const char *key)
+{
+    const struct fold_text *text = find_text(fold, owner, key);
+    return text == NULL ? NULL : &text->text;
 }
 
 void fold_show(struct fold *fold, const json_t *piece)

@@ -50,6 +50,11 @@ struct stream_kind {
  * false: the document has too many texts. */
 bool fold_append(struct fold *fold, json_t *owner, const char *key, const json_t *piece);
 
+/* The text so far of the owner's member key, or NULL when none came. Borrowed, until the next
+ * piece.
+ */
+const struct buffer *fold_look(const struct fold *fold, const json_t *owner, const char *key);
+
 /* Appends a piece to what is shown of the first choice. */
 void fold_show(struct fold *fold, const json_t *piece);
 

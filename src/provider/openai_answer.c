@@ -214,14 +214,22 @@ static enum flaw add_choices(const struct job *job, struct answer *answer, json_
     return filtered == count ? FLAW_FILTERED : FLAW_NONE;
 }
 
+/* OpenAI's place for it, Moonshot's and DeepSeek's. */
+static int64_t read_cached(const json_t *usage)
+{
+    const json_t *details = json_object_get(usage, "prompt_tokens_details");
+    int64_t cached = flaw_count_tokens(details, "cached_tokens");
+    cached = cached >= 0 ? cached : flaw_count_tokens(usage, "cached_tokens");
+    return cached >= 0 ? cached : flaw_count_tokens(usage, "prompt_cache_hit_tokens");
+}
+
 static struct usage read_usage(const json_t *usage)
 {
-    const json_t *input = json_object_get(usage, "prompt_tokens_details");
     const json_t *output = json_object_get(usage, "completion_tokens_details");
     return (struct usage){
         .input_tokens = flaw_count_tokens(usage, "prompt_tokens"),
         .output_tokens = flaw_count_tokens(usage, "completion_tokens"),
-        .cached_tokens = flaw_count_tokens(input, "cached_tokens"),
+        .cached_tokens = read_cached(usage),
         .reasoning_tokens = flaw_count_tokens(output, "reasoning_tokens"),
     };
 }

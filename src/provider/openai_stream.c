@@ -75,19 +75,51 @@ static json_t *find_indexed(json_t *array, json_int_t index, json_int_t limit)
     return entry;
 }
 
-/* The call that a fragment belongs to. Servers that send calls whole may not number them: a new id
- * begins a new call. */
-static json_t *find_call(json_t *calls, const json_t *fragment)
+static bool is_whole_json(const char *text, size_t length)
 {
-    json_int_t last = (json_int_t)json_array_size(calls) - 1;
+    json_t *value = length == 0 ? NULL : jsontext_read_lenient(text, length, NULL);
+    json_decref(value);
+    return value != NULL;
+}
+
+/* Whether a fragment is a call of its own though it has the index of an earlier one: another id,
+ * and both are whole. Gemini numbers all calls 0. An id alone proves nothing: vLLM has sent a new
+ * one with each fragment. */
+static bool is_another_call(const struct fold *fold, const json_t *call, const json_t *fragment)
+{
+    const char *id = jsontext_get_text(fragment, "id", "");
+    const json_t *function = json_object_get(fragment, "function");
+    const json_t *given = json_object_get(function, "arguments");
+    const struct buffer *earlier = fold_look(fold, json_object_get(call, "function"), "arguments");
+    return *id != '\0' && strcmp(id, jsontext_get_text(call, "id", "")) != 0 && earlier != NULL &&
+           *jsontext_get_text(function, "name", "") != '\0' && json_is_string(given) &&
+           is_whole_json(json_string_value(given), json_string_length(given)) &&
+           is_whole_json(earlier->bytes, earlier->length);
+}
+
+/* The call that a fragment without a number belongs to: servers that send calls whole may not
+ * number them, and a new id begins a new call. */
+static json_t *find_unnumbered_call(json_t *calls, const json_t *fragment)
+{
+    size_t count = json_array_size(calls);
+    const char *id = jsontext_get_text(fragment, "id", "");
+    json_t *newest = count == 0 ? NULL : json_array_get(calls, count - 1);
+    bool same = *id == '\0' || strcmp(id, jsontext_get_text(newest, "id", "")) == 0;
+    return newest != NULL && same ? newest : find_indexed(calls, (json_int_t)count, CALLS_LIMIT);
+}
+
+/* The call that a fragment belongs to, made where there is none; NULL: there are too many. */
+static json_t *find_call(const struct fold *fold, json_t *calls, const json_t *fragment)
+{
     json_int_t index = jsontext_get_int(fragment, "index", -1);
     if (index < 0) {
-        const char *id = jsontext_get_text(fragment, "id", "");
-        const json_t *newest = json_array_get(calls, (size_t)(last < 0 ? 0 : last));
-        bool same = *id == '\0' || strcmp(id, jsontext_get_text(newest, "id", "")) == 0;
-        index = last >= 0 && same ? jsontext_get_int(newest, "index", last) : last + 1;
+        return find_unnumbered_call(calls, fragment);
     }
-    return find_indexed(calls, index, CALLS_LIMIT);
+    json_t *call = find_indexed(calls, index, CALLS_LIMIT);
+    if (call != NULL && is_another_call(fold, call, fragment)) {
+        return find_unnumbered_call(calls, fragment);
+    }
+    return call;
 }
 
 /* How a delta is merged. */
@@ -103,7 +135,7 @@ static bool merge_calls(struct fold *fold, json_t *calls, json_t *fragments, int
     size_t i;
     json_t *fragment;
     json_array_foreach (fragments, i, fragment) {
-        json_t *call = find_call(calls, fragment);
+        json_t *call = find_call(fold, calls, fragment);
         if (call == NULL || !merge(fold, call, fragment, JOIN, depth)) {
             return false;
         }
@@ -258,10 +290,12 @@ static bool complete_choice(json_t *choice)
     return json_string_length(json_object_get(choice, "finish_reason")) > 0;
 }
 
-/* Groq tells the usage of a stream in its own place. */
+/* Groq and Moonshot tell the usage of a stream in places of their own. */
 static void complete_usage(json_t *document)
 {
+    const json_t *choice = json_array_get(json_object_get(document, "choices"), 0);
     json_t *usage = json_object_get(json_object_get(document, "x_groq"), "usage");
+    usage = json_is_object(usage) ? usage : json_object_get(choice, "usage");
     if (!json_is_object(json_object_get(document, "usage")) && json_is_object(usage)) {
         json_object_set(document, "usage", usage);
     }

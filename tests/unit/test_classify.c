@@ -12,7 +12,8 @@
 
 static const struct wall now = {INT64_C(1796126400000)};
 
-static struct verdict judge_with(int status, const char *body, const char *name, const char *value)
+static struct verdict judge_by(const struct error_rule *rules, int status, const char *body,
+                               const char *name, const char *value)
 {
     const struct provider_header header = {.name = name, .value = value};
     const struct provider_reply reply = {
@@ -23,9 +24,14 @@ static struct verdict judge_with(int status, const char *body, const char *name,
         .body_length = strlen(body),
     };
     json_t *document = jsontext_read_lenient(body, strlen(body), NULL);
-    struct verdict verdict = classify_error(openai_errors, &reply, document, now);
+    struct verdict verdict = classify_error(rules, &reply, document, now);
     json_decref(document);
     return verdict;
+}
+
+static struct verdict judge_with(int status, const char *body, const char *name, const char *value)
+{
+    return judge_by(openai_errors, status, body, name, value);
 }
 
 static struct verdict judge(int status, const char *body)
@@ -44,9 +50,9 @@ struct row {
     const char *trouble;
 };
 
-static void check_row(const struct row *row)
+static void check_row(const struct error_rule *rules, const struct row *row)
 {
-    struct verdict verdict = judge(row->status, row->body);
+    struct verdict verdict = judge_by(rules, row->status, row->body, NULL, NULL);
     char flags[4] = "";
     strcat(flags, verdict.permanent ? "p" : "");
     strcat(flags, verdict.about_model ? "m" : "");
@@ -62,12 +68,13 @@ static void check_row(const struct row *row)
         assert_string_equal(verdict.trouble, row->trouble);
     }
     assert_true(verdict.message[0] != '\0');
+    assert_int_equal(verdict.refused, verdict.moderation);
 }
 
 static void check(const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        check_row(&rows[i]);
+        check_row(openai_errors, &rows[i]);
     }
 }
 
@@ -252,6 +259,181 @@ static void other_servers_errors_are_read(void **state)
     check(rows, UNIT_COUNT(rows));
 }
 
+static void a_request_beyond_the_whole_limit_is_the_jobs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message;
+        enum outcome outcome;
+    } rows[] = {
+        {"Request too large for gpt-4 on tokens per min (TPM): Limit 10000, Requested 12000. "
+         "Reduce",
+         OUTCOME_JOB},
+        {"Rate limit reached (TPM): Limit: 30,000, Requested: 1,000,000.", OUTCOME_JOB},
+        {"Rate limit reached (TPM): Limit 40000, Used 39000, Requested 8000. Please try again in "
+         "4s",
+         OUTCOME_THROTTLED},
+        {"Rate limit reached (TPM): Limit 40000, Used 0, Requested 40000.", OUTCOME_THROTTLED},
+        {"Rate limit reached (RPM): Limit 3, Used 3, Requested 1.", OUTCOME_THROTTLED},
+        {"The limit was reached. Requested 5.", OUTCOME_THROTTLED},
+        {"Limit 99999999999999999999999, Requested 1", OUTCOME_THROTTLED},
+        {"Limit 10, Requested", OUTCOME_THROTTLED},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        char body[500];
+        snprintf(body, sizeof body,
+                 "{\"error\":{\"message\":\"%s\",\"type\":\"tokens\",\"code\":"
+                 "\"rate_limit_exceeded\"}}",
+                 rows[i].message);
+        struct verdict verdict = judge(429, body);
+        if (verdict.outcome != rows[i].outcome) {
+            fail_msg("%s: %s", rows[i].message, outcome_word(verdict.outcome));
+        }
+        assert_string_equal(verdict.code, "rate_limit_exceeded");
+    }
+}
+
+#define ANTHROPIC(type, message)                                                                   \
+    "{\"type\":\"error\",\"error\":{\"type\":\"" type "\",\"message\":\"" message                  \
+    "\"},\"request_id\":\"req_1\"}"
+#define DETAILED(type, code)                                                                       \
+    "{\"type\":\"error\",\"error\":{\"type\":\"" type "\",\"message\":\"m\",\"details\":{"         \
+    "\"error_code\":\"" code "\"}}}"
+
+static void anthropics_errors_are_read(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"request", 400, ANTHROPIC("invalid_request_error", "prompt is too long"), OUTCOME_JOB,
+         "invalid_request_error", "", NULL},
+        {"credit", 400,
+         ANTHROPIC("invalid_request_error",
+                   "Your credit balance is too low to access the Anthropic API."),
+         OUTCOME_UPSTREAM, "invalid_request_error", "p", "no quota"},
+        {"spend limit", 400,
+         ANTHROPIC("invalid_request_error", "You have reached your specified API usage limits."),
+         OUTCOME_UPSTREAM, "invalid_request_error", "p", "spend limit reached"},
+        {"key", 401, ANTHROPIC("authentication_error", "invalid x-api-key"), OUTCOME_UPSTREAM,
+         "authentication_error", "p", "key refused"},
+        {"billing", 402, ANTHROPIC("billing_error", "m"), OUTCOME_UPSTREAM, "billing_error", "p",
+         "no quota"},
+        {"permission", 403, ANTHROPIC("permission_error", "m"), OUTCOME_UPSTREAM,
+         "permission_error", "m", "access refused"},
+        {"model", 404, ANTHROPIC("not_found_error", "model: x"), OUTCOME_UPSTREAM,
+         "not_found_error", "m", "model not found"},
+        {"conflict", 409, ANTHROPIC("conflict_error", "m"), OUTCOME_TRANSIENT, "conflict_error", "",
+         NULL},
+        {"size", 413, ANTHROPIC("request_too_large", "m"), OUTCOME_JOB, "request_too_large", "",
+         NULL},
+        {"rate", 429, ANTHROPIC("rate_limit_error", "m"), OUTCOME_THROTTLED, "rate_limit_error", "",
+         NULL},
+        {"server", 500, ANTHROPIC("api_error", "m"), OUTCOME_TRANSIENT, "api_error", "", NULL},
+        {"timeout", 504, ANTHROPIC("timeout_error", "m"), OUTCOME_TRANSIENT, "timeout_error", "",
+         NULL},
+        {"overload", 529, ANTHROPIC("overloaded_error", "m"), OUTCOME_THROTTLED, "overloaded_error",
+         "", NULL},
+        {"overload in a stream", 200, ANTHROPIC("overloaded_error", "m"), OUTCOME_THROTTLED,
+         "overloaded_error", "", NULL},
+        {"server in a stream", 200, ANTHROPIC("api_error", "m"), OUTCOME_TRANSIENT, "api_error", "",
+         NULL},
+        {"request in a stream", 200, ANTHROPIC("invalid_request_error", "m"), OUTCOME_JOB,
+         "invalid_request_error", "", NULL},
+        {"enforced", 429, DETAILED("rate_limit_error", "enforced_spend_limit_reached"),
+         OUTCOME_UPSTREAM, "enforced_spend_limit_reached", "p", "spend limit reached"},
+        {"contract", 429, DETAILED("rate_limit_error", "contract_spend_limit_reached"),
+         OUTCOME_UPSTREAM, "contract_spend_limit_reached", "p", "spend limit reached"},
+        {"hold", 403, DETAILED("permission_error", "organization_on_hold"), OUTCOME_UPSTREAM,
+         "organization_on_hold", "p", "account on hold"},
+        {"ramp", 429, DETAILED("rate_limit_error", "ramp_limit_exceeded"), OUTCOME_THROTTLED,
+         "ramp_limit_exceeded", "", NULL},
+        {"decoded size", 413,
+         DETAILED("request_too_large", "request_body_too_large_after_decoding"), OUTCOME_JOB,
+         "request_body_too_large_after_decoding", "", NULL},
+        {"code of tomorrow", 429, DETAILED("rate_limit_error", "never_heard_of"), OUTCOME_THROTTLED,
+         "never_heard_of", "", NULL},
+        {"edge", 413, "<html>", OUTCOME_JOB, "http_413", "", NULL},
+        {"edge, overloaded", 529, "", OUTCOME_THROTTLED, "http_529", "", NULL},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        check_row(anthropic_errors, &rows[i]);
+    }
+}
+
+static void every_protocol_has_the_rules_for_all(void **state)
+{
+    (void)state;
+    static const struct error_rule none[] = {ERROR_RULES_END};
+    assert_int_equal(judge_by(none, 401, "", NULL, NULL).outcome, OUTCOME_UPSTREAM);
+    assert_int_equal(
+        judge_by(none, 429, "{\"error\":{\"code\":\"insufficient_quota\"}}", NULL, NULL).outcome,
+        OUTCOME_UPSTREAM);
+    /* A protocol's own rules come first. */
+    static const struct error_rule own[] = {{401, 401, .outcome = OUTCOME_TRANSIENT},
+                                            ERROR_RULES_END};
+    assert_int_equal(judge_by(own, 401, "", NULL, NULL).outcome, OUTCOME_TRANSIENT);
+}
+
+static void what_no_rule_knows_is_marked(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+        bool unknown;
+    } rows[] = {
+        {418, "", true},
+        {418, "{\"error\":{\"code\":\"teapot\"}}", true},
+        {200, "{\"error\":\"oops\"}", true},
+        {200, "{\"error\":{\"type\":\"new_error\"}}", true},
+        {600, "", true},
+        {500, "{\"error\":{\"type\":\"new_error\"}}", false},
+        {400, "", false},
+        {429, "", false},
+        {200, "{\"error\":{\"code\":500}}", false},
+        {200, "{\"error\":{\"type\":\"server_error\"}}", false},
+        {418, "{\"error\":{\"code\":\"rate_limit_exceeded\"}}", false},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        struct verdict verdict = judge(rows[i].status, rows[i].body);
+        if (verdict.unknown != rows[i].unknown) {
+            fail_msg("%d %s: unknown %d", rows[i].status, rows[i].body, verdict.unknown);
+        }
+        assert_true(!verdict.unknown || verdict.outcome == OUTCOME_TRANSIENT);
+    }
+    assert_false(judge_with(418, "", "x-should-retry", "true").unknown); /* the server knows */
+    assert_false(judge_with(418, "", "x-should-retry", "false").unknown);
+}
+
+static void what_only_sounds_like_money_is_not(void **state)
+{
+    (void)state;
+    const char *body = "{\"error\":{\"code\":\"insufficient_permissions\"}}";
+    assert_false(judge(403, body).permanent);
+    assert_string_equal(judge(403, body).trouble, "access refused");
+}
+
+static void headers_tell_errors_apart(void **state)
+{
+    (void)state;
+    struct verdict verdict = judge_with(403, "<html>", "cf-mitigated", "challenge");
+    assert_int_equal(verdict.outcome, OUTCOME_UPSTREAM);
+    assert_true(verdict.permanent);
+    assert_string_equal(verdict.trouble, "refused by Cloudflare");
+    verdict = judge_with(403, "", "retry-after", "30");
+    assert_int_equal(verdict.outcome, OUTCOME_THROTTLED);
+    assert_int_equal(verdict.wait_ms, 30000);
+}
+
+static void some_errors_are_known_to_last(void **state)
+{
+    (void)state;
+    const char *slow = "{\"error\":{\"type\":\"rate_limit_error\",\"code\":\"slow_down\"}}";
+    assert_int_equal(judge(429, slow).wait_ms, 15000);
+    assert_int_equal(judge_with(429, slow, "retry-after", "0").wait_ms, 0);
+    assert_int_equal(judge_with(429, slow, "retry-after-ms", "20").wait_ms, 20);
+    assert_int_equal(judge(503, "{\"error\":{\"type\":\"unavailable_error\"}}").wait_ms, 2000);
+}
+
 static void messages_come_from_wherever_they_are(void **state)
 {
     (void)state;
@@ -348,7 +530,11 @@ static void headers_name_the_request_and_the_mock(void **state)
     (void)state;
     assert_string_equal(judge_with(500, "", "x-request-id", "req\t1").request_id, "req 1");
     assert_string_equal(judge_with(500, "", "apim-request-id", "abc").request_id, "abc");
+    assert_string_equal(judge_with(500, "", "request-id", "abc").request_id, "abc");
     assert_string_equal(judge(500, "").request_id, "");
+    const char *body = ANTHROPIC("api_error", "m");
+    assert_string_equal(judge(500, body).request_id, "req_1");
+    assert_string_equal(judge_with(500, body, "request-id", "abc").request_id, "abc");
     assert_true(judge_with(500, "", "x-llmspool-mock", "1").mock);
     assert_false(judge(500, "").mock);
 }
@@ -393,6 +579,13 @@ int main(void)
         cmocka_unit_test(a_status_alone_has_its_class),
         cmocka_unit_test(openai_errors_are_read),
         cmocka_unit_test(other_servers_errors_are_read),
+        cmocka_unit_test(a_request_beyond_the_whole_limit_is_the_jobs),
+        cmocka_unit_test(anthropics_errors_are_read),
+        cmocka_unit_test(every_protocol_has_the_rules_for_all),
+        cmocka_unit_test(what_no_rule_knows_is_marked),
+        cmocka_unit_test(what_only_sounds_like_money_is_not),
+        cmocka_unit_test(headers_tell_errors_apart),
+        cmocka_unit_test(some_errors_are_known_to_last),
         cmocka_unit_test(messages_come_from_wherever_they_are),
         cmocka_unit_test(what_is_no_error_is_not_taken_for_one),
         cmocka_unit_test(should_retry_is_heeded),

@@ -426,6 +426,25 @@ static void usage_and_model_are_read(void **state)
     answer_clear(&answer);
 }
 
+static void cached_tokens_have_several_places(void **state)
+{
+    (void)state;
+    static const char *const usages[] = {
+        "{\"prompt_tokens_details\":{\"cached_tokens\":5},\"cached_tokens\":6}",
+        "{\"cached_tokens\":5}",
+        "{\"prompt_tokens_details\":null,\"prompt_cache_hit_tokens\":5}",
+    };
+    for (size_t i = 0; i < UNIT_COUNT(usages); i++) {
+        struct answer answer;
+        char body[500];
+        snprintf(body, sizeof body, "{\"choices\":[%s],\"usage\":%s}", ONE("0", "\"a\"", "stop"),
+                 usages[i]);
+        read_for("{}", 200, body, &answer);
+        assert_int_equal(answer.usage.cached_tokens, 5);
+        answer_clear(&answer);
+    }
+}
+
 static void usage_that_is_not_told_is_unknown(void **state)
 {
     (void)state;
@@ -518,6 +537,41 @@ static void bad_answers_have_their_class_and_leave_nothing(void **state)
     }
 }
 
+static void refusals_are_marked_whoever_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        enum outcome outcome;
+        bool refused;
+        bool moderation;
+    } rows[] = {
+        {TEXT("\"a\"", "stop"), OUTCOME_OK, false, false},
+        {CHOICE("{\"content\":null,\"refusal\":\"no\"}", "stop"), OUTCOME_OK, true, false},
+        {CHOICE("{\"content\":\"a\",\"refusal\":\"no\"}", "stop"), OUTCOME_OK, true, false},
+        {TEXT("null", "content_filter"), OUTCOME_JOB, true, true},
+        {TEXT("\"cut\"", "content_filter"), OUTCOME_OK, false, false},
+        {TEXT("null", "stop"), OUTCOME_UNUSABLE, false, false},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        struct answer answer;
+        struct verdict verdict = read_for("{}", 200, rows[i].body, &answer);
+        assert_int_equal(verdict.outcome, rows[i].outcome);
+        assert_int_equal(verdict.refused, rows[i].refused);
+        assert_int_equal(verdict.moderation, rows[i].moderation);
+        answer_clear(&answer);
+    }
+}
+
+static void an_empty_finish_reason_is_none(void **state)
+{
+    (void)state;
+    struct answer answer;
+    struct verdict verdict = read_for("{}", 200, TEXT("\"a\"", ""), &answer);
+    assert_int_equal(verdict.outcome, OUTCOME_UNUSABLE);
+    assert_string_equal(verdict.code, "no_finish_reason");
+}
+
 static void cut_json_is_told_apart(void **state)
 {
     (void)state;
@@ -576,8 +630,11 @@ int main(void)
         cmocka_unit_test(tool_calls_and_refusals_stand_beside_null),
         cmocka_unit_test(several_choices_make_an_array_in_their_order),
         cmocka_unit_test(usage_and_model_are_read),
+        cmocka_unit_test(cached_tokens_have_several_places),
         cmocka_unit_test(usage_that_is_not_told_is_unknown),
         cmocka_unit_test(bad_answers_have_their_class_and_leave_nothing),
+        cmocka_unit_test(refusals_are_marked_whoever_refused),
+        cmocka_unit_test(an_empty_finish_reason_is_none),
         cmocka_unit_test(cut_json_is_told_apart),
         cmocka_unit_test(no_part_of_an_answer_is_taken_for_all_of_it),
         cmocka_unit_test(the_mock_is_recognised),

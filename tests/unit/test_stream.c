@@ -226,6 +226,20 @@ static void tool_calls_are_joined_by_their_index(void **state)
          "\"{\\\"a\\\":1}\"}},{\"id\":\"y\",\"type\":\"function\",\"function\":{\"name\":\"g\","
          "\"arguments\":\"{}\"}}]||tool_calls|0|-1/-1",
          ""},
+        {"{}", /* Gemini: calls that come whole, and all have the number 0 */
+         CALL("\"index\":0,\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}")
+             CALL("\"index\":0,\"id\":\"y\",\"function\":{\"name\":\"g\",\"arguments\":\"[]\"}")
+                 FINISH("stop") DONE,
+         "null [{\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"y\","
+         "\"function\":{\"name\":\"g\",\"arguments\":\"[]\"}}]||stop|0|-1/-1",
+         ""},
+        {"{}", /* vLLM of old: a new id with each fragment */
+         CALL("\"index\":0,\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"[\"}")
+             CALL("\"index\":0,\"id\":\"y\",\"function\":{\"name\":\"f\",\"arguments\":\"1\"}")
+                 CALL("\"index\":0,\"id\":\"z\",\"function\":{\"name\":\"f\",\"arguments\":\"]\"}")
+                     FINISH("stop") DONE,
+         "null [{\"id\":\"z\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}]||stop|0|-1/-1",
+         ""},
         {"{}", /* calls that come whole, and without numbers */
          CALL("\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}")
              CALL("\"id\":\"y\",\"function\":{\"name\":\"g\",\"arguments\":\"[\"}")
@@ -281,6 +295,10 @@ static void every_servers_way_is_understood(void **state)
          "\"a\" ||stop|0|1/2", "a"},
         {"{}", /* vLLM: usage all the time */
          USAGE("1", "0") TEXT("a") USAGE("1", "1") FINISH("stop") USAGE("1", "2") DONE,
+         "\"a\" ||stop|0|1/2", "a"},
+        {"{}", /* Moonshot */
+         TEXT("a") "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\","
+                   "\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}]}\n\n" DONE,
          "\"a\" ||stop|0|1/2", "a"},
         {"{}", /* Groq */
          TEXT("a") "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],"
