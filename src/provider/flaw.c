@@ -2,9 +2,8 @@
 /* flaw: what is wrong with an answer that came with status 200. */
 #include "provider/flaw.h"
 
-#include <string.h>
-
 #include "base/jsontext.h"
+#include "provider/structured.h"
 
 static const struct {
     enum outcome outcome;
@@ -24,29 +23,17 @@ static const struct {
     [FLAW_CUT_JSON] =
         {OUTCOME_UNUSABLE, PROVIDER_INVALID_JSON,
          "JSON was asked for and the answer was cut before its end: raise max_tokens"},
+    [FLAW_NO_VECTORS] = {OUTCOME_UNUSABLE, "no_vectors",
+                         "the answer does not have one vector for each input"},
     [FLAW_FINISH_ERROR] = {OUTCOME_TRANSIENT, "finish_reason_error",
                            "the server broke the answer off with an error"},
     [FLAW_FILTERED] = {OUTCOME_JOB, "content_filter",
                        "the provider withheld the answer for its content"},
 };
 
-static bool is_json_format(const json_t *format)
-{
-    const char *type = jsontext_get_text(format, "type", "");
-    return strcmp(type, "json_object") == 0 || strcmp(type, "json_schema") == 0;
-}
-
-bool flaw_wants_json(const struct job *job)
-{
-    const json_t *params = json_object_get(job->document, "params");
-    const json_t *text = json_object_get(params, "text");
-    return is_json_format(json_object_get(params, "response_format")) ||
-           is_json_format(json_object_get(text, "format"));
-}
-
 enum flaw flaw_parse_output(const struct job *job, bool cut, json_t **output)
 {
-    if (!flaw_wants_json(job)) {
+    if (!structured_wanted(job)) {
         return FLAW_NONE;
     }
     json_t *value =
@@ -77,6 +64,16 @@ static struct verdict judge(enum flaw flaw, const struct provider_reply *reply, 
     return verdict;
 }
 
+static void hold_to_schema(const struct job *job, const struct answer *answer,
+                           struct verdict *verdict)
+{
+    struct error error = {0};
+    if (structured_check(job, answer, &error) != 0) {
+        verdict->outcome = OUTCOME_UNUSABLE;
+        verdict_say(verdict, PROVIDER_SCHEMA, "%s", error.text);
+    }
+}
+
 struct verdict flaw_read(flaw_reader *reader, const struct error_rule *rules, const struct job *job,
                          const struct provider_reply *reply, struct wall now, struct answer *answer)
 {
@@ -91,11 +88,13 @@ struct verdict flaw_read(flaw_reader *reader, const struct error_rule *rules, co
         verdict =
             judge(document == NULL ? FLAW_NOT_JSON : reader(job, document, answer), reply, now);
     }
-    if (verdict.outcome != OUTCOME_OK) {
-        answer_clear(answer);
-    } else {
+    if (verdict.outcome == OUTCOME_OK) {
         verdict.refused = answer->refusal != NULL;
         answer->response = answer->response != NULL ? answer->response : json_incref(document);
+        hold_to_schema(job, answer, &verdict);
+    }
+    if (verdict.outcome != OUTCOME_OK) {
+        answer_clear(answer);
     }
     json_decref(document);
     return verdict;

@@ -26,13 +26,10 @@ enum flaw {
     FLAW_NO_CONTENT,
     FLAW_INVALID_JSON,
     FLAW_CUT_JSON,
+    FLAW_NO_VECTORS,
     FLAW_FINISH_ERROR,
     FLAW_FILTERED,
 };
-
-/* Whether the job's params ask for JSON: response_format json_object or json_schema, or the same as
- * Responses write it, text.format. */
-bool flaw_wants_json(const struct job *job);
 
 /* Where the job asks for JSON: replaces *output, an owned string, by the value that it denotes.
  * cut: the model was stopped by a bound. */
@@ -43,7 +40,8 @@ enum flaw flaw_parse_output(const struct job *job, bool cut, json_t **output);
 typedef enum flaw flaw_reader(const struct job *job, json_t *document, struct answer *answer);
 
 /* What every provider's read does: parses the body, has an error judged by the protocol's rules and
- * anything else read by the reader, and says what is wrong with it. answer->response is the
+ * anything else read by the reader, holds the output to the job's own schema, and says what is
+ * wrong with it. answer->response is the
  * document unless the reader has set it. */
 struct verdict flaw_read(flaw_reader *reader, const struct error_rule *rules, const struct job *job,
                          const struct provider_reply *reply, struct wall now,

@@ -64,7 +64,7 @@ static json_t *build_messages(const struct job *job)
 }
 
 /* Passes params on, but for what is said elsewhere. */
-static void add_params(json_t *body, json_t *params)
+void openai_add_params(json_t *body, json_t *params)
 {
     static const char *const ours[] = {
         "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens",
@@ -93,7 +93,7 @@ static void add_limit(json_t *body, const json_t *params, const struct provider_
 }
 
 /* Without include_usage nobody says what a stream has cost. */
-static void add_stream(json_t *body)
+void openai_add_stream(json_t *body)
 {
     json_object_set_new(body, "stream", json_true());
     json_object_set_new(body, "stream_options", json_pack("{s:b}", "include_usage", 1));
@@ -112,13 +112,13 @@ static int openai_build(const struct job *job, const struct provider_ask *ask,
     json_t *body = json_object();
     json_object_set_new(body, "model", json_string(ask->model));
     json_object_set_new(body, "messages", messages);
-    add_params(body, json_object_get(job->document, "params"));
+    openai_add_params(body, json_object_get(job->document, "params"));
     add_limit(body, params, ask);
     if (job->user != NULL && json_object_get(body, "user") == NULL) {
         json_object_set_new(body, "user", json_string(job->user));
     }
     if (ask->stream) {
-        add_stream(body);
+        openai_add_stream(body);
     }
     provider_request_json(request, "/chat/completions", ask->stream, body);
     return 0;

@@ -10,6 +10,7 @@
 #define PROVIDER_OPENAI_H
 
 #include "provider/classify.h"
+#include "provider/flaw.h"
 #include "provider/fold.h"
 #include "provider/provider.h"
 
@@ -23,5 +24,15 @@ struct verdict openai_chat_read(const struct job *job, const struct provider_rep
                                 struct wall now, struct answer *answer);
 
 extern const struct stream_kind openai_chat_stream;
+
+/* As flaw_reader: reads the choices of a chat completion. */
+enum flaw openai_read_choices(const struct job *job, json_t *document, struct answer *answer);
+
+/* Passes a job's params on, but for what is said elsewhere in a request: model, messages, stream and
+ * the bound of tokens. */
+void openai_add_params(json_t *body, json_t *params);
+
+/* Asks for a stream that tells its usage. */
+void openai_add_stream(json_t *body);
 
 #endif

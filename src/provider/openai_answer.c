@@ -234,7 +234,7 @@ static struct usage read_usage(const json_t *usage)
     };
 }
 
-static enum flaw read_completion(const struct job *job, json_t *document, struct answer *answer)
+enum flaw openai_read_choices(const struct job *job, json_t *document, struct answer *answer)
 {
     const json_t *values = json_object_get(document, "choices");
     const json_t *params = json_object_get(job->document, "params");
@@ -255,5 +255,5 @@ static enum flaw read_completion(const struct job *job, json_t *document, struct
 struct verdict openai_chat_read(const struct job *job, const struct provider_reply *reply,
                                 struct wall now, struct answer *answer)
 {
-    return flaw_read(read_completion, openai_errors, job, reply, now, answer);
+    return flaw_read(openai_read_choices, openai_errors, job, reply, now, answer);
 }

@@ -7,7 +7,10 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "provider/anthropic.h"
 #include "provider/openai.h"
+#include "provider/openai_completion.h"
+#include "provider/openai_embed.h"
 #include "provider/openai_responses.h"
 
 /* Who serves which protocol. Where a protocol has no own way for a type of jobs, a sister's stands
@@ -17,10 +20,15 @@ static const struct {
     const struct provider *provider;
 } providers[] = {
     {"openai", &provider_openai},
+    {"openai", &provider_openai_completion},
+    {"openai", &provider_openai_embed},
     {"openai-responses", &provider_openai_responses},
+    {"openai-responses", &provider_openai_completion},
+    {"openai-responses", &provider_openai_embed},
+    {"anthropic", &provider_anthropic},
 };
 
-static const char *const protocols[] = {"openai", "openai-responses", NULL};
+static const char *const protocols[] = {"openai", "openai-responses", "anthropic", NULL};
 
 void provider_request_json(struct provider_request *request, const char *path, bool stream,
                            json_t *body)

@@ -364,7 +364,6 @@ static void sections_that_make_no_sense_are_refused(void **state)
         {"provider a {\n url = \"http://u:" KEY "@a\"\n}", 2, "user or password"},
         {"provider a {\n\n protocol = smoke\n}", 3,
          "\"smoke\" is not spoken here; there is: openai"},
-        {"provider anthropic { protocol = anthropic }", 1, "is not spoken here"},
         {"model \"a\" {\n}", 2, "needs a pattern and a provider"},
         {"model \"\" { provider = a }", 1, "needs a pattern and a provider"},
         {"provider alpha { url = http://a }\nmodel \"x\" { provider = alpah }", 0,
@@ -627,15 +626,6 @@ static void a_named_provider_silences_the_environment(void **state)
     config_free(config);
 }
 
-static void a_protocol_that_is_not_built_in_gives_no_provider(void **state)
-{
-    assert_int_equal(setenv("ANTHROPIC_API_KEY", KEY, 1), 0);
-    struct config *config = accept(*state, "");
-    assert_int_equal(config->provider_count, 0);
-    assert_null(config_route(config, "claude-x", NULL));
-    config_free(config);
-}
-
 static void a_bad_environment_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -782,7 +772,6 @@ int main(void)
         TEST(without_a_provider_the_environment_is_asked),
         TEST(a_server_of_ones_own_needs_no_key),
         TEST(a_named_provider_silences_the_environment),
-        TEST(a_protocol_that_is_not_built_in_gives_no_provider),
         TEST(a_bad_environment_is_refused),
         TEST(models_find_their_provider_by_pattern),
         TEST(the_only_provider_takes_all_models),
