@@ -150,7 +150,7 @@ static int check_names(const struct call *call, struct reply *reply)
 
 static int check_needed(const struct call *call, struct reply *reply)
 {
-    if (json_object_get(call->body, "max_tokens") == NULL) {
+    if (!json_is_integer(json_object_get(call->body, "max_tokens"))) {
         return refuse(reply, "max_tokens: Field required");
     }
     if (json_object_get(call->body, "messages") == NULL) {
