@@ -145,47 +145,55 @@ static void write_sample(const json_t *schema, const struct answer_prompt *promp
 
 void answer_write(const struct answer_prompt *prompt, struct buffer *out)
 {
-    const char *type = jsontext_get_text(prompt->format, "type", "text");
     struct buffer text = {0};
 
-    if (strcmp(type, "json_schema") == 0) {
-        const json_t *schema = json_object_get(prompt->format, "json_schema");
-
-        write_sample(json_object_get(schema, "schema"), prompt, out);
-    } else if (strcmp(type, "json_object") == 0) {
+    switch (prompt->form) {
+    case ANSWER_SCHEMA:
+        write_sample(prompt->schema, prompt, out);
+        break;
+    case ANSWER_OBJECT:
         write_text(prompt, &text);
         buffer_text(out, "{\"answer\":");
         jsontext_write_string(out, text.bytes != NULL ? text.bytes : "", text.length);
         buffer_byte(out, '}');
-    } else {
+        break;
+    case ANSWER_TEXT:
         write_text(prompt, out);
+        break;
     }
     buffer_free(&text);
 }
 
-const json_t *answer_tool(const json_t *body)
+void answer_set_form(struct answer_prompt *prompt, const json_t *format, const json_t *holder)
 {
-    const json_t *tools = json_object_get(body, "tools");
-    const json_t *choice = json_object_get(body, "tool_choice");
-    const char *name = jsontext_get_text(json_object_get(choice, "function"), "name", NULL);
-    bool required = json_is_string(choice) && strcmp(json_string_value(choice), "required") == 0;
+    const char *type = jsontext_get_text(format, "type", "text");
 
+    prompt->form = ANSWER_TEXT;
+    if (strcmp(type, "json_schema") == 0) {
+        prompt->form = ANSWER_SCHEMA;
+        prompt->schema = json_object_get(holder, "schema");
+    } else if (strcmp(type, "json_object") == 0) {
+        prompt->form = ANSWER_OBJECT;
+    }
+}
+
+const json_t *answer_tool(const json_t *tools, const char *wrapper, const char *name)
+{
     for (size_t i = 0; i < json_array_size(tools); i++) {
-        const json_t *function = json_object_get(json_array_get(tools, i), "function");
-        const char *here = jsontext_get_text(function, "name", "");
+        const json_t *tool = json_array_get(tools, i);
+        const char *here;
 
-        if (function != NULL && (required || (name != NULL && strcmp(name, here) == 0))) {
-            return function;
+        tool = wrapper != NULL ? json_object_get(tool, wrapper) : tool;
+        here = jsontext_get_text(tool, "name", NULL);
+        if (here != NULL && (name == NULL || strcmp(name, here) == 0)) {
+            return tool;
         }
     }
     return NULL;
 }
 
-void answer_arguments(const struct answer_prompt *prompt, const json_t *function,
-                      struct buffer *out)
+void answer_arguments(const struct answer_prompt *prompt, const json_t *schema, struct buffer *out)
 {
-    const json_t *schema = json_object_get(function, "parameters");
-
     if (schema == NULL) {
         buffer_text(out, "{}");
     } else {

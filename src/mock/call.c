@@ -9,6 +9,12 @@
 
 #include "base/jsontext.h"
 #include "mock/journal.h"
+#include "mock/throttle.h"
+
+enum { SLOW_START_MS = 5000 };
+
+/* Port 9 takes whatever comes and answers nothing, where anybody listens there at all. */
+#define NOWHERE "http://127.0.0.1:9"
 
 int64_t call_tokens(size_t bytes)
 {
@@ -30,7 +36,8 @@ static void receive(struct call *call)
     struct exchange *exchange = call->exchange;
     struct ledger_receipt receipt = {.prompt = call->question.bytes,
                                      .prompt_length = call->question.length,
-                                     .arrived_us = exchange->arrived_us};
+                                     .arrived_us = exchange->arrived_us,
+                                     .endpoint = call->kind->endpoint};
     uint64_t mix = 0;
 
     exchange->known = call->body != NULL;
@@ -50,24 +57,39 @@ static void receive(struct call *call)
     call->created_s = exchange->arrived_us / 1000000;
 }
 
+/* The key of a request, or NULL. */
+static const char *find_key(const struct exchange *exchange)
+{
+    const char *name = reply_dialect(&exchange->reply)->key_header;
+    const char *header = NULL;
+
+    if (name != NULL) {
+        header = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+    }
+    if (header != NULL) {
+        return header;
+    }
+    header = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
+                                         MHD_HTTP_HEADER_AUTHORIZATION);
+    return header != NULL && strncmp(header, "Bearer ", 7) == 0 ? header + 7 : NULL;
+}
+
 int call_check_key(const struct exchange *exchange, struct reply *reply)
 {
+    const struct dialect *dialect = reply_dialect(reply);
     const char *wanted = exchange->settings->key;
-    const char *header;
+    const char *key;
 
     if (wanted == NULL) {
         return 0;
     }
-    header = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
-                                         MHD_HTTP_HEADER_AUTHORIZATION);
-    if (header == NULL || strncmp(header, "Bearer ", 7) != 0) {
-        reply_refuse(reply, 401, NULL, NULL,
-                     "You didn't provide an API key. Put it into the Authorization header: "
-                     "Authorization: Bearer YOUR_KEY.");
+    key = find_key(exchange);
+    if (key == NULL) {
+        reply_refuse(reply, 401, NULL, NULL, "%s", dialect->no_key);
         return -1;
     }
-    if (strcmp(header + 7, wanted) != 0) {
-        reply_refuse(reply, 401, NULL, "invalid_api_key", "Incorrect API key provided.");
+    if (strcmp(key, wanted) != 0) {
+        reply_refuse(reply, 401, NULL, "invalid_api_key", "%s", dialect->bad_key);
         return -1;
     }
     return 0;
@@ -76,37 +98,49 @@ int call_check_key(const struct exchange *exchange, struct reply *reply)
 static int check_model(struct call *call, struct reply *reply)
 {
     const json_t *model = json_object_get(call->body, "model");
+    const char *const *unknown = reply_dialect(reply)->unknown_model;
 
-    if (model == NULL || (json_is_string(model) && json_string_length(model) == 0)) {
-        reply_refuse(reply, 400, NULL, NULL, "you must provide a model parameter");
-        return refuse(call, FAULT_BAD_REQUEST);
-    }
-    if (!json_is_string(model)) {
+    if (model != NULL && !json_is_string(model) && !json_is_null(model)) {
         reply_refuse(reply, 400, "model", "invalid_type",
                      "Invalid type for 'model': expected a string.");
         return refuse(call, FAULT_BAD_REQUEST);
     }
+    if (*call->model == '\0') {
+        reply_refuse(reply, 400, NULL, NULL, "you must provide a model parameter");
+        return refuse(call, FAULT_BAD_REQUEST);
+    }
     if (!settings_has_model(call->settings, call->model)) {
-        reply_refuse(reply, 404, NULL, "model_not_found",
-                     "The model `%.100s` does not exist or you do not have access to it.",
-                     call->model);
+        reply_refuse(reply, 404, NULL, "model_not_found", "%s%.100s%s", unknown[0], call->model,
+                     unknown[1]);
         return refuse(call, FAULT_NO_MODEL);
     }
     return 0;
 }
 
-static int check_request(struct call *call, const struct call_kind *kind, struct reply *reply)
+static void refuse_length(const struct call *call, struct reply *reply)
 {
-    struct error error = {.kind = ERROR_NONE};
+    long long most = call->settings->context, has = call->prompt_tokens;
 
-    if (kind->check(call, reply) != 0) {
-        return refuse(call, FAULT_BAD_REQUEST);
-    }
-    if (call->settings->context > 0 && call->prompt_tokens > call->settings->context) {
+    if (reply_dialect(reply) == &dialect_anthropic) {
+        reply_refuse(reply, 400, NULL, NULL, "prompt is too long: %lld tokens > %lld maximum", has,
+                     most);
+    } else {
         reply_refuse(reply, 400, "messages", "context_length_exceeded",
                      "This model's maximum context length is %lld tokens. However, your messages "
                      "resulted in %lld tokens. Please reduce the length of the messages.",
-                     (long long)call->settings->context, (long long)call->prompt_tokens);
+                     most, has);
+    }
+}
+
+static int check_request(struct call *call, struct reply *reply)
+{
+    struct error error = {.kind = ERROR_NONE};
+
+    if (call->kind->check(call, reply) != 0) {
+        return refuse(call, FAULT_BAD_REQUEST);
+    }
+    if (call->settings->context > 0 && call->prompt_tokens > call->settings->context) {
+        refuse_length(call, reply);
         return refuse(call, FAULT_BAD_REQUEST);
     }
     if (marker_read(call->text.bytes != NULL ? call->text.bytes : "", &call->markers, &error) !=
@@ -117,91 +151,11 @@ static int check_request(struct call *call, const struct call_kind *kind, struct
     return 0;
 }
 
-static void add_retry_after(struct reply *reply, int64_t wait_ms)
-{
-    reply_header(reply, "retry-after", "%lld", (long long)((wait_ms + 999) / 1000));
-    reply_header(reply, "retry-after-ms", "%lld", (long long)wait_ms);
-}
-
-static void add_gauge(struct reply *reply, const struct limits_gauge *gauge,
-                      const char *const names[3])
-{
-    char reset[LIMITS_DURATION_SIZE];
-
-    if (gauge->limited) {
-        limits_write_duration(gauge->reset_ms, reset);
-        reply_header(reply, names[0], "%lld", (long long)gauge->limit);
-        reply_header(reply, names[1], "%lld", (long long)gauge->remaining);
-        reply_header(reply, names[2], "%s", reset);
-    }
-}
-
-static void add_rate_headers(struct reply *reply, const struct limits_report *report)
-{
-    static const char *const requests[3] = {"x-ratelimit-limit-requests",
-                                            "x-ratelimit-remaining-requests",
-                                            "x-ratelimit-reset-requests"};
-    static const char *const tokens[3] = {
-        "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"};
-
-    add_gauge(reply, &report->requests, requests);
-    add_gauge(reply, &report->tokens, tokens);
-}
-
-static void write_limit_error(const struct call *call, struct reply *reply,
-                              enum limits_verdict verdict, const struct limits_report *report,
-                              int64_t tokens)
-{
-    bool by_tokens = verdict != LIMITS_REQUESTS;
-    const struct limits_gauge *gauge = by_tokens ? &report->tokens : &report->requests;
-    char wait[LIMITS_DURATION_SIZE], message[400];
-
-    limits_write_duration(report->wait_ms, wait);
-    if (verdict == LIMITS_NEVER) {
-        (void)snprintf(message, sizeof message,
-                       "Request too large for %.100s on tokens per min (TPM): Limit %lld, "
-                       "Requested %lld. The input or output tokens must be reduced.",
-                       call->model, (long long)gauge->limit, (long long)tokens);
-    } else {
-        (void)snprintf(message, sizeof message,
-                       "Rate limit reached for %.100s on %s per min (%s): Limit %lld, Used %lld, "
-                       "Requested %lld. Please try again in %s.",
-                       call->model, by_tokens ? "tokens" : "requests", by_tokens ? "TPM" : "RPM",
-                       (long long)gauge->limit, (long long)(gauge->limit - gauge->remaining),
-                       by_tokens ? (long long)tokens : 1LL, wait);
-    }
-    reply_error(reply, 429, by_tokens ? "tokens" : "requests", NULL, "rate_limit_exceeded",
-                message);
-}
-
 static int check_limits(struct call *call, struct reply *reply)
 {
-    const struct settings *settings = call->settings;
-    struct mock *mock = call->exchange->mock;
-    int64_t tokens = call->prompt_tokens + call->answer_tokens;
-    struct limits_report report;
-    enum limits_verdict verdict;
+    enum fault fault = throttle_check(call, reply);
 
-    if (settings->max_concurrent > 0 &&
-        ledger_in_flight(mock->ledger) > (uint64_t)settings->max_concurrent) {
-        reply_error(reply, 429, "requests", NULL, "rate_limit_exceeded",
-                    "Too many requests are in flight at once.");
-        if (settings->rate_headers) {
-            add_retry_after(reply, settings->retry_after_ms);
-        }
-        return refuse(call, FAULT_TOO_BUSY);
-    }
-    verdict = limits_take(mock->limits, settings, call->model, tokens, &report);
-    if (verdict != LIMITS_PASS) {
-        write_limit_error(call, reply, verdict, &report, tokens);
-    }
-    if (settings->rate_headers) {
-        add_rate_headers(reply, &report);
-        if (verdict != LIMITS_PASS && verdict != LIMITS_NEVER) {
-            add_retry_after(reply, report.wait_ms);
-        }
-    }
-    return verdict == LIMITS_PASS ? 0 : refuse(call, FAULT_RATE_LIMIT);
+    return fault == FAULT_NONE ? 0 : refuse(call, fault);
 }
 
 /* A marker whose turn it is decides; without one the configured rates do. */
@@ -212,7 +166,7 @@ static void choose_fault(struct call *call)
     const struct marker *marker = NULL;
     uint64_t turns;
 
-    call->marker = (struct marker){.latency_ms = -1, .retry_after_ms = -1, .every_ms = -1};
+    call->marker = marker_plain();
     if (call->markers.count > 0) {
         turns = marker_turns(&call->markers);
         marker = marker_at(&call->markers,
@@ -226,44 +180,96 @@ static void choose_fault(struct call *call)
     }
 }
 
-static void write_fixed(struct reply *reply, const struct fault_kind *kind)
+/* What the fault becomes where no stream was asked for. */
+static enum fault without_stream(const struct call *call)
 {
-    if (kind->media != NULL) {
-        reply_begin(reply, kind->status, kind->media);
-        buffer_text(&reply->body, kind->text);
+    if (call->stream) {
+        return call->fault;
+    }
+    return call->fault == FAULT_ERROR_EVENT    ? FAULT_ERROR200
+           : call->fault == FAULT_EMPTY_STREAM ? FAULT_EMPTY
+                                               : call->fault;
+}
+
+static void write_error(struct reply *reply, const struct fault_kind *fault)
+{
+    const struct fault_error *own = &fault->anthropic;
+    struct fault_error usual = {fault->status, fault->type, fault->code, fault->text};
+
+    if (reply_dialect(reply) != &dialect_anthropic || own->status == 0) {
+        own = &usual;
+    }
+    reply_error(reply, own->status, own->type, NULL, own->code, own->text);
+}
+
+/* A body that is the same whatever was asked. */
+static void write_fixed(struct reply *reply, unsigned status, const char *media, const char *text)
+{
+    reply_begin(reply, status, media);
+    buffer_text(&reply->body, text);
+}
+
+/* Sends the client to the same path elsewhere. */
+static void write_location(const struct call *call, struct reply *reply)
+{
+    const char *origin = call->settings->redirect;
+
+    buffer_text(&reply->location, origin != NULL ? origin : NOWHERE);
+    buffer_text(&reply->location, call->exchange->url);
+}
+
+/* Writes the answer that the fault has in place of a good one. Returns whether there is one. */
+static bool write_fault(struct call *call, struct reply *reply)
+{
+    const struct fault_kind *fault = fault_kind(call->fault);
+
+    if (call->fault == FAULT_EMPTY || call->fault == FAULT_BIG) {
+        write_fixed(reply, 200, "application/json",
+                    call->fault == FAULT_EMPTY ? call->kind->empty : call->kind->endless);
+    } else if (fault->media != NULL) {
+        write_fixed(reply, fault->status, fault->media, fault->text);
+    } else if (fault->status != 0 &&
+               !(call->fault == FAULT_ERROR200 && call->kind->tells_failures)) {
+        write_error(reply, fault);
     } else {
-        reply_error(reply, kind->status, kind->type, NULL, kind->code, kind->text);
+        return false;
+    }
+    if (call->fault == FAULT_REDIRECT) {
+        write_location(call, reply);
+    }
+    return true;
+}
+
+static void choose_pieces(const struct call *call, struct reply *reply)
+{
+    const struct marker *marker = &call->marker;
+
+    reply->by = marker->by;
+    reply->every_ms = call->fault == FAULT_DRIP ? call->settings->drip_ms : call->settings->pace_ms;
+    if (marker->every_ms >= 0) {
+        reply->every_ms = marker->every_ms;
     }
 }
 
 /* The answer, good or spoiled. */
-static void answer(struct call *call, const struct call_kind *kind, struct reply *reply)
+static void answer(struct call *call, struct reply *reply)
 {
-    const struct fault_kind *fault = fault_kind(call->fault);
-    const struct settings *settings = call->settings;
-    const struct marker *marker = &call->marker;
-
     if (call->fault != FAULT_NONE) {
         ledger_fault(call->exchange->mock->ledger, exchange_key(call->exchange), call->fault);
     }
-    reply->delivery = fault->delivery;
-    reply->by = marker->by;
-    reply->every_ms = call->fault == FAULT_DRIP ? settings->drip_ms : settings->pace_ms;
-    if (marker->every_ms >= 0) {
-        reply->every_ms = marker->every_ms;
-    }
-    if (fault->status != 0) {
-        write_fixed(reply, fault);
-    } else {
+    call->fault = without_stream(call);
+    reply->delivery = fault_kind(call->fault)->delivery;
+    choose_pieces(call, reply);
+    if (!write_fault(call, reply)) {
         marker_strip(&call->question);
         marker_strip(&call->system);
-        kind->answer(call, reply);
-        reply->good = call->fault == FAULT_NONE || call->fault == FAULT_DRIP;
+        call->kind->answer(call, reply);
+        reply->good = call->fault == FAULT_NONE || fault_kind(call->fault)->good;
     }
-    if (call->fault == FAULT_429 || marker->retry_after_ms >= 0) {
-        add_retry_after(reply, marker->retry_after_ms >= 0 ? marker->retry_after_ms
-                                                           : settings->retry_after_ms);
+    if (call->fault == FAULT_KEEPALIVE_CLOSE) {
+        *call->exchange->doomed = true;
     }
+    throttle_tell(call, reply);
 }
 
 static int64_t choose_delay(struct call *call)
@@ -275,6 +281,9 @@ static int64_t choose_delay(struct call *call)
     }
     if (call->fault == FAULT_HANG) {
         return call->settings->hang_limit_ms;
+    }
+    if (call->fault == FAULT_SLOW_START) {
+        return SLOW_START_MS;
     }
     return fault->at_once ? 0 : latency_sample(&call->settings->latency, &call->random);
 }
@@ -303,13 +312,24 @@ static json_t *parse(const struct exchange *exchange, struct reply *reply)
     return body;
 }
 
-static void serve(struct call *call, const struct call_kind *kind, struct reply *reply)
+/* Takes in what the body says and enters it in the ledger. */
+static void take_in(struct call *call, const char *model)
 {
     if (call->body != NULL) {
-        kind->read(call);
-        call->model = jsontext_get_text(call->body, "model", "");
+        call->kind->read(call);
+        call->model = model != NULL ? model : jsontext_get_text(call->body, "model", "");
+        call->stream = jsontext_get_bool(call->body, "stream", false);
     }
     receive(call);
+}
+
+static void serve(struct call *call, struct reply *reply)
+{
+    if (*call->exchange->doomed) {
+        reply->delivery = DELIVERY_CLOSE;
+        (void)refuse(call, FAULT_CLOSED);
+        return;
+    }
     if (call_check_key(call->exchange, reply) != 0) {
         (void)refuse(call, FAULT_BAD_KEY);
         return;
@@ -318,21 +338,26 @@ static void serve(struct call *call, const struct call_kind *kind, struct reply 
         (void)refuse(call, FAULT_BAD_REQUEST);
         return;
     }
-    if (check_model(call, reply) != 0 || check_request(call, kind, reply) != 0 ||
+    if (check_model(call, reply) != 0 || check_request(call, reply) != 0 ||
         check_limits(call, reply) != 0) {
         return;
     }
     choose_fault(call);
-    answer(call, kind, reply);
+    answer(call, reply);
     call->exchange->delay_ms = choose_delay(call);
 }
 
-void call_serve(struct exchange *exchange, const struct call_kind *kind)
+void call_serve(struct exchange *exchange, const struct call_kind *kind, const char *model)
 {
     json_t *body = parse(exchange, &exchange->reply);
-    struct call call = {.exchange = exchange, .settings = exchange->settings, .body = body};
+    struct call call = {
+        .exchange = exchange, .settings = exchange->settings, .kind = kind, .body = body};
 
-    serve(&call, kind, &exchange->reply);
+    take_in(&call, model);
+    serve(&call, &exchange->reply);
+    if (exchange->reply.status == 429) {
+        ledger_refuse(exchange->mock->ledger, exchange->arrived_us);
+    }
     buffer_free(&call.text);
     buffer_free(&call.system);
     buffer_free(&call.question);

@@ -22,8 +22,10 @@ enum { CALL_ID_SIZE = 25 };
 struct call {
     struct exchange *exchange;
     const struct settings *settings;
+    const struct call_kind *kind;
     const json_t *body;     /* an object */
-    const char *model;      /* the body's own */
+    const char *model;      /* the body's, or the path's */
+    bool stream;            /* the answer is wanted as a stream */
     struct buffer text;     /* all text of the prompt in its order, whose SHA-256 is the key */
     struct buffer system;   /* the text of the instructions */
     struct buffer question; /* the text of the last user message or of the inputs */
@@ -41,6 +43,10 @@ struct call {
 
 /* A kind of call. */
 struct call_kind {
+    enum ledger_endpoint endpoint;
+    const char *empty;   /* an answer that says nothing: the fault of that name */
+    const char *endless; /* how an answer begins that has no end */
+    bool tells_failures; /* error200 is told by the answer itself, not by an error */
     /* Gathers text, question and prompt_tokens from a body that may be wrong in any way. */
     void (*read)(struct call *call);
     /* Returns 0, or -1 with *reply an error of status 400. */
@@ -49,8 +55,9 @@ struct call_kind {
     void (*answer)(struct call *call, struct reply *reply);
 };
 
-/* Serves the exchange, whose body was read: sets its reply and delay_ms. */
-void call_serve(struct exchange *exchange, const struct call_kind *kind);
+/* Serves the exchange, whose body was read: sets its reply and delay_ms. model is what the path
+ * names; NULL: the body names it. */
+void call_serve(struct exchange *exchange, const struct call_kind *kind, const char *model);
 
 /* Whether the exchange has the key that is wanted: 0, or -1 with *reply an error 401. */
 int call_check_key(const struct exchange *exchange, struct reply *reply);

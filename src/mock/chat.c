@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/jsontext.h"
-#include "mock/answer.h"
 #include "mock/completion.h"
 #include "mock/parameter.h"
+#include "mock/said.h"
 
 enum { TOKENS_PER_MESSAGE = 3, TOKENS_PER_PICTURE = 85, STOPS_MAX = 4 };
 
@@ -290,30 +290,45 @@ static int chat_check(struct call *call, struct reply *reply)
     return 0;
 }
 
-static void chat_answer(struct call *call, struct reply *reply)
+/* The tool that must be called, or NULL. */
+static const json_t *find_tool(const json_t *body)
 {
-    struct completion completion = {.call = call};
-    const json_t *tool = answer_tool(call->body);
-    const struct answer_prompt prompt = {
-        .system = call->system.bytes != NULL ? call->system.bytes : "",
-        .question = call->question.bytes != NULL ? call->question.bytes : "",
-        .format = json_object_get(call->body, "response_format"),
-        .echo = call->settings->echo,
-    };
+    const json_t *choice = json_object_get(body, "tool_choice");
+    const json_t *tools = json_object_get(body, "tools");
+    const char *name = jsontext_get_text(json_object_get(choice, "function"), "name", NULL);
+    bool required = json_is_string(choice) && strcmp(json_string_value(choice), "required") == 0;
 
-    if (tool != NULL) {
-        completion.tool = jsontext_get_text(tool, "name", "");
-        answer_arguments(&prompt, tool, &completion.text);
-    } else {
-        answer_write(&prompt, &completion.text);
-    }
-    completion_finish(&completion);
-    if (json_is_true(json_object_get(call->body, "stream"))) {
-        completion_write_stream(&completion, reply);
-    } else {
-        completion_write(&completion, reply);
-    }
-    buffer_free(&completion.text);
+    return name != NULL || required ? answer_tool(tools, "function", name) : NULL;
 }
 
-const struct call_kind chat_kind = {chat_read, chat_check, chat_answer};
+static void chat_answer(struct call *call, struct reply *reply)
+{
+    const json_t *body = call->body;
+    const json_t *format = json_object_get(body, "response_format");
+    const json_t *tool = find_tool(body);
+    struct said_wish wish = {
+        .prompt = said_prompt(call),
+        .tool = jsontext_get_text(tool, "name", NULL),
+        .parameters = json_object_get(tool, "parameters"),
+        .stops = json_object_get(body, "stop"),
+        .limit = jsontext_get_int(body, "max_tokens",
+                                  jsontext_get_int(body, "max_completion_tokens", 0)),
+    };
+    struct said said;
+
+    answer_set_form(&wish.prompt, format, json_object_get(format, "json_schema"));
+    said_make(call, &wish, &said);
+    (call->stream ? completion_write_stream : completion_write)(call, &said, reply);
+    said_free(&said);
+}
+
+const struct call_kind chat_kind = {
+    .endpoint = LEDGER_CHAT,
+    .empty = "{\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion\",\"created\":0,"
+             "\"model\":\"mock\",\"choices\":[]}",
+    .endless = "{\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion\",\"choices\":"
+               "[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"",
+    .read = chat_read,
+    .check = chat_check,
+    .answer = chat_answer,
+};

@@ -7,27 +7,19 @@
 #ifndef MOCK_COMPLETION_H
 #define MOCK_COMPLETION_H
 
-#include <stdint.h>
-
-#include "base/buffer.h"
 #include "mock/call.h"
+#include "mock/said.h"
 
-struct completion {
-    const struct call *call;
-    struct buffer text; /* the answer, or the arguments of the tool call */
-    const char *tool;   /* the name of the function that is called, or NULL */
-    const char *finish; /* stop, length or tool_calls */
-    int64_t tokens;     /* of one choice */
-};
+/* OpenAI's finish_reason for an end. */
+const char *completion_finish(enum said_end end);
 
-/* Cuts the text at the request's stop sequences and token limit, and sets finish and tokens. */
-void completion_finish(struct completion *completion);
+/* Appends usage: of so many tokens of answers. */
+void completion_write_usage(const struct call *call, int64_t tokens, struct buffer *out);
 
 /* Makes *reply the whole completion. */
-void completion_write(const struct completion *completion, struct reply *reply);
+void completion_write(const struct call *call, const struct said *said, struct reply *reply);
 
-/* Makes *reply the stream of its chunks, ended by [DONE]; the fault cut-stream leaves out the end.
- */
-void completion_write_stream(const struct completion *completion, struct reply *reply);
+/* Makes *reply the stream of its chunks, ended by [DONE]; a cut one has no end. */
+void completion_write_stream(const struct call *call, const struct said *said, struct reply *reply);
 
 #endif

@@ -56,6 +56,9 @@ void control_show_ledger(struct exchange *exchange)
     if (argument(exchange, "summary") != NULL) {
         reply_begin(&exchange->reply, 200, "application/json");
         ledger_write_summary(exchange->mock->ledger, &exchange->reply.body);
+    } else if (argument(exchange, "rate") != NULL) {
+        reply_begin(&exchange->reply, 200, "application/json");
+        ledger_write_rate(exchange->mock->ledger, &exchange->reply.body);
     } else {
         show_prompts(exchange);
     }

@@ -154,15 +154,19 @@ static struct MHD_Response *make_response(struct exchange *exchange)
 static void add_headers(const struct exchange *exchange, struct MHD_Response *response)
 {
     const struct reply *reply = &exchange->reply;
+    const struct dialect *dialect = reply_dialect(reply);
     struct mono now = clock_mono(exchange->mock->clock);
     char text[64];
 
     (void)MHD_add_response_header(response, "x-llmspool-mock", "1");
-    (void)snprintf(text, sizeof text, "req_%016llx%08llx", (unsigned long long)exchange->arrived_us,
-                   (unsigned long long)exchange->serial);
-    (void)MHD_add_response_header(response, "x-request-id", text);
-    (void)snprintf(text, sizeof text, "%lld", (long long)(now.ms - exchange->started.ms));
-    (void)MHD_add_response_header(response, "openai-processing-ms", text);
+    (void)MHD_add_response_header(response, dialect->id_header, reply->request_id);
+    if (dialect != &dialect_anthropic) {
+        (void)snprintf(text, sizeof text, "%lld", (long long)(now.ms - exchange->started.ms));
+        (void)MHD_add_response_header(response, "openai-processing-ms", text);
+    }
+    if (reply->location.length > 0) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, reply->location.bytes);
+    }
     if (reply->media != NULL) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->media);
     }

@@ -286,8 +286,19 @@ static void embedding_answer(struct call *call, struct reply *reply)
     }
     buffer_text(out, "],\"model\":");
     jsontext_write_string(out, call->model, strlen(call->model));
-    buffer_printf(out, ",\"usage\":{\"prompt_tokens\":%lld,\"total_tokens\":%lld}}\n",
-                  (long long)call->prompt_tokens, (long long)call->prompt_tokens);
+    if (call->fault != FAULT_NO_USAGE) {
+        buffer_printf(out, ",\"usage\":{\"prompt_tokens\":%lld,\"total_tokens\":%lld}",
+                      (long long)call->prompt_tokens, (long long)call->prompt_tokens);
+    }
+    buffer_text(out, "}\n");
 }
 
-const struct call_kind embedding_kind = {embedding_read, embedding_check, embedding_answer};
+const struct call_kind embedding_kind = {
+    .endpoint = LEDGER_EMBEDDINGS,
+    .empty = "{\"object\":\"list\",\"data\":[],\"model\":\"mock\"}",
+    .endless = "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,"
+               "\"embedding\":\"",
+    .read = embedding_read,
+    .check = embedding_check,
+    .answer = embedding_answer,
+};

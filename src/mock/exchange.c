@@ -38,7 +38,7 @@ void exchange_settle(struct exchange *exchange, bool delivered)
     ledger_release(exchange->mock->ledger);
     room_leave(exchange->mock->room, &exchange->guest);
     if (delivered && exchange->reply.good) {
-        ledger_answer(exchange->mock->ledger, exchange_key(exchange), 1);
+        ledger_answer(exchange->mock->ledger, exchange_key(exchange), exchange->arrived_us, 1);
         exchange->answered = true;
     }
 }

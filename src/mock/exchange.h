@@ -50,6 +50,7 @@ struct exchange {
     int64_t delay_ms; /* to wait before the reply is sent */
     unsigned char digest[SHA256_SIZE];
     size_t piece_end; /* of the piece of the body that is being sent */
+    bool *doomed;     /* the connection's: it is to be closed at its next request */
     bool oversized;   /* the body went beyond what is read */
     bool whole;       /* the body was read to its end */
     bool waited;

@@ -17,7 +17,9 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
                    .code = "context_length_exceeded",
                    .text = "This model's maximum context length is 128000 tokens. Please reduce "
                            "the length of the messages.",
-                   .at_once = true},
+                   .at_once = true,
+                   .anthropic = {400, "invalid_request_error", NULL,
+                                 "prompt is too long: 208310 tokens > 200000 maximum"}},
     [FAULT_401] = {.name = "401",
                    .status = 401,
                    .type = "invalid_request_error",
@@ -29,7 +31,9 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
                    .type = "insufficient_quota",
                    .code = "credit_balance_exhausted",
                    .text = "Your credit balance is exhausted. Please add credit.",
-                   .at_once = true},
+                   .at_once = true,
+                   .anthropic = {402, "billing_error", NULL,
+                                 "Your organization's billing needs attention."}},
     [FAULT_403] = {.name = "403",
                    .status = 403,
                    .type = "invalid_request_error",
@@ -52,6 +56,12 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
                    .type = "server_error",
                    .text = "The resource is locked by another request.",
                    .passing = true},
+    [FAULT_413] = {.name = "413",
+                   .status = 413,
+                   .type = "invalid_request_error",
+                   .code = "request_too_large",
+                   .text = "The request body is too large.",
+                   .at_once = true},
     [FAULT_422] = {.name = "422",
                    .status = 422,
                    .type = "invalid_request_error",
@@ -71,13 +81,55 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
                         .text = "Rate limit reached for requests.",
                         .passing = true,
                         .at_once = true},
+    [FAULT_429_DATE] = {.name = "429-date",
+                        .status = 429,
+                        .type = "requests",
+                        .code = "rate_limit_exceeded",
+                        .text = "Rate limit reached for requests.",
+                        .at_once = true},
+    [FAULT_429_RESET] = {.name = "429-reset",
+                         .status = 429,
+                         .type = "requests",
+                         .code = "rate_limit_exceeded",
+                         .text = "Rate limit reached for requests.",
+                         .at_once = true},
     [FAULT_QUOTA] = {.name = "quota",
                      .status = 429,
                      .type = "insufficient_quota",
                      .code = "insufficient_quota",
                      .text = "You exceeded your current quota, please check your plan and billing "
                              "details.",
-                     .at_once = true},
+                     .at_once = true,
+                     .anthropic = {400, "invalid_request_error", NULL,
+                                   "Your credit balance is too low to access the API. Please go to "
+                                   "Plans & Billing to upgrade or purchase credits."}},
+    [FAULT_SPEND_LIMIT] = {.name = "spend-limit",
+                           .status = 429,
+                           .type = "insufficient_quota",
+                           .code = "insufficient_quota",
+                           .text = "You have reached your specified spend limit.",
+                           .at_once = true,
+                           .anthropic = {429, "rate_limit_error", "enforced_spend_limit_reached",
+                                         "You have reached your specified spend limit."}},
+    [FAULT_TOO_LARGE] = {.name = "too-large-for-limit",
+                         .status = 429,
+                         .type = "tokens",
+                         .code = "rate_limit_exceeded",
+                         .text = "Request too large for this model on tokens per min (TPM): Limit "
+                                 "100, Requested 200. The input or output tokens must be reduced.",
+                         .at_once = true,
+                         .anthropic = {429, "rate_limit_error", NULL,
+                                       "This request of 200 tokens would exceed your rate limit of "
+                                       "100 input tokens per minute."}},
+    [FAULT_PROMPT_FILTER] = {.name = "prompt-filter",
+                             .status = 400,
+                             .type = "invalid_request_error",
+                             .code = "content_filter",
+                             .text = "The response was filtered due to the prompt triggering the "
+                                     "content management policy.",
+                             .at_once = true,
+                             .anthropic = {400, "invalid_request_error", NULL,
+                                           "Output blocked by content filtering policy"}},
     [FAULT_500] = {.name = "500",
                    .status = 500,
                    .type = "server_error",
@@ -99,6 +151,47 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
                    .type = "overloaded_error",
                    .text = "Overloaded",
                    .passing = true},
+    [FAULT_OVERLOADED] = {.name = "overloaded",
+                          .status = 503,
+                          .type = "service_unavailable_error",
+                          .code = "server_is_overloaded",
+                          .text = "The server is overloaded, please try again later.",
+                          .anthropic = {529, "overloaded_error", NULL, "Overloaded"}},
+    /* As llama.cpp's server answers before its model is there. */
+    [FAULT_LOADING] = {.name = "model-loading",
+                       .status = 503,
+                       .text = "{\"error\":{\"code\":503,\"message\":\"Loading model\","
+                               "\"type\":\"unavailable_error\"}}",
+                       .media = JSON_TYPE,
+                       .at_once = true},
+    /* Gemini's errors through its OpenAI-compatible door. */
+    [FAULT_ARRAY_ERROR] = {.name = "array-error",
+                           .status = 429,
+                           .text = "[{\"error\":{\"code\":429,\"message\":\"Resource has been "
+                                   "exhausted (e.g. check quota).\",\"status\":"
+                                   "\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":"
+                                   "\"type.googleapis.com/google.rpc.RetryInfo\","
+                                   "\"retryDelay\":\"1s\"}]}}]\n",
+                           .media = JSON_TYPE,
+                           .at_once = true},
+    /* Mistral's. */
+    [FAULT_FLAT_ERROR] = {.name = "flat-error",
+                          .status = 429,
+                          .text = "{\"object\":\"error\",\"message\":\"Requests rate limit "
+                                  "exceeded\",\"type\":\"rate_limited\",\"param\":null,"
+                                  "\"code\":\"1300\"}",
+                          .media = JSON_TYPE,
+                          .at_once = true},
+    /* vLLM's. */
+    [FAULT_INT_CODE] = {.name = "int-code",
+                        .status = 400,
+                        .text = "{\"error\":{\"message\":\"This model's maximum context length is "
+                                "4096 tokens. However, you requested 5000 tokens.\",\"type\":"
+                                "\"BadRequestError\",\"param\":null,\"code\":400}}",
+                        .media = JSON_TYPE,
+                        .at_once = true},
+    [FAULT_REDIRECT] =
+        {.name = "redirect", .status = 307, .text = "", .media = "text/plain", .at_once = true},
     [FAULT_HANG] = {.name = "hang", .delivery = DELIVERY_HANG},
     [FAULT_RESET] = {.name = "reset", .delivery = DELIVERY_RESET, .passing = true},
     [FAULT_CLOSE] = {.name = "close", .delivery = DELIVERY_CLOSE, .passing = true},
@@ -115,31 +208,34 @@ static const struct fault_kind kinds[FAULT_COUNT] = {
                             "<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n",
                     .media = "text/html",
                     .passing = true},
-    [FAULT_DRIP] = {.name = "drip", .delivery = DELIVERY_DRIP, .passing = true},
+    [FAULT_DRIP] = {.name = "drip", .delivery = DELIVERY_DRIP, .passing = true, .good = true},
     [FAULT_LENGTH] = {.name = "length", .delivery = DELIVERY_LENGTH, .passing = true},
-    [FAULT_EMPTY] = {.name = "empty",
-                     .status = 200,
-                     .text = "{\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion\","
-                             "\"created\":0,\"model\":\"mock\",\"choices\":[],\"data\":[]}",
-                     .media = JSON_TYPE,
-                     .passing = true},
+    [FAULT_EMPTY] = {.name = "empty", .passing = true},
     [FAULT_ERROR200] = {.name = "error200",
                         .status = 200,
                         .type = "server_error",
                         .text = "The server had an error while processing your request.",
                         .passing = true},
-    [FAULT_BIG] = {.name = "big",
-                   .status = 200,
-                   .text = "{\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion\",\"choices\":"
-                           "[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"",
-                   .media = JSON_TYPE,
-                   .delivery = DELIVERY_ENDLESS},
+    [FAULT_BIG] = {.name = "big", .delivery = DELIVERY_ENDLESS},
     [FAULT_CUT_STREAM] = {.name = "cut-stream", .delivery = DELIVERY_HALF},
+    [FAULT_ERROR_EVENT] = {.name = "error-event"},
+    [FAULT_EMPTY_STREAM] = {.name = "empty-stream"},
+    [FAULT_SLOW_START] = {.name = "slow-start", .good = true},
+    [FAULT_KEEPALIVE_CLOSE] = {.name = "keepalive-close", .good = true},
+    [FAULT_CONTENT_FILTER] = {.name = "content-filter"},
+    [FAULT_REFUSAL] = {.name = "refusal"},
+    [FAULT_TRUNCATED] = {.name = "truncated"},
+    [FAULT_NO_USAGE] = {.name = "no-usage", .good = true},
+    [FAULT_NO_FINISH] = {.name = "no-finish"},
+    [FAULT_TOOL_GARBAGE] = {.name = "tool-garbage"},
+    [FAULT_NOT_JSON] = {.name = "not-json"},
+    [FAULT_WRONG_SCHEMA] = {.name = "wrong-schema"},
     [FAULT_BAD_REQUEST] = {.name = "bad-request"},
     [FAULT_BAD_KEY] = {.name = "bad-key"},
     [FAULT_NO_MODEL] = {.name = "no-model"},
     [FAULT_RATE_LIMIT] = {.name = "rate-limit"},
     [FAULT_TOO_BUSY] = {.name = "too-busy"},
+    [FAULT_CLOSED] = {.name = "closed"},
 };
 
 const struct fault_kind *fault_kind(enum fault fault)
@@ -148,10 +244,23 @@ const struct fault_kind *fault_kind(enum fault fault)
     return &kinds[fault];
 }
 
+static bool is_named(const struct fault_kind *kind, const char *name, size_t length)
+{
+    if (strlen(kind->name) != length) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if ((name[i] == '_' ? '-' : name[i]) != kind->name[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum fault fault_read(const char *name, size_t length)
 {
     for (enum fault fault = FAULT_NONE + 1; fault < FAULT_INJECTED; fault++) {
-        if (strlen(kinds[fault].name) == length && memcmp(kinds[fault].name, name, length) == 0) {
+        if (is_named(&kinds[fault], name, length)) {
             return fault;
         }
     }

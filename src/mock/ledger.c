@@ -8,6 +8,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "mock/pulse.h"
 
 #define uthash_malloc(size) xmalloc(size)
 #include <uthash.h>
@@ -21,6 +22,7 @@ struct entry {
     uint64_t *faults; /* FAULT_COUNT of them; NULL while there was none */
     int64_t first_us;
     int64_t last_us;
+    enum ledger_endpoint endpoint; /* of the last request */
     size_t prompt_length;
     char prompt[];
 };
@@ -34,7 +36,22 @@ struct ledger {
     uint64_t in_flight;
     uint64_t max_in_flight;
     uint64_t faults[FAULT_COUNT];
+    uint64_t endpoints[LEDGER_ENDPOINTS];
+    struct pulse pulse;
 };
+
+const char *ledger_endpoint_name(enum ledger_endpoint endpoint)
+{
+    static const char *const names[LEDGER_ENDPOINTS] = {
+        [LEDGER_CHAT] = "chat",
+        [LEDGER_COMPLETIONS] = "completions",
+        [LEDGER_EMBEDDINGS] = "embeddings",
+        [LEDGER_RESPONSES] = "responses",
+        [LEDGER_MESSAGES] = "messages",
+    };
+
+    return names[endpoint];
+}
 
 size_t ledger_prompt_length(const char *prompt, size_t length)
 {
@@ -73,6 +90,7 @@ void ledger_free(struct ledger *ledger)
 {
     if (ledger != NULL) {
         clear_entries(ledger);
+        pulse_clear(&ledger->pulse);
         (void)pthread_mutex_destroy(&ledger->lock);
         free(ledger);
     }
@@ -85,6 +103,8 @@ void ledger_clear(struct ledger *ledger)
     ledger->received = ledger->answered = ledger->partial = 0;
     ledger->max_in_flight = ledger->in_flight;
     memset(ledger->faults, 0, sizeof ledger->faults);
+    memset(ledger->endpoints, 0, sizeof ledger->endpoints);
+    pulse_clear(&ledger->pulse);
     (void)pthread_mutex_unlock(&ledger->lock);
 }
 
@@ -117,6 +137,8 @@ uint64_t ledger_receive(struct ledger *ledger, const struct ledger_receipt *rece
 
     (void)pthread_mutex_lock(&ledger->lock);
     ledger->received++;
+    ledger->endpoints[receipt->endpoint]++;
+    pulse_at(&ledger->pulse, receipt->arrived_us)->requests++;
     ledger->in_flight++;
     if (ledger->in_flight > ledger->max_in_flight) {
         ledger->max_in_flight = ledger->in_flight;
@@ -126,6 +148,7 @@ uint64_t ledger_receive(struct ledger *ledger, const struct ledger_receipt *rece
 
         entry = entry != NULL ? entry : add_entry(ledger, receipt);
         entry->last_us = receipt->arrived_us;
+        entry->endpoint = receipt->endpoint;
         count = ++entry->received;
     }
     (void)pthread_mutex_unlock(&ledger->lock);
@@ -173,16 +196,26 @@ static void add_count(uint64_t *count, int by)
     }
 }
 
-void ledger_answer(struct ledger *ledger, const unsigned char *digest, int by)
+void ledger_answer(struct ledger *ledger, const unsigned char *digest, int64_t arrived_us, int by)
 {
+    struct pulse_beat *beat;
     struct entry *entry;
 
     (void)pthread_mutex_lock(&ledger->lock);
     add_count(&ledger->answered, by);
+    beat = pulse_at(&ledger->pulse, arrived_us);
+    beat->answered += by > 0 || beat->answered > 0 ? (uint32_t)by : 0;
     entry = find_entry(ledger, digest);
     if (entry != NULL) {
         add_count(&entry->answered, by);
     }
+    (void)pthread_mutex_unlock(&ledger->lock);
+}
+
+void ledger_refuse(struct ledger *ledger, int64_t arrived_us)
+{
+    (void)pthread_mutex_lock(&ledger->lock);
+    pulse_at(&ledger->pulse, arrived_us)->refused++;
     (void)pthread_mutex_unlock(&ledger->lock);
 }
 
@@ -232,6 +265,7 @@ static void write_entry(struct buffer *out, const struct entry *entry)
     buffer_printf(out, ",\"received\":%llu,\"answered\":%llu,", (unsigned long long)entry->received,
                   (unsigned long long)entry->answered);
     write_faults(out, entry->faults);
+    buffer_printf(out, ",\"endpoint\":\"%s\"", ledger_endpoint_name(entry->endpoint));
     buffer_printf(out, ",\"first_ms\":%lld.%03lld,\"last_ms\":%lld.%03lld}\n",
                   (long long)(entry->first_us / 1000), (long long)(entry->first_us % 1000),
                   (long long)(entry->last_us / 1000), (long long)(entry->last_us % 1000));
@@ -256,6 +290,28 @@ void ledger_write(struct ledger *ledger, const unsigned char *digest, struct buf
     (void)pthread_mutex_unlock(&ledger->lock);
 }
 
+void ledger_write_rate(struct ledger *ledger, struct buffer *out)
+{
+    (void)pthread_mutex_lock(&ledger->lock);
+    pulse_write(&ledger->pulse, out);
+    (void)pthread_mutex_unlock(&ledger->lock);
+}
+
+static void write_endpoints(struct buffer *out, const uint64_t *endpoints)
+{
+    const char *comma = "";
+
+    buffer_text(out, ",\"endpoints\":{");
+    for (enum ledger_endpoint i = LEDGER_CHAT; i < LEDGER_ENDPOINTS; i++) {
+        if (endpoints[i] > 0) {
+            buffer_printf(out, "%s\"%s\":%llu", comma, ledger_endpoint_name(i),
+                          (unsigned long long)endpoints[i]);
+            comma = ",";
+        }
+    }
+    buffer_byte(out, '}');
+}
+
 void ledger_write_summary(struct ledger *ledger, struct buffer *out)
 {
     (void)pthread_mutex_lock(&ledger->lock);
@@ -263,6 +319,7 @@ void ledger_write_summary(struct ledger *ledger, struct buffer *out)
                   (unsigned long long)ledger->received, (unsigned long long)ledger->answered,
                   (unsigned long long)ledger->partial, HASH_COUNT(ledger->entries));
     write_faults(out, ledger->faults);
+    write_endpoints(out, ledger->endpoints);
     buffer_printf(out, ",\"in_flight\":%llu,\"max_in_flight\":%llu}\n",
                   (unsigned long long)ledger->in_flight, (unsigned long long)ledger->max_in_flight);
     (void)pthread_mutex_unlock(&ledger->lock);

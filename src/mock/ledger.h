@@ -18,12 +18,26 @@ enum { LEDGER_PROMPT_BYTES = 200 };
 
 struct ledger;
 
+/* What a request was sent to. */
+enum ledger_endpoint {
+    LEDGER_CHAT,
+    LEDGER_COMPLETIONS,
+    LEDGER_EMBEDDINGS,
+    LEDGER_RESPONSES,
+    LEDGER_MESSAGES,
+    LEDGER_ENDPOINTS
+};
+
+/* Its name. */
+const char *ledger_endpoint_name(enum ledger_endpoint endpoint);
+
 /* A request whose body was read. */
 struct ledger_receipt {
     const unsigned char *digest; /* SHA256_SIZE bytes; NULL: no prompt could be made out */
     const char *prompt;          /* the question; its first LEDGER_PROMPT_BYTES are kept */
     size_t prompt_length;
     int64_t arrived_us; /* wall clock, when its head was read */
+    enum ledger_endpoint endpoint;
 };
 
 /* How many of a prompt's first length bytes are kept: at most LEDGER_PROMPT_BYTES, no character cut
@@ -49,9 +63,12 @@ uint64_t ledger_in_flight(struct ledger *ledger);
 /* Counts a fault of that kind; digest may be NULL. */
 void ledger_fault(struct ledger *ledger, const unsigned char *digest, enum fault fault);
 
-/* Counts a good answer handed over (by = 1), or takes back that count (by = -1) because the client
- * left before its last byte. */
-void ledger_answer(struct ledger *ledger, const unsigned char *digest, int by);
+/* Counts a good answer handed over (by = 1) to a request that came then, or takes back that count
+ * (by = -1) because the client left before its last byte. */
+void ledger_answer(struct ledger *ledger, const unsigned char *digest, int64_t arrived_us, int by);
+
+/* Counts an answer of status 429 to a request that came then. */
+void ledger_refuse(struct ledger *ledger, int64_t arrived_us);
 
 /* Counts a request whose body never came wholly. */
 void ledger_partial(struct ledger *ledger);
@@ -65,5 +82,8 @@ void ledger_write(struct ledger *ledger, const unsigned char *digest, struct buf
 
 /* Appends the totals as one JSON object. */
 void ledger_write_summary(struct ledger *ledger, struct buffer *out);
+
+/* Appends what came in each second as one JSON object. */
+void ledger_write_rate(struct ledger *ledger, struct buffer *out);
 
 #endif

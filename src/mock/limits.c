@@ -13,7 +13,7 @@
 #define uthash_malloc(size) xmalloc(size)
 #include <uthash.h>
 
-enum { MODELS_MAX = 1024, MINUTE_MS = 60000 };
+enum { MODELS_MAX = 1024, MINUTE_MS = 60000, DAY_MS = 86400000 };
 
 /* The models after MODELS_MAX share the buckets of this name. */
 static const char overflow[] = "";
@@ -21,8 +21,7 @@ static const char overflow[] = "";
 /* What was taken and has not grown again: 0 is full, so that a changed rate needs no conversion. */
 struct model {
     UT_hash_handle hh;
-    double requests_used;
-    double tokens_used;
+    double used[LIMITS_BUCKETS];
     struct mono at;
     char name[];
 };
@@ -78,78 +77,117 @@ static struct model *find_model(struct limits *limits, const char *name)
     return model;
 }
 
-static void refill(const struct settings *settings, struct model *model, struct mono now)
-{
-    double minutes = (double)(now.ms - model->at.ms) / MINUTE_MS;
+/* A bucket as the settings have it now. */
+struct size {
+    double rate; /* that it gains in its time; 0: there is no such limit */
+    double most; /* that it holds */
+    double period_ms;
+    double need; /* of this request */
+};
 
-    model->requests_used = fmax(0, model->requests_used - minutes * (double)settings->rpm);
-    model->tokens_used = fmax(0, model->tokens_used - minutes * (double)settings->tpm);
+static void read_sizes(const struct settings *settings, int64_t input, int64_t output,
+                       struct size sizes[LIMITS_BUCKETS])
+{
+    double burst = (double)(settings->burst > 0 ? settings->burst : settings->rpm);
+
+    sizes[LIMITS_REQUESTS] = (struct size){(double)settings->rpm, burst, MINUTE_MS, 1};
+    sizes[LIMITS_TOKENS] = (struct size){(double)settings->tpm, (double)settings->tpm, MINUTE_MS,
+                                         (double)(input + output)};
+    sizes[LIMITS_INPUT] = (struct size){(double)settings->input_tpm, (double)settings->input_tpm,
+                                        MINUTE_MS, (double)input};
+    sizes[LIMITS_OUTPUT] = (struct size){(double)settings->output_tpm, (double)settings->output_tpm,
+                                         MINUTE_MS, (double)output};
+    sizes[LIMITS_DAY] = (struct size){(double)settings->rpd, (double)settings->rpd, DAY_MS, 1};
+}
+
+/* A bucket that was made smaller is at most empty. */
+static void refill(struct model *model, const struct size *sizes, struct mono now)
+{
+    double passed_ms = (double)(now.ms - model->at.ms);
+
+    for (size_t i = 0; i < LIMITS_BUCKETS; i++) {
+        double gained = passed_ms / sizes[i].period_ms * sizes[i].rate;
+
+        model->used[i] = fmin(fmax(0, model->used[i] - gained), sizes[i].most);
+    }
     model->at = now;
 }
 
-/* Time until need fits into a bucket of that size. */
-static int64_t bucket_wait_ms(double used, double size, double need, int64_t rate)
+/* Time until need fits into a bucket that holds so much. */
+static int64_t bucket_wait_ms(double used, double most, double need, const struct size *size)
 {
-    double over = used + need - size;
+    double over = used + need - most;
 
-    return over <= 1e-9 ? 0 : (int64_t)ceil(over * MINUTE_MS / (double)rate);
+    return over <= 1e-9 ? 0 : (int64_t)ceil(over * size->period_ms / size->rate);
 }
 
-static struct limits_gauge bucket_gauge(double used, double size, int64_t rate)
+static struct limits_gauge read_gauge(double used, const struct size *size)
 {
-    struct limits_gauge gauge = {.limited = rate > 0};
+    struct limits_gauge gauge = {.limited = size->rate > 0};
 
     if (gauge.limited) {
-        gauge.limit = rate;
-        gauge.remaining = (int64_t)fmax(0, floor(size - used));
-        gauge.reset_ms = bucket_wait_ms(used, 0, 0, rate);
+        gauge.limit = (int64_t)size->rate;
+        gauge.remaining = (int64_t)fmax(0, floor(size->most - used));
+        gauge.reset_ms = bucket_wait_ms(used, 0, 0, size);
     }
     return gauge;
 }
 
-/* Whether the request may pass by one model's buckets; takes what it needs if so. */
-static enum limits_verdict take(const struct settings *settings, struct model *model, double tokens,
+/* Whether the request may pass by all of a model's buckets; *report says which is in the way. */
+static enum limits_verdict look(const struct model *model, const struct size *sizes,
                                 struct limits_report *report)
 {
-    double burst = (double)(settings->burst > 0 ? settings->burst : settings->rpm);
-    int64_t requests_ms = 0, tokens_ms = 0;
     enum limits_verdict verdict = LIMITS_PASS;
 
-    if (settings->rpm > 0) {
-        requests_ms = bucket_wait_ms(model->requests_used, burst, 1, settings->rpm);
+    for (size_t i = 0; i < LIMITS_BUCKETS && verdict != LIMITS_NEVER; i++) {
+        const struct size *size = &sizes[i];
+        int64_t wait_ms;
+
+        if (!(size->rate > 0)) {
+            continue;
+        }
+        wait_ms = bucket_wait_ms(model->used[i], size->most, size->need, size);
+        if (size->need > size->most) {
+            verdict = LIMITS_NEVER;
+        } else if (wait_ms > report->wait_ms) {
+            verdict = LIMITS_WAIT;
+        } else {
+            continue;
+        }
+        report->wait_ms = wait_ms;
+        report->scarce = (enum limits_bucket)i;
+        report->need = (int64_t)size->need;
     }
-    if (settings->tpm > 0) {
-        tokens_ms =
-            bucket_wait_ms(model->tokens_used, (double)settings->tpm, tokens, settings->tpm);
-    }
-    if (settings->tpm > 0 && tokens > (double)settings->tpm) {
-        verdict = LIMITS_NEVER;
-    } else if (requests_ms > 0 || tokens_ms > 0) {
-        verdict = requests_ms >= tokens_ms ? LIMITS_REQUESTS : LIMITS_TOKENS;
-    } else {
-        model->requests_used += settings->rpm > 0 ? 1 : 0;
-        model->tokens_used += settings->tpm > 0 ? tokens : 0;
-    }
-    report->wait_ms = requests_ms > tokens_ms ? requests_ms : tokens_ms;
-    report->requests = bucket_gauge(model->requests_used, burst, settings->rpm);
-    report->tokens = bucket_gauge(model->tokens_used, (double)settings->tpm, settings->tpm);
     return verdict;
 }
 
-enum limits_verdict limits_take(struct limits *limits, const struct settings *settings,
-                                const char *name, int64_t tokens, struct limits_report *report)
+static bool has_limits(const struct settings *settings)
 {
+    return settings->rpm > 0 || settings->tpm > 0 || settings->input_tpm > 0 ||
+           settings->output_tpm > 0 || settings->rpd > 0;
+}
+
+enum limits_verdict limits_take(struct limits *limits, const struct settings *settings,
+                                const char *name, int64_t input, int64_t output,
+                                struct limits_report *report)
+{
+    struct size sizes[LIMITS_BUCKETS];
     enum limits_verdict verdict;
     struct model *model;
 
     *report = (struct limits_report){0};
-    if (settings->rpm == 0 && settings->tpm == 0) {
+    if (!has_limits(settings)) {
         return LIMITS_PASS;
     }
+    read_sizes(settings, input, output, sizes);
     (void)pthread_mutex_lock(&limits->lock);
     model = find_model(limits, name);
-    refill(settings, model, clock_mono(limits->clock));
-    verdict = take(settings, model, (double)tokens, report);
+    refill(model, sizes, clock_mono(limits->clock));
+    verdict = look(model, sizes, report);
+    for (size_t i = 0; i < LIMITS_BUCKETS; i++) {
+        model->used[i] += verdict == LIMITS_PASS && sizes[i].rate > 0 ? sizes[i].need : 0;
+        report->gauges[i] = read_gauge(model->used[i], &sizes[i]);
+    }
     (void)pthread_mutex_unlock(&limits->lock);
     return verdict;
 }

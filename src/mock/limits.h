@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * limits: requests and tokens a minute for each model, as two buckets that fill up steadily, and
- * the headers that tell of them.
+ * limits: requests and tokens in a time for each model, as buckets that fill up steadily.
  *
  * Floor: mock. Safe to use from several threads. The rates come with each call, so that they may
  * change at any time.
@@ -17,33 +16,43 @@
 
 struct limits;
 
+enum limits_bucket {
+    LIMITS_REQUESTS,
+    LIMITS_TOKENS,
+    LIMITS_INPUT,  /* tokens of prompts */
+    LIMITS_OUTPUT, /* tokens that answers may have */
+    LIMITS_DAY,    /* requests a day */
+    LIMITS_BUCKETS
+};
+
 enum limits_verdict {
     LIMITS_PASS,
-    LIMITS_REQUESTS, /* the requests are used up */
-    LIMITS_TOKENS,   /* the tokens are used up */
-    LIMITS_NEVER,    /* one request asks for more tokens than the bucket can ever hold */
+    LIMITS_WAIT,  /* a bucket is used up */
+    LIMITS_NEVER, /* the request asks for more than a bucket can ever hold */
 };
 
 /* What is told of one bucket. */
 struct limits_gauge {
     bool limited;
-    int64_t limit; /* a minute */
+    int64_t limit; /* a minute, or a day */
     int64_t remaining;
     int64_t reset_ms; /* until it is full again */
 };
 
 struct limits_report {
-    struct limits_gauge requests;
-    struct limits_gauge tokens;
-    int64_t wait_ms; /* until this request would pass */
+    struct limits_gauge gauges[LIMITS_BUCKETS];
+    enum limits_bucket scarce; /* which bucket the verdict is about */
+    int64_t need;              /* what the request asks of it */
+    int64_t wait_ms;           /* until this request would pass */
 };
 
 struct limits *limits_new(const struct clock *clock);
 void limits_free(struct limits *limits);
 
-/* Takes one request and its tokens from model's buckets, both or none, and fills *report. */
+/* Takes one request and its tokens from model's buckets, all or none, and fills *report. */
 enum limits_verdict limits_take(struct limits *limits, const struct settings *settings,
-                                const char *model, int64_t tokens, struct limits_report *report);
+                                const char *model, int64_t input, int64_t output,
+                                struct limits_report *report);
 
 enum { LIMITS_DURATION_SIZE = 32 };
 

@@ -3,7 +3,6 @@
 #include "mock/marker.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,25 +54,61 @@ static int read_every(const char *value, struct marker *marker)
 }
 
 /* Seconds, as the header has them, or a duration. */
-static int read_retry_after(const char *value, struct marker *marker)
+static int read_wait(const char *value, int64_t *ms)
 {
     char *end = NULL;
     double seconds = strtod(value, &end);
 
     if (end != value && *end == '\0' && seconds >= 0 && seconds <= 1e6) {
-        marker->retry_after_ms = (int64_t)(seconds * 1000);
+        *ms = (int64_t)(seconds * 1000);
         return 0;
     }
-    return timetext_read_duration(value, &marker->retry_after_ms);
+    return timetext_read_duration(value, ms);
+}
+
+static int read_retry_after(const char *value, struct marker *marker)
+{
+    return read_wait(value, &marker->retry_after_ms);
+}
+
+static int read_retry_after_date(const char *value, struct marker *marker)
+{
+    marker->dated = true;
+    return read_retry_after(value, marker);
+}
+
+static int read_reset(const char *value, struct marker *marker)
+{
+    return read_wait(value, &marker->reset_ms);
+}
+
+static int read_cached(const char *value, struct marker *marker)
+{
+    return read_number(value, 0, &marker->cached);
+}
+
+static int read_should_retry(const char *value, struct marker *marker)
+{
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
+        return -1;
+    }
+    marker->should_retry = *value == 't' ? "true" : "false";
+    return 0;
 }
 
 static const struct {
     const char *name;
     int (*read)(const char *value, struct marker *marker);
 } parameters[] = {
-    {"times", read_times},     {"retry-after", read_retry_after},
-    {"latency", read_latency}, {"every", read_every},
+    {"times", read_times},
+    {"retry-after", read_retry_after},
+    {"retry-after-date", read_retry_after_date},
+    {"reset", read_reset},
+    {"should-retry", read_should_retry},
+    {"latency", read_latency},
+    {"every", read_every},
     {"by", read_by},
+    {"cached", read_cached},
 };
 
 static int read_parameter(const char *text, size_t length, struct marker *marker)
@@ -105,8 +140,7 @@ static int read_marker(const char *text, size_t length, struct marker *marker)
 {
     size_t used = 0;
 
-    *marker = (struct marker){
-        .times = MARKER_ALWAYS, .latency_ms = -1, .retry_after_ms = -1, .every_ms = -1};
+    *marker = marker_plain();
     for (bool first = true; first || used < length; first = false) {
         const char *comma = memchr(text + used, ',', length - used);
         size_t part = comma == NULL ? length - used : (size_t)(comma - text) - used;
@@ -122,6 +156,15 @@ static int read_marker(const char *text, size_t length, struct marker *marker)
         used += part + 1;
     }
     return 0;
+}
+
+struct marker marker_plain(void)
+{
+    return (struct marker){.times = MARKER_ALWAYS,
+                           .latency_ms = -1,
+                           .retry_after_ms = -1,
+                           .every_ms = -1,
+                           .reset_ms = -1};
 }
 
 int marker_read(const char *text, struct marker_list *list, struct error *error)

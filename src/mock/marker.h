@@ -8,6 +8,7 @@
 #ifndef MOCK_MARKER_H
 #define MOCK_MARKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,14 +25,21 @@ struct marker {
     uint64_t times;     /* requests that it falls on, one after the other; or MARKER_ALWAYS */
     int64_t latency_ms; /* -1: as configured, here and below */
     int64_t retry_after_ms;
-    int64_t every_ms; /* between the pieces of a dripped or streamed answer */
-    int64_t by;       /* added to the true Content-Length; 0: a third is taken away */
+    int64_t every_ms;         /* between the pieces of a dripped or streamed answer */
+    int64_t reset_ms;         /* told by the headers of limits as the time until they are full */
+    int64_t by;               /* added to the true Content-Length; 0: a third is taken away */
+    int64_t cached;           /* tokens of the prompt that usage calls cached; 0: none */
+    bool dated;               /* retry-after is told as a date of HTTP */
+    const char *should_retry; /* "true" or "false"; NULL: not told */
 };
 
 struct marker_list {
     struct marker markers[MARKER_MAX];
     size_t count;
 };
+
+/* No fault, for ever, all as configured. */
+struct marker marker_plain(void);
 
 /* Finds the markers in a NUL-terminated text, in their order. Returns 0, or -1 with *error when one
  * has an unknown word or value, or there are more than MARKER_MAX. */

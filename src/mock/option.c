@@ -130,24 +130,42 @@ static void answer_write(const struct settings *settings, const struct settings_
 
 static const struct settings_kind answer_kind = {answer_apply, answer_reset, answer_write};
 
-/* The key. */
+/* Text. */
 
-static int key_apply(struct settings *settings, const struct settings_option *option,
-                     const char *value, struct error *error)
+static int text_apply(struct settings *settings, const struct settings_option *option,
+                      const char *value, struct error *error)
 {
-    (void)option;
+    char **text = field(settings, option);
+
     (void)error;
-    free(settings->key);
-    settings->key = xstrdup(value);
+    free(*text);
+    *text = xstrdup(value);
     return 0;
 }
 
-static void key_reset(struct settings *settings, const struct settings_option *option)
+static void text_reset(struct settings *settings, const struct settings_option *option)
 {
-    (void)option;
-    free(settings->key);
-    settings->key = NULL;
+    char **text = field(settings, option);
+
+    free(*text);
+    *text = NULL;
 }
+
+static void text_write(const struct settings *settings, const struct settings_option *option,
+                       struct buffer *out)
+{
+    char *const *text = field_of(settings, option);
+
+    if (*text != NULL) {
+        jsontext_write_string(out, *text, strlen(*text));
+    } else {
+        buffer_text(out, "null");
+    }
+}
+
+static const struct settings_kind text_kind = {text_apply, text_reset, text_write};
+
+/* The key, which is not shown. */
 
 static void key_write(const struct settings *settings, const struct settings_option *option,
                       struct buffer *out)
@@ -156,7 +174,7 @@ static void key_write(const struct settings *settings, const struct settings_opt
     buffer_text(out, settings->key != NULL ? "\"***\"" : "null");
 }
 
-static const struct settings_kind key_kind = {key_apply, key_reset, key_write};
+static const struct settings_kind key_kind = {text_apply, text_reset, key_write};
 
 /* The models. */
 
@@ -320,7 +338,8 @@ static const struct settings_option options[] = {
      &option_faults, 0, 0},
     {"hang-limit", "DURATION", "close a hanging request after this time (10m)", &duration_kind,
      AT(hang_limit_ms), 600000},
-    {"key", "KEY", "answer 401 to requests without this bearer key", &key_kind, 0, 0},
+    {"input-tpm", "N", "tokens of prompts a minute and model", &number_kind, AT(input_tpm), 0},
+    {"key", "KEY", "answer 401 to requests without this key", &key_kind, AT(key), 0},
     {"latency", "SPEC", "think so long: 200ms, or lognormal:MEDIAN,SIGMA (0)", &latency_kind, 0, 0},
     {"max-concurrent", "N", "answer 429 when N requests are in flight", &number_kind,
      AT(max_concurrent), 0},
@@ -328,9 +347,12 @@ static const struct settings_option options[] = {
      &option_models, 0, 0},
     {"no-rate-headers", NULL, "keep x-ratelimit-* and retry-after to ourselves", &no_headers_kind,
      0, 0},
+    {"output-tpm", "N", "tokens of answers a minute and model", &number_kind, AT(output_tpm), 0},
     {"pace", "DURATION", "time between the events of a stream (0)", &duration_kind, AT(pace_ms), 0},
+    {"redirect", "URL", "where the fault redirect sends clients", &text_kind, AT(redirect), 0},
     {"retry-after", "DURATION", "what the fault 429 tells to wait (1s)", &duration_kind,
      AT(retry_after_ms), 1000},
+    {"rpd", "N", "requests a day and model", &number_kind, AT(rpd), 0},
     {"rpm", "N", "requests a minute and model", &number_kind, AT(rpm), 0},
     {"seed", "N", "of faults and latencies (1)", &number_kind, AT(seed), 1},
     {"slots", "N", "serve N requests at a time and let the others wait", &number_kind, AT(slots),

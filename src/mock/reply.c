@@ -7,18 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/jsontext.h"
-
 void reply_header(struct reply *reply, const char *name, const char *format, ...)
 {
     va_list arguments;
+    size_t at = 0;
 
-    assert(reply->header_count < REPLY_HEADERS);
-    reply->headers[reply->header_count].name = name;
+    while (at < reply->header_count && strcmp(reply->headers[at].name, name) != 0) {
+        at++;
+    }
+    assert(at < REPLY_HEADERS);
+    reply->headers[at].name = name;
     va_start(arguments, format);
-    (void)vsnprintf(reply->headers[reply->header_count].value, REPLY_VALUE_SIZE, format, arguments);
+    (void)vsnprintf(reply->headers[at].value, REPLY_VALUE_SIZE, format, arguments);
     va_end(arguments);
-    reply->header_count++;
+    reply->header_count += at == reply->header_count;
 }
 
 void reply_begin(struct reply *reply, unsigned status, const char *media)
@@ -28,26 +30,25 @@ void reply_begin(struct reply *reply, unsigned status, const char *media)
     buffer_clear(&reply->body);
 }
 
-static void write_or_null(struct buffer *out, const char *name, const char *value)
+const struct dialect *reply_dialect(const struct reply *reply)
 {
-    buffer_printf(out, ",\"%s\":", name);
-    if (value != NULL) {
-        jsontext_write_string(out, value, strlen(value));
-    } else {
-        buffer_text(out, "null");
-    }
+    return reply->dialect != NULL ? reply->dialect : &dialect_openai;
 }
 
 void reply_error(struct reply *reply, unsigned status, const char *type, const char *param,
                  const char *code, const char *message)
 {
+    const struct dialect_error error = {
+        .status = status,
+        .type = type,
+        .param = param,
+        .code = code,
+        .message = message,
+        .request_id = reply->request_id,
+    };
+
     reply_begin(reply, status, "application/json");
-    buffer_text(&reply->body, "{\"error\":{\"message\":");
-    jsontext_write_string(&reply->body, message, strlen(message));
-    write_or_null(&reply->body, "type", type);
-    write_or_null(&reply->body, "param", param);
-    write_or_null(&reply->body, "code", code);
-    buffer_text(&reply->body, "}}\n");
+    reply_dialect(reply)->write_error(&reply->body, &error);
 }
 
 void reply_refuse(struct reply *reply, unsigned status, const char *param, const char *code,
@@ -65,4 +66,5 @@ void reply_refuse(struct reply *reply, unsigned status, const char *param, const
 void reply_free(struct reply *reply)
 {
     buffer_free(&reply->body);
+    buffer_free(&reply->location);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -41,6 +42,28 @@ static int64_t wall_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* MHD_NotifyConnectionCallback: each connection has a flag of its own. */
+static void notice_connection(void *context, struct MHD_Connection *connection, void **own,
+                              enum MHD_ConnectionNotificationCode code)
+{
+    (void)context;
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *own = xcalloc(1, sizeof(bool));
+    } else {
+        free(*own);
+        *own = NULL;
+    }
+}
+
+static bool *connection_flag(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info->socket_context;
+}
+
 static struct exchange *exchange_new(struct server *server, struct MHD_Connection *connection,
                                      const char *method, const char *url)
 {
@@ -54,6 +77,10 @@ static struct exchange *exchange_new(struct server *server, struct MHD_Connectio
     exchange->serial = atomic_fetch_add(&server->serial, 1) + 1;
     exchange->arrived_us = wall_us();
     exchange->started = clock_mono(server->mock.clock);
+    exchange->doomed = connection_flag(connection);
+    (void)snprintf(exchange->reply.request_id, sizeof exchange->reply.request_id,
+                   "req_%016llx%08llx", (unsigned long long)exchange->arrived_us,
+                   (unsigned long long)exchange->serial);
     return exchange;
 }
 
@@ -155,7 +182,7 @@ static void complete(void *context, struct MHD_Connection *connection, void **st
     }
     exchange_settle(exchange, false);
     if (exchange->answered && code != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
-        ledger_answer(exchange->mock->ledger, exchange_key(exchange), -1);
+        ledger_answer(exchange->mock->ledger, exchange_key(exchange), exchange->arrived_us, -1);
     }
     exchange_free(exchange);
 }
@@ -190,7 +217,8 @@ static int start_daemon(struct server *server, const struct server_options *opti
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME,
         0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
         options->threads, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_NOTIFY_COMPLETED,
-        complete, NULL, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_MAX_S, MHD_OPTION_END);
+        complete, NULL, MHD_OPTION_NOTIFY_CONNECTION, notice_connection, NULL,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_MAX_S, MHD_OPTION_END);
     if (server->daemon == NULL) {
         error_system(error, errno, "cannot start to serve %s", server->url);
         (void)close(fd);

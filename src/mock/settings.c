@@ -30,6 +30,7 @@ struct settings *settings_copy(const struct settings *settings)
 
     atomic_init(&copy->holders, 1);
     copy->key = xstrdup(settings->key);
+    copy->redirect = xstrdup(settings->redirect);
     copy->models = NULL;
     copy->model_count = 0;
     for (size_t i = 0; i < settings->model_count; i++) {
@@ -48,6 +49,7 @@ void settings_drop(struct settings *settings)
 {
     if (settings != NULL && atomic_fetch_sub(&settings->holders, 1) == 1) {
         free(settings->key);
+        free(settings->redirect);
         option_models.reset(settings, NULL);
         free(settings);
     }

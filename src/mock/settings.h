@@ -23,6 +23,7 @@
 struct settings {
     atomic_int holders;
     char *key;          /* NULL: requests need none */
+    char *redirect;     /* where the fault of that name sends clients; NULL: nobody is there */
     char **models;      /* fnmatch(3) patterns */
     size_t model_count; /* 0: every model is known */
     bool echo;          /* always echo, whatever the prompt asks */
@@ -30,7 +31,10 @@ struct settings {
     struct latency latency;
     int64_t rpm;            /* requests a minute and model; 0: any number, here and below */
     int64_t burst;          /* requests at once; 0: rpm */
+    int64_t rpd;            /* requests a day and model */
     int64_t tpm;            /* tokens a minute and model */
+    int64_t input_tpm;      /* of prompts alone */
+    int64_t output_tpm;     /* of answers alone */
     int64_t max_concurrent; /* in flight; one more is refused with 429 */
     int64_t slots;          /* served at once; the others wait without a word */
     int64_t context;        /* tokens that a prompt may have */

@@ -2,37 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # llmspool-mock, asked over HTTP as any client would ask it.
 
-bats_require_minimum_version 1.5.0
+load mock
 
 setup() {
-    mock=$LLMSPOOL_BUILD/llmspool-mock
-    head=$BATS_TEST_TMPDIR/head
+    mock_setup
 }
 
 teardown() {
-    if [ -n "${pid:-}" ] && kill "$pid" 2>/dev/null; then
-        wait "$pid" || true
-    fi
-}
-
-# Starts a mock with these options; sets pid and url.
-start() {
-    mkfifo "$BATS_TEST_TMPDIR/out"
-    "$mock" --listen 127.0.0.1:0 "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-    pid=$!
-    read -r line <"$BATS_TEST_TMPDIR/out"
-    [[ $line =~ ^listening\ on\ (http://127\.0\.0\.1:[0-9]+)$ ]]
-    url=${BASH_REMATCH[1]}
-}
-
-# get PATH [CURL OPTION...]; the head of the answer goes to $head.
-get() {
-    curl -sS -m 20 -D "$head" "${@:2}" "$url$1"
-}
-
-# post PATH JSON [CURL OPTION...]
-post() {
-    get "$1" -d "$2" "${@:3}"
+    mock_teardown
 }
 
 # chat PROMPT [JSON OF FURTHER MEMBERS [CURL OPTION...]]
@@ -43,37 +20,6 @@ chat() {
 
 answer() {
     chat "$@" | jq -r '.choices[0].message.content'
-}
-
-status_of() {
-    "$@" >/dev/null
-    awk 'NR == 1 { print $2 }' "$head"
-}
-
-# The value of a header of the last answer.
-header() {
-    tr -d '\r' <"$head" | sed -n "s/^$1: //Ip"
-}
-
-# ledger FILTER: what jq's filter makes of the ledger's lines, as one list.
-ledger() {
-    get /mock/ledger | jq -cs "$1"
-}
-
-summary() {
-    get '/mock/ledger?summary=1' | jq -c "$1"
-}
-
-# Waits until a filter over the summary gives true.
-until_summary() {
-    for _ in {1..200}; do
-        if [ "$(summary "$1")" = true ]; then
-            return 0
-        fi
-        sleep 0.05
-    done
-    summary .
-    return 1
 }
 
 @test "it says where it listens, and leaves cleanly on SIGTERM" {

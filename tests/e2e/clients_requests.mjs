@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// clients_requests.mjs: what clients really send.
+//
+//   node clients_requests.mjs record FILE
+//       lets the official clients make the calls of FILE (data/requests.json), and prints what each
+//       sent as a line of JSON: {"name", "protocol", "method", "path", "headers", "body"}
+//   node clients_requests.mjs serve FILE
+//       listens on a loopback port, prints "listening on URL", answers whatever is posted well, and
+//       appends it to FILE as such a line without name and protocol; until it gets SIGTERM
+import { appendFileSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+
+// Headers that say what a body is and how it is wanted; and, without its value, where the key stood.
+const kept = ["content-type", "accept", "anthropic-version"];
+const keys = ["authorization", "x-api-key", "api-key"];
+
+function recordOf(request, text) {
+    const headers = {};
+    kept.filter((name) => name in request.headers).forEach((name) => { headers[name] = request.headers[name]; });
+    keys.filter((name) => name in request.headers).forEach((name) => {
+        headers[name] = request.headers[name].startsWith("Bearer ") ? "Bearer ***" : "***";
+    });
+    return { method: request.method, path: request.url, headers, body: JSON.parse(text) };
+}
+
+const chat = (body) => ({ id: "chatcmpl-1", object: "chat.completion", created: 1, model: body.model,
+    choices: [{ index: 0, message: { role: "assistant", content: "{}", refusal: null }, logprobs: null,
+        finish_reason: "stop" }], usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } });
+const chunk = (body) => ({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: body.model,
+    choices: [{ index: 0, delta: { role: "assistant", content: "{}" }, finish_reason: "stop" }] });
+const completion = (body) => ({ id: "cmpl-1", object: "text_completion", created: 1, model: body.model,
+    choices: [{ index: 0, text: "x", logprobs: null, finish_reason: "stop" }],
+    usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } });
+const embeddings = (body) => ({ object: "list", model: body.model,
+    data: [body.input].flat().map((_, index) => ({ object: "embedding", index, embedding: "AACAPw==" })),
+    usage: { prompt_tokens: 1, total_tokens: 1 } });
+const response = (body) => ({ id: "resp_1", object: "response", created_at: 1, status: "completed", error: null,
+    incomplete_details: null, model: body.model, output: [{ id: "msg_1", type: "message", role: "assistant",
+        status: "completed", content: [{ type: "output_text", text: "{}", annotations: [] }] }],
+    usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 } });
+const message = (body, content = [{ type: "text", text: "{}" }]) => ({ id: "msg_1", type: "message",
+    role: "assistant", model: body.model, content, stop_reason: "end_turn", stop_sequence: null,
+    usage: { input_tokens: 1, output_tokens: 1 } });
+
+// By the end of the path: the answer, and the events of a stream.
+const answers = [
+    ["/chat/completions", chat, (body) => [chunk(body), "[DONE]"]],
+    ["/completions", completion, (body) => [completion(body), "[DONE]"]],
+    ["/embeddings", embeddings],
+    ["/responses", response, (body) => [
+        { type: "response.created", sequence_number: 0, response: { ...response(body), status: "in_progress", output: [] } },
+        { type: "response.completed", sequence_number: 1, response: response(body) }]],
+    ["/messages", message, (body) => [
+        { type: "message_start", message: message(body, []) },
+        { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
+        { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "{}" } },
+        { type: "content_block_stop", index: 0 },
+        { type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null }, usage: { output_tokens: 1 } },
+        { type: "message_stop" }]],
+];
+
+function answer(reply, path, body) {
+    const found = answers.find(([ending]) => path.split("?")[0].endsWith(ending));
+    if (!found) {
+        reply.writeHead(404, { "content-type": "application/json" }).end('{"error":{"message":"unknown path"}}');
+    } else if (body.stream) {
+        const events = found[2](body).map((data) => (data.type ? `event: ${data.type}\n` : "") +
+            `data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`);
+        reply.writeHead(200, { "content-type": "text/event-stream" }).end(events.join(""));
+    } else {
+        reply.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(found[1](body)));
+    }
+}
+
+// A server on loopback that calls keep with each request. Returns it and its URL.
+async function listen(keep) {
+    const server = createServer((request, reply) => {
+        const pieces = [];
+        request.on("data", (piece) => pieces.push(piece));
+        request.on("end", () => {
+            const record = recordOf(request, Buffer.concat(pieces).toString("utf8") || "null");
+            keep(record);
+            answer(reply, record.path, record.body ?? {});
+        });
+    });
+    await new Promise((resolve) => { server.listen(0, "127.0.0.1", resolve); });
+    return { server, url: `http://127.0.0.1:${server.address().port}` };
+}
+
+// Loaded only where they are needed: a server has no use for them.
+async function makeClients(url) {
+    const { default: OpenAI, AzureOpenAI } = await import("openai");
+    const { default: Anthropic } = await import("@anthropic-ai/sdk");
+    const options = { apiKey: "made-up", maxRetries: 0 };
+    return {
+        openai: new OpenAI({ baseURL: `${url}/v1`, ...options }),
+        azure: new AzureOpenAI({ endpoint: url, apiVersion: "2024-10-21", ...options }),
+        anthropic: new Anthropic({ baseURL: url, ...options }),
+    };
+}
+
+async function callClient(clients, { library, call, arguments: given }) {
+    const path = call.split(".");
+    const method = path.pop();
+    const holder = path.reduce((object, name) => object[name], clients[library]);
+    const result = await holder[method](given);
+    if (given.stream) {
+        for await (const event of result) void event;
+    }
+}
+
+async function record(file) {
+    let sent;
+    const { server, url } = await listen((request) => { sent = request; });
+    const clients = await makeClients(url);
+    for (const { name, protocol, client } of JSON.parse(readFileSync(file, "utf8"))) {
+        sent = undefined;
+        await callClient(clients, client);
+        console.log(JSON.stringify({ name, protocol, ...sent }));
+    }
+    server.closeAllConnections();
+    server.close();
+}
+
+async function serve(file) {
+    const { url } = await listen((request) => appendFileSync(file, `${JSON.stringify(request)}\n`));
+    process.on("SIGTERM", () => process.exit(0));
+    console.log(`listening on ${url}`);
+}
+
+const [verb, file] = process.argv.slice(2);
+await (verb === "serve" ? serve : record)(file);
