@@ -18,7 +18,7 @@
 /* A secret and where it came from. */
 struct config_key {
     char *key;    /* wiped when freed */
-    char *source; /* for messages: "key_file /etc/…", "key_env NAME", "key", "OPENAI_API_KEY" */
+    char *source; /* for messages: "key_file /etc/…", "key_env NAME", "key" */
 };
 
 /* Of one upstream: a URL, a key and a model of a provider. 0: not said. */
