@@ -15,44 +15,75 @@
 
 #include "base/error.h"
 
-/* Of a model; nano per token (a price per million tokens * 1000). */
+/* A secret and where it came from. */
+struct config_key {
+    char *key;    /* wiped when freed */
+    char *source; /* for messages: "key_file /etc/…", "key_env NAME", "key" */
+};
+
+/* Of one upstream: a URL, a key and a model of a provider. 0: not said. */
+struct config_limits {
+    unsigned max_in_flight;
+    uint64_t rpm, tpm, input_tpm, output_tpm, rpd; /* requests, tokens; a minute, a day */
+};
+
+/* Of a model, in nano units of the currency a token (a price per million tokens * 1000). */
 struct config_price {
     bool given; /* there is a price, or it is free */
     bool free;
     int64_t input_nano, cached_nano, output_nano; /* cached_nano -1: as input */
 };
 
-/* Nano; -1: none. */
+/* In nano units of the currency; -1: none. run_nano is of each run. */
 struct config_budget {
     int64_t day_nano, week_nano, month_nano, run_nano;
 };
 
-/* One provider section. Times in ms. */
+/* provider "NAME" { … }. Times in ms. Lists end with NULL; what was not said is NULL. */
 struct config_provider {
     char *name;
-    char *protocol;   /* "openai" … */
-    char *url;        /* base, without a slash at the end */
-    char *key;        /* or NULL: none is sent. Wiped when freed */
-    char *key_source; /* where it came from, for messages: "key_file /etc/…", "OPENAI_API_KEY" */
-    unsigned max_in_flight; /* 0: as concurrency */
+    char *protocol;          /* one of provider_protocols() */
+    char **urls;             /* bases, without a slash at the end; may hold {model} */
+    size_t url_count;        /* 0 with url_file */
+    char *url_file;          /* a URL a line: config_read_urls() */
+    struct config_key *keys; /* in the order of the file; none: none is sent */
+    size_t key_count;
+    char *key_header; /* name of the header in place of the protocol's: "api-key" */
+    char *query;      /* after each URL, without the question mark: "api-version=2024-10-21" */
+    char **headers;   /* "Name: value" */
+    struct config_limits limits; /* of each upstream */
     int64_t connect_timeout_ms;
     int64_t first_byte_timeout_ms;
+    int64_t idle_timeout_ms; /* between two bytes of an answer; 0: none */
     int64_t timeout_ms;
+    char *proxy; /* may hold a password */
+    char *ca_file;
+    char *client_cert, *client_key;
     struct config_budget budget;
 };
 
-/* model "PATTERN" { provider = … }; patterns are fnmatch(3)'s, first match wins. */
+/* model "PATTERN" { … }; patterns are fnmatch(3)'s. Several sections may fit a model: of each
+ * setting the first section that says it counts, so read them through config_route and
+ * config_model_*. */
 struct config_model {
     char *pattern;
     char *provider;
+    char **fallback; /* models; empty: none, though a later section may name some */
     struct config_price price;
-    uint64_t max_output_tokens; /* usual or greatest output; 0: not said */
+    uint64_t max_output_tokens; /* 0: not said */
+    struct config_limits limits;
     struct config_budget budget;
 };
 
-/* user "alice" { … }, "*" is the default. */
+/* user "NAME" { … }; "*" is the default, also of what another user's section does not say. */
 struct config_user {
     char *name;
+    struct config_key *keys;
+    size_t key_count;
+    char *provider;         /* whose keys they are; NULL: of the one that serves the model */
+    unsigned max_in_flight; /* 0: not said */
+    unsigned max_waiting;   /* 0: not said */
+    char **models;          /* patterns; NULL: all */
     struct config_budget budget;
 };
 
@@ -63,6 +94,8 @@ struct config {
     bool from_environment; /* the providers are the environment's */
     struct config_model *models;
     size_t model_count;
+    struct config_user *users;
+    size_t user_count;
     unsigned concurrency;     /* requests in flight, all together: 64 */
     unsigned max_attempts;    /* 3 */
     int64_t backoff_ms;       /* first; doubled each attempt, full jitter: 2 s */
@@ -82,12 +115,15 @@ struct config {
                                  retention commands; -1: not said */
     int64_t keep_failed_ms;
     int64_t keep_events_ms;
-    struct config_user *users;
-    size_t user_count;
-    struct config_budget budget;
-    char *currency;  /* "USD" */
-    char *time_zone; /* IANA name, NULL: local */
-    char *prices;    /* file, or NULL */
+    struct config_budget budget; /* for all; run_nano: of each run */
+    char *currency;              /* "USD" */
+    char *time_zone;             /* IANA name, where budgets turn; NULL: the local one */
+    char *prices;                /* file of prices, or NULL: the shipped one */
+    int64_t aging_ms;            /* waiting that improves priority by a step: 10 min; 0: off */
+    int64_t fallback_after_ms;   /* of a closed gate: 5 min */
+    bool fallback_on_refusal;    /* false */
+    unsigned truncated_retries;  /* 0 */
+    unsigned json_retries;       /* 1 */
 };
 
 /* What the command line says; it wins over the file. 0 or NULL: not said. */
@@ -105,12 +141,45 @@ struct config_options {
  * not built in is passed over. No provider at all is no error. Returns NULL with an error. */
 struct config *config_read(const struct config_options *options, struct error *error);
 
+/* Reads a provider's url_file: a URL a line; blank lines and those that begin with # are passed
+ * over, as is a URL that was there already. Returns them as `urls` holds them, NULL-terminated, for
+ * config_list_free; or NULL with an error that has file and line, also when there is none. */
+char **config_read_urls(const struct config_provider *provider, size_t *count, struct error *error);
+
+void config_list_free(char **list);
+
 /* The provider for a model (and the job's own `provider`, or NULL), or NULL when there is none:
- * the job's provider if it names one, else the first matching model section, else, when providers
- * came from the environment, the first of them (claude* goes to anthropic where that is set), else,
- * when the file has one provider and no model section, that one. */
+ * the job's provider if it names one, else that of the first matching model section that names one,
+ * else, when providers came from the environment, the first of them (claude* goes to anthropic
+ * where that is set), else, when the file has one provider and no model section names any, that
+ * one. */
 const struct config_provider *config_route(const struct config *config, const char *model,
                                            const char *provider);
+
+/* What to ask in place of a model, in this order: NULL-terminated names of the configuration in an
+ * array that the caller frees, or NULL when there are none. Neither the model itself nor a name
+ * twice; fallbacks of a fallback are not followed, so nothing goes in circles. */
+const char **config_model_fallback(const struct config *config, const char *model);
+
+/* The price of a model: that of the first matching section which has one. */
+void config_model_price(const struct config *config, const char *model, struct config_price *price);
+
+/* The limits of each upstream for a model; what no section says the provider does (or NULL). */
+void config_model_limits(const struct config *config, const char *model,
+                         const struct config_provider *provider, struct config_limits *limits);
+
+/* The usual or greatest output of a model in tokens; 0: not said. */
+uint64_t config_model_max_output(const struct config *config, const char *model);
+
+/* The budget of a model; each model that a pattern fits has one of its own. */
+void config_model_budget(const struct config *config, const char *model,
+                         struct config_budget *budget);
+
+/* The section of a user, else that of "*" (also for NULL), else NULL. */
+const struct config_user *config_user(const struct config *config, const char *name);
+
+/* Whether a user may ask a model; user may be NULL: nobody forbids it. */
+bool config_user_allows(const struct config_user *user, const char *model);
 
 /* Prints the effective configuration in the file's own syntax, keys masked (first three and last
  * two characters of a long one). */

@@ -97,14 +97,14 @@ static struct verdict verdict_of_transfer(const struct transfer_result *result)
 static void conceal_key(const struct flight *flight, const struct buffer *body)
 {
     const struct config_provider *route = flight->lane->route;
-    size_t length = route != NULL && route->key != NULL ? strlen(route->key) : 0;
+    const char *key = route != NULL && route->key_count > 0 ? route->keys[0].key : NULL;
+    size_t length = key != NULL ? strlen(key) : 0;
     char *from = body->bytes;
     char *found;
 
     if (length < SHORTEST_KEY)
         return;
-    while ((found = memmem(from, body->length - (size_t)(from - body->bytes), route->key, length)) !=
-           NULL) {
+    while ((found = memmem(from, body->length - (size_t)(from - body->bytes), key, length)) != NULL) {
         memset(found, '*', length);
         from = found + length;
     }
@@ -248,12 +248,12 @@ static int flight_start(struct flight *flight, struct error *error)
         .answer_limit = flight->dispatch->core->config->answer_limit,
     };
 
-    if ((size_t)snprintf(url, sizeof url, "%s%s", route->url, flight->request.path) >= sizeof url) {
+    if ((size_t)snprintf(url, sizeof url, "%s%s", route->url_count > 0 ? route->urls[0] : "", flight->request.path) >= sizeof url) {
         error_set(error, ERROR_USAGE, "the URL of provider %s is too long", route->name);
         return -1;
     }
-    if (route->key != NULL) {
-        secret = provider_key_header(flight->protocol, route->key);
+    if (route->key_count > 0) {
+        secret = provider_key_header(flight->protocol, route->keys[0].key);
         request.secret_header = secret;
     }
     flight->transfer = transfer_start(flight->dispatch->core->transfers, &request, flight_landed,

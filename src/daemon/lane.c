@@ -75,7 +75,8 @@ static struct gate_settings gate_settings_of(const struct config *config,
                                              const struct config_provider *route)
 {
     return (struct gate_settings){
-        .max_in_flight = route->max_in_flight != 0 ? route->max_in_flight : config->concurrency,
+        .max_in_flight = route->limits.max_in_flight != 0 ? route->limits.max_in_flight
+                                                            : config->concurrency,
         .halt_after = config->halt_after,
         .probe_ms = config->probe_ms,
     };

@@ -108,7 +108,7 @@ static json_t *gate_json(const struct lane *lane, struct mono now, struct wall w
 {
     struct gate_view view = gate_view(lane->gate);
     json_t *gate = json_pack("{s:s, s:s, s:s, s:s, s:s}", "gate", lane->gate_name, "upstream",
-                             lane->route->url, "provider", lane->route->name, "model", lane->model,
+                             lane->route->url_count > 0 ? lane->route->urls[0] : "", "provider", lane->route->name, "model", lane->model,
                              "state", gate_state_word(view.state));
 
     if (view.reason != NULL)

@@ -206,15 +206,15 @@ static void a_provider_has_its_own_settings(void **state)
     const struct config_provider *openai = &config->providers[0];
     assert_string_equal(openai->name, "openai");
     assert_string_equal(openai->protocol, "openai");
-    assert_string_equal(openai->url, "https://api.openai.com/v1");
-    assert_null(openai->key);
-    assert_int_equal(openai->max_in_flight, 0);
+    assert_string_equal(openai->urls[0], "https://api.openai.com/v1");
+    assert_int_equal(openai->key_count, 0);
+    assert_int_equal(openai->limits.max_in_flight, 0);
     assert_int_equal(openai->connect_timeout_ms, 10000);
     assert_int_equal(openai->first_byte_timeout_ms, 600000);
     assert_int_equal(openai->timeout_ms, 1800000);
     const struct config_provider *local = &config->providers[1];
-    assert_string_equal(local->url, "http://127.0.0.1:8000/v1");
-    assert_int_equal(local->max_in_flight, 2);
+    assert_string_equal(local->urls[0], "http://127.0.0.1:8000/v1");
+    assert_int_equal(local->limits.max_in_flight, 2);
     assert_int_equal(local->connect_timeout_ms, 1000);
     assert_int_equal(local->first_byte_timeout_ms, 120000);
     assert_int_equal(local->timeout_ms, 10800000);
@@ -231,8 +231,8 @@ static void comments_and_addresses_are_told_apart(void **state)
                                            "provider a { url = http://127.0.0.1/x#six\n }\n"
                                            "provider b { url = \"http://127.0.0.1/#no\" }");
     assert_int_equal(config->concurrency, 5);
-    assert_string_equal(config->providers[0].url, "http://127.0.0.1/x");
-    assert_string_equal(config->providers[1].url, "http://127.0.0.1/#no");
+    assert_string_equal(config->providers[0].urls[0], "http://127.0.0.1/x");
+    assert_string_equal(config->providers[1].urls[0], "http://127.0.0.1/#no");
     config_free(config);
 }
 
@@ -423,8 +423,8 @@ static void assert_key(const struct fixture *fixture, const char *setting, const
     char *text = xasprintf("provider openai { %s }", setting);
     struct config *config = accept(fixture, text);
     free(text);
-    assert_string_equal(config->providers[0].key, KEY);
-    assert_string_equal(config->providers[0].key_source, source);
+    assert_string_equal(config->providers[0].keys[0].key, KEY);
+    assert_string_equal(config->providers[0].keys[0].source, source);
     config_free(config);
 }
 
@@ -562,7 +562,7 @@ static void what_is_printed_reads_back_as_the_same(void **state)
     config_free(config);
     config = accept(fixture, first);
     assert_string_equal(config->providers[1].name, name);
-    assert_string_equal(config->providers[1].url, "http://127.0.0.1/${x");
+    assert_string_equal(config->providers[1].urls[0], "http://127.0.0.1/${x");
     assert_string_equal(config->trusted_droppers[1], "odd \"name\"");
     char *second = printed(config);
     assert_string_equal(first, second);
@@ -589,9 +589,9 @@ static void without_a_provider_the_environment_is_asked(void **state)
     assert_true(config->from_environment);
     assert_string_equal(config->providers[0].name, "openai");
     assert_string_equal(config->providers[0].protocol, "openai");
-    assert_string_equal(config->providers[0].url, "https://api.openai.com/v1");
-    assert_string_equal(config->providers[0].key, KEY);
-    assert_string_equal(config->providers[0].key_source, "OPENAI_API_KEY");
+    assert_string_equal(config->providers[0].urls[0], "https://api.openai.com/v1");
+    assert_string_equal(config->providers[0].keys[0].key, KEY);
+    assert_string_equal(config->providers[0].keys[0].source, "key_env OPENAI_API_KEY");
     assert_int_equal(config->providers[0].timeout_ms, 1800000);
     assert_ptr_equal(config_route(config, "any-model", NULL), &config->providers[0]);
     assert_ptr_equal(config_route(config, "claude-x", NULL), &config->providers[0]);
@@ -608,8 +608,8 @@ static void a_server_of_ones_own_needs_no_key(void **state)
     assert_int_equal(setenv("OPENAI_BASE_URL", "http://127.0.0.1:8000/v1/", 1), 0);
     struct config *config = accept(*state, "");
     assert_int_equal(config->provider_count, 1);
-    assert_string_equal(config->providers[0].url, "http://127.0.0.1:8000/v1");
-    assert_null(config->providers[0].key);
+    assert_string_equal(config->providers[0].urls[0], "http://127.0.0.1:8000/v1");
+    assert_int_equal(config->providers[0].key_count, 0);
     char *output = printed(config);
     assert_null(strstr(output, "key"));
     free(output);
@@ -623,7 +623,7 @@ static void a_named_provider_silences_the_environment(void **state)
     assert_int_equal(config->provider_count, 1);
     assert_false(config->from_environment);
     assert_string_equal(config->providers[0].name, "mine");
-    assert_null(config->providers[0].key);
+    assert_int_equal(config->providers[0].key_count, 0);
     config_free(config);
 }
 

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config_find: what the configuration says of a model or a user.
+ */
+#include "daemon/config.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+static bool fits(const char *pattern, const char *model)
+{
+    return fnmatch(pattern, model, 0) == 0;
+}
+
+static const struct config_provider *provider_named(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->provider_count; i++) {
+        if (strcmp(config->providers[i].name, name) == 0)
+            return &config->providers[i];
+    }
+    return NULL;
+}
+
+/* The next section from *at on that fits, and *at behind it; NULL at the end. */
+static const struct config_model *next_section(const struct config *config, const char *model,
+                                               size_t *at)
+{
+    while (*at < config->model_count) {
+        const struct config_model *section = &config->models[(*at)++];
+        if (fits(section->pattern, model))
+            return section;
+    }
+    return NULL;
+}
+
+static bool models_name_providers(const struct config *config)
+{
+    for (size_t i = 0; i < config->model_count; i++) {
+        if (config->models[i].provider != NULL)
+            return true;
+    }
+    return false;
+}
+
+const struct config_provider *config_route(const struct config *config, const char *model,
+                                           const char *provider)
+{
+    if (provider != NULL)
+        return provider_named(config, provider);
+    const struct config_model *section;
+    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+        if (section->provider != NULL)
+            return provider_named(config, section->provider);
+    }
+    if (config->from_environment) {
+        const struct config_provider *claude = provider_named(config, "anthropic");
+        bool wants_claude = strncmp(model, "claude", strlen("claude")) == 0;
+        return wants_claude && claude != NULL ? claude : &config->providers[0];
+    }
+    bool only_one = config->provider_count == 1 && !models_name_providers(config);
+    return only_one ? &config->providers[0] : NULL;
+}
+
+static char **fallback_list(const struct config *config, const char *model)
+{
+    const struct config_model *section;
+    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+        if (section->fallback != NULL)
+            return section->fallback;
+    }
+    return NULL;
+}
+
+static bool named_before(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char **config_model_fallback(const struct config *config, const char *model)
+{
+    char **list = fallback_list(config, model);
+    size_t length = 0;
+    while (list != NULL && list[length] != NULL)
+        length++;
+    const char **names = xcalloc(length + 1, sizeof *names);
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (strcmp(list[i], model) != 0 && !named_before(names, count, list[i]))
+            names[count++] = list[i];
+    }
+    if (count > 0)
+        return names;
+    free(names);
+    return NULL;
+}
+
+void config_model_price(const struct config *config, const char *model, struct config_price *price)
+{
+    const struct config_model *section;
+    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+        if (section->price.given) {
+            *price = section->price;
+            if (price->free)
+                price->input_nano = price->output_nano = 0;
+            return;
+        }
+    }
+    *price = (struct config_price){.cached_nano = -1};
+}
+
+static void fill(uint64_t *limit, uint64_t said)
+{
+    if (*limit == 0)
+        *limit = said;
+}
+
+static void fill_limits(struct config_limits *limits, const struct config_limits *said)
+{
+    if (limits->max_in_flight == 0)
+        limits->max_in_flight = said->max_in_flight;
+    fill(&limits->rpm, said->rpm);
+    fill(&limits->tpm, said->tpm);
+    fill(&limits->input_tpm, said->input_tpm);
+    fill(&limits->output_tpm, said->output_tpm);
+    fill(&limits->rpd, said->rpd);
+}
+
+void config_model_limits(const struct config *config, const char *model,
+                         const struct config_provider *provider, struct config_limits *limits)
+{
+    *limits = (struct config_limits){0};
+    const struct config_model *section;
+    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;)
+        fill_limits(limits, &section->limits);
+    if (provider != NULL)
+        fill_limits(limits, &provider->limits);
+}
+
+uint64_t config_model_max_output(const struct config *config, const char *model)
+{
+    const struct config_model *section;
+    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+        if (section->max_output_tokens > 0)
+            return section->max_output_tokens;
+    }
+    return 0;
+}
+
+static void fill_amount(int64_t *amount, int64_t said)
+{
+    if (*amount < 0)
+        *amount = said;
+}
+
+void config_model_budget(const struct config *config, const char *model,
+                         struct config_budget *budget)
+{
+    *budget = (struct config_budget){-1, -1, -1, -1};
+    const struct config_model *section;
+    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+        fill_amount(&budget->day_nano, section->budget.day_nano);
+        fill_amount(&budget->week_nano, section->budget.week_nano);
+        fill_amount(&budget->month_nano, section->budget.month_nano);
+        fill_amount(&budget->run_nano, section->budget.run_nano);
+    }
+}
+
+const struct config_user *config_user(const struct config *config, const char *name)
+{
+    const struct config_user *rest = NULL;
+    for (size_t i = 0; i < config->user_count; i++) {
+        const struct config_user *user = &config->users[i];
+        if (name != NULL && strcmp(user->name, name) == 0)
+            return user;
+        if (strcmp(user->name, "*") == 0)
+            rest = user;
+    }
+    return rest;
+}
+
+bool config_user_allows(const struct config_user *user, const char *model)
+{
+    if (user == NULL || user->models == NULL)
+        return true;
+    for (char **pattern = user->models; *pattern != NULL; pattern++) {
+        if (fits(*pattern, model))
+            return true;
+    }
+    return false;
+}
