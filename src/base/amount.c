@@ -19,46 +19,6 @@ static bool push(int64_t *value, int digit)
            !__builtin_add_overflow(*value, digit, value);
 }
 
-static bool is_digit(char byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
-bool amount_read(const char *text, int64_t *nano)
-{
-    int64_t value = 0;
-    int places = 0;
-    bool half = false;
-    const char *at = text;
-
-    for (; is_digit(*at); at++) {
-        if (!push(&value, *at - '0')) {
-            return false;
-        }
-    }
-    if (at == text) {
-        return false;
-    }
-    if (*at == '.' && is_digit(at[1])) {
-        for (at++; is_digit(*at); at++, places++) {
-            if (places < NANO_DIGITS && !push(&value, *at - '0')) {
-                return false;
-            }
-            half = half || (places == NANO_DIGITS && *at >= '5');
-        }
-    }
-    for (; places < NANO_DIGITS; places++) {
-        if (!push(&value, 0)) {
-            return false;
-        }
-    }
-    if (*at != '\0' || __builtin_add_overflow(value, half, &value)) {
-        return false;
-    }
-    *nano = value;
-    return true;
-}
-
 /* The digits that the number was written with are the shortest that denote it. */
 bool amount_of_double(double units, int64_t *nano)
 {
@@ -89,18 +49,6 @@ bool amount_of_double(double units, int64_t *nano)
     }
     *nano = value;
     return true;
-}
-
-void amount_write(int64_t nano, char out[AMOUNT_SIZE])
-{
-    uint64_t size = nano < 0 ? -(uint64_t)nano : (uint64_t)nano;
-    int length = snprintf(out, AMOUNT_SIZE, "%s%llu.%09llu", nano < 0 ? "-" : "",
-                          (unsigned long long)(size / AMOUNT_UNIT),
-                          (unsigned long long)(size % AMOUNT_UNIT));
-
-    while (out[length - 1] == '0' && out[length - 3] != '.') {
-        out[--length] = '\0';
-    }
 }
 
 void amount_show(int64_t nano, char out[AMOUNT_SIZE])

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * amount: sums of money as whole numbers: nano units of a currency (1 USD = 1,000,000,000 nano).
+ * amount: sums of money to compute with and to look at: nano units of a currency (1 USD =
+ * 1,000,000,000 nano). Their exact text is moneytext's.
  *
- * Floor: base. No floating point: 100 times 0.01 is 1.00 to the nano.
+ * Floor: base. No floating point in sums: 100 times 0.01 is 1.00 to the nano.
  */
 #ifndef BASE_AMOUNT_H
 #define BASE_AMOUNT_H
@@ -13,17 +14,9 @@
 enum { AMOUNT_SIZE = 32 };
 #define AMOUNT_UNIT INT64_C(1000000000) /* nano in one unit of the currency */
 
-/* Reads a decimal number of units, "10", "0.15", "1e3" is refused; not negative, no sign. Digits
- * beyond the ninth behind the point are rounded to the nearest nano, halves up. false for anything
- * else, and above int64. */
-bool amount_read(const char *text, int64_t *nano);
-
-/* As amount_read for a JSON number that stands for a decimal (0.15 reads as exactly 0.15). */
+/* Reads a JSON number of units that stands for a decimal: 0.15 is exactly 0.15. What is finer than
+ * a nano is rounded to the nearest, halves up. false when it is negative or too large. */
 bool amount_of_double(double units, int64_t *nano);
-
-/* Writes it exactly, without zeros at the end but with at least two digits behind the point: 10.00,
- * 0.15, 0.0000012. */
-void amount_write(int64_t nano, char out[AMOUNT_SIZE]);
 
 /* Writes it for a person: two digits behind the point from 1.00 on, four below (six below 0.01),
  * rounded to the nearest. */

@@ -26,7 +26,8 @@ struct rule {
     int64_t limit_nano;
 };
 
-/* What is used of a rule: one for most, one for each user or run where the rule is for each. */
+/* What is used of a rule: one for most, one for each user, model or run where the rule is for each.
+ */
 struct counter {
     enum budget_period period;
     char *scope; /* for a person */
@@ -37,7 +38,7 @@ struct counter {
     bool exhausted;
     UT_hash_handle hh;
     size_t key_length;
-    char key[]; /* number of the rule, user, run */
+    char key[]; /* number of the rule, subject, run */
 };
 
 struct budgets {
@@ -100,6 +101,18 @@ static const char *text_or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
+/* Of a model's sections the first that says a limit for the period counts. */
+static bool fits_first(const struct budgets *budgets, const struct rule *rule, const char *model)
+{
+    const struct rule *first = budgets->rules;
+
+    while (first < rule && !(first->scope == SCOPE_MODEL && first->period == rule->period &&
+                             fnmatch(first->name, model, 0) == 0)) {
+        first++;
+    }
+    return first == rule && fnmatch(rule->name, model, 0) == 0;
+}
+
 static bool rule_applies(const struct budgets *budgets, const struct rule *rule,
                          const struct spend_key *key)
 {
@@ -110,7 +123,7 @@ static bool rule_applies(const struct budgets *budgets, const struct rule *rule,
     case SCOPE_PROVIDER:
         return strcmp(rule->name, text_or_empty(key->provider)) == 0;
     case SCOPE_MODEL:
-        return fnmatch(rule->name, text_or_empty(key->model), 0) == 0;
+        return fits_first(budgets, rule, text_or_empty(key->model));
     case SCOPE_USER:
         return strcmp(rule->name, text_or_empty(key->user)) == 0;
     case SCOPE_OTHERS:
@@ -124,17 +137,27 @@ static bool rule_applies(const struct budgets *budgets, const struct rule *rule,
 
 /* --- counters --------------------------------------------------------------------------------- */
 
-static char *scope_text(const struct rule *rule, const char *user, const char *run)
+/* Where a rule is for each user or model, whose counter it is; else "". */
+static const char *rule_subject(const struct rule *rule, const struct spend_key *key)
+{
+    const char *subject = rule->scope == SCOPE_OTHERS  ? key->user
+                          : rule->scope == SCOPE_MODEL ? key->model
+                                                       : NULL;
+
+    return text_or_empty(subject);
+}
+
+static char *scope_text(const struct rule *rule, const char *subject, const char *run)
 {
     switch (rule->scope) {
     case SCOPE_PROVIDER:
         return xasprintf("provider %s", rule->name);
     case SCOPE_MODEL:
-        return xasprintf("model %s", rule->name);
+        return xasprintf("model %s", subject);
     case SCOPE_USER:
         return xasprintf("user %s", rule->name);
     case SCOPE_OTHERS:
-        return user[0] != '\0' ? xasprintf("user %s", user) : xstrdup("jobs without a user");
+        return subject[0] != '\0' ? xasprintf("user %s", subject) : xstrdup("jobs without a user");
     case SCOPE_RUN:
         return xasprintf("run %s", run);
     case SCOPE_ALL:
@@ -147,22 +170,22 @@ static char *scope_text(const struct rule *rule, const char *user, const char *r
 static struct counter *rule_counter(struct budgets *budgets, size_t number, const struct rule *rule,
                                     const struct spend_key *key)
 {
-    const char *user = rule->scope == SCOPE_OTHERS ? text_or_empty(key->user) : "";
+    const char *subject = rule_subject(rule, key);
     const char *run = rule->period == PERIOD_RUN ? text_or_empty(key->run) : "";
-    size_t length = sizeof number + strlen(user) + 1 + strlen(run) + 1;
+    size_t length = sizeof number + strlen(subject) + 1 + strlen(run) + 1;
     struct counter *counter = xcalloc(1, sizeof *counter + length);
     struct counter *found;
 
     memcpy(counter->key, &number, sizeof number);
-    memcpy(counter->key + sizeof number, user, strlen(user) + 1);
-    memcpy(counter->key + sizeof number + strlen(user) + 1, run, strlen(run) + 1);
+    memcpy(counter->key + sizeof number, subject, strlen(subject) + 1);
+    memcpy(counter->key + sizeof number + strlen(subject) + 1, run, strlen(run) + 1);
     HASH_FIND(hh, budgets->counters, counter->key, length, found);
     if (found != NULL) {
         free(counter);
         return found;
     }
     counter->period = rule->period;
-    counter->scope = scope_text(rule, user, run);
+    counter->scope = scope_text(rule, subject, run);
     counter->run = run[0] != '\0' ? xstrdup(run) : NULL;
     counter->limit_nano = rule->limit_nano;
     counter->key_length = length;
@@ -198,7 +221,8 @@ static void make_counters(struct budgets *budgets)
     for (size_t i = 0; i < budgets->count; i++) {
         const struct rule *rule = &budgets->rules[i];
 
-        if (rule->period != PERIOD_RUN && rule->scope != SCOPE_OTHERS) {
+        if (rule->period != PERIOD_RUN && rule->scope != SCOPE_OTHERS &&
+            rule->scope != SCOPE_MODEL) {
             rule_counter(budgets, i, rule, &(struct spend_key){0});
         }
     }

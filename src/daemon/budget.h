@@ -4,9 +4,9 @@
  * much of each is used.
  *
  * Floor: daemon. Pure bookkeeping: no file, no clock; money.c feeds it. A budget's counter is for a
- * scope and a period: all, a provider, a model section, a user (with user "*": each user for
- * himself) or a run with a max_cost; a day, a week from Monday on, a month, or one run. Amounts are
- * nano.
+ * scope and a period: all, a provider, a model (each that a section's pattern fits has its own), a
+ * user (with user "*": each one without a section) or a run with a max_cost; a day, a week from
+ * Monday on, a month, or one run. Amounts are nano.
  */
 #ifndef DAEMON_BUDGET_H
 #define DAEMON_BUDGET_H
@@ -23,7 +23,7 @@ enum budget_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_RUN };
 /* One counter as others may see it. Texts are borrowed until the next call that changes the
  * budgets. */
 struct budget_view {
-    const char *scope; /* "all", "provider openai", "model gpt-*", "user alice", "run R" */
+    const char *scope; /* "all", "provider openai", "model gpt-4o", "user alice", "run R" */
     const char *run;   /* PERIOD_RUN: which; else NULL */
     enum budget_period period;
     int64_t limit_nano;

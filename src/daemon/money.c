@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,31 +256,22 @@ int money_close(struct money *money, struct error *error)
 bool money_price(const struct money *money, const char *model, struct price *price)
 {
     bool known = price_find(money->prices, model, price);
-    bool priced = false, bounded = false;
+    uint64_t most = config_model_max_output(money->config, model);
+    struct config_price own;
 
     if (!known) {
         *price = (struct price){.cached_nano = -1};
     }
-    for (size_t i = 0; i < money->config->model_count; i++) {
-        const struct config_model *section = &money->config->models[i];
-
-        if (fnmatch(section->pattern, model, 0) != 0) {
-            continue;
-        }
-        if (section->price.given && !priced) {
-            bool free_of_charge = section->price.free;
-
-            priced = true;
-            price->input_nano = free_of_charge ? 0 : section->price.input_nano;
-            price->cached_nano = free_of_charge ? 0 : section->price.cached_nano;
-            price->output_nano = free_of_charge ? 0 : section->price.output_nano;
-        }
-        if (section->max_output_tokens > 0 && !bounded) {
-            bounded = true;
-            price->max_output_tokens = (int64_t)section->max_output_tokens;
-        }
+    config_model_price(money->config, model, &own);
+    if (own.given) {
+        price->input_nano = own.free ? 0 : own.input_nano;
+        price->cached_nano = own.free ? 0 : own.cached_nano;
+        price->output_nano = own.free ? 0 : own.output_nano;
     }
-    return known || priced;
+    if (most > 0) {
+        price->max_output_tokens = most < INT64_MAX ? (int64_t)most : INT64_MAX;
+    }
+    return known || own.given;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
