@@ -32,6 +32,11 @@ static const struct number_option fixed_numbers[] = {
     {CURLOPT_SSL_VERIFYPEER, 1},
     {CURLOPT_SSL_VERIFYHOST, 2},
     {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+    {CURLOPT_PROXY_SSL_VERIFYPEER, 1},
+    {CURLOPT_PROXY_SSL_VERIFYHOST, 2},
+    {CURLOPT_PROXY_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+    {CURLOPT_HEADEROPT, CURLHEADER_SEPARATE}, /* the key is not for the one who tunnels */
+    {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},    /* nor are its words an answer */
     /* An answer may take minutes without a byte; NAT forgets silent connections after one. */
     {CURLOPT_TCP_KEEPALIVE, 1},
     {CURLOPT_TCP_KEEPIDLE, 30},
@@ -42,9 +47,8 @@ static const struct number_option fixed_numbers[] = {
 };
 
 static const struct text_option fixed_texts[] = {
-    {CURLOPT_PROXY, ""}, /* none, whatever the environment says */
+    {CURLOPT_NOPROXY, ""}, /* whatever the environment says */
     {CURLOPT_PROTOCOLS_STR, "http,https"},
-    {CURLOPT_ACCEPT_ENCODING, ""}, /* all that libcurl can undo; the bound counts what comes out */
     {CURLOPT_USERAGENT, "llmspool/" PACKAGE_VERSION},
 };
 
@@ -122,26 +126,53 @@ static long timeout_clamped(int64_t ms)
     return ms <= 0 ? 0 : ms > INT_MAX ? INT_MAX : (long)ms;
 }
 
-static CURLcode easy_request(CURL *easy, const struct transfer_request *request,
-                             const char *ca_file)
+/* Trusted is what the file holds and nothing beside it: libcurl would add the system's folder. */
+static CURLcode easy_trust(CURL *easy, const char *ca_file)
 {
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                                timeout_clamped(request->connect_timeout_ms));
+    static const CURLoption files[] = {CURLOPT_CAINFO, CURLOPT_PROXY_CAINFO};
+    static const CURLoption folders[] = {CURLOPT_CAPATH, CURLOPT_PROXY_CAPATH};
+    CURLcode code = CURLE_OK;
+    for (size_t i = 0; ca_file != NULL && i < COUNT(files) && code == CURLE_OK; i++) {
+        code = curl_easy_setopt(easy, files[i], ca_file);
+        if (code == CURLE_OK)
+            code = curl_easy_setopt(easy, folders[i], NULL);
+    }
+    return code;
+}
+
+/* A NULL would leave some of these to the environment. */
+static CURLcode easy_texts(CURL *easy, const struct transfer_request *request)
+{
+    const struct text_option texts[] = {
+        {CURLOPT_URL, request->url},
+        {CURLOPT_PROXY, request->proxy != NULL ? request->proxy : ""},
+        /* "": all that libcurl can undo; the bound counts what comes out */
+        {CURLOPT_ACCEPT_ENCODING, request->identity ? "identity" : ""},
+        {CURLOPT_SSLCERT, request->client_cert},
+        {CURLOPT_SSLKEY, request->client_key},
+    };
+    CURLcode code = CURLE_OK;
+    for (size_t i = 0; i < COUNT(texts) && code == CURLE_OK; i++)
+        code = curl_easy_setopt(easy, texts[i].option, texts[i].value);
+    return code;
+}
+
+static CURLcode easy_times(CURL *easy, const struct transfer_request *request)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                                     timeout_clamped(request->connect_timeout_ms));
     if (code == CURLE_OK)
         code =
             curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_clamped(request->total_timeout_ms));
-    if (code == CURLE_OK && ca_file != NULL)
-        code = curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-    if (code != CURLE_OK || request->body == NULL)
-        return code;
+    return code;
+}
 
-    code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+static CURLcode easy_body(CURL *easy, const struct buffer *body)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
     if (code == CURLE_OK)
-        code =
-            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body->length);
-    if (code == CURLE_OK && request->body->length == 0)
+        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->length);
+    if (code == CURLE_OK && body->length == 0)
         /* Nothing to read back means nothing keeps libcurl from sending it twice on an old one. */
         code = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     return code;
@@ -157,7 +188,13 @@ int easy_prepare(CURL *easy, const struct transfer_request *request, const char 
     if (code == CURLE_OK)
         code = easy_version(easy, tls);
     if (code == CURLE_OK)
-        code = easy_request(easy, request, ca_file);
+        code = easy_texts(easy, request);
+    if (code == CURLE_OK)
+        code = easy_trust(easy, request->ca_file != NULL ? request->ca_file : ca_file);
+    if (code == CURLE_OK)
+        code = easy_times(easy, request);
+    if (code == CURLE_OK && request->body != NULL)
+        code = easy_body(easy, request->body);
     return code == CURLE_OK ? 0 : easy_problem(error, code);
 }
 

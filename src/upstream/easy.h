@@ -18,8 +18,8 @@
  * repeat the URL, which may hold a password. */
 int easy_check_url(const char *url, bool *tls, struct error *error);
 
-/* Sets all options of a handle that is fresh or reset, but data callbacks and headers. Returns 0,
- * or -1 with an error. */
+/* Sets all options of a handle that is fresh or reset, but data callbacks and headers. ca_file is
+ * for a request without one of its own; NULL: the system's. Returns 0, or -1 with an error. */
 int easy_prepare(CURL *easy, const struct transfer_request *request, const char *ca_file,
                  struct error *error);
 

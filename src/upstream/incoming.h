@@ -23,6 +23,7 @@ struct incoming {
     size_t header_bytes; /* of all lines so far, informational answers included */
     struct buffer body;
     bool too_large; /* a bound was hit; what is here is the part within it */
+    bool stopped;   /* whoever was told of the bytes wants no more */
 };
 
 /* Takes a line of the header section as it came (RFC 9112, 2.1). A status line begins anew, so that

@@ -11,13 +11,13 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "base/heap.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "upstream/deadline.h"
 #include "upstream/easy.h"
 #include "upstream/ending.h"
-#include "upstream/multi.h"
 #include "upstream/incoming.h"
+#include "upstream/multi.h"
 
 enum {
     SPARE_MAX = 64,         /* easy handles kept for the next requests */
@@ -32,12 +32,16 @@ struct transfer {
     struct curl_slist *headers;
     struct buffer body; /* freed when libcurl has taken all of it */
     size_t body_taken;  /* bytes */
-    int64_t started_ms; /* monotonic */
+    bool begun;         /* libcurl went on to send the request: some of it may have left */
+    int64_t started_ms; /* monotonic, as all but first_byte_ms */
     int64_t first_byte_timeout_ms;
+    int64_t idle_timeout_ms;
     int64_t first_byte_ms; /* since started; -1: none yet */
-    int64_t deadline_ms;   /* monotonic, for the first byte */
-    size_t deadline_place; /* in the heap */
+    int64_t heard_ms;      /* when the latest byte came */
+    struct deadline deadline;
     struct incoming incoming;
+    transfer_data *on_data;
+    void *data_context;
     char words[CURL_ERROR_SIZE]; /* libcurl's, about what went wrong */
     transfer_done *done;
     void *context;
@@ -46,9 +50,7 @@ struct transfer {
 struct transfers {
     struct multi *multi;
     LIST_HEAD(, transfer) in_flight;
-    struct heap deadlines; /* of transfers that wait for their first byte */
-    uv_timer_t timer;      /* one for all of them */
-    int64_t timer_ms;      /* when it fires; INT64_MAX: it rests */
+    struct deadlines *deadlines; /* of transfers that wait for a byte */
     CURL *spare[SPARE_MAX];
     size_t spare_count;
     unsigned connections;   /* that may stay open */
@@ -57,50 +59,6 @@ struct transfers {
     char *ca_file;
     struct transfers_counts counts;
 };
-
-static int64_t now_ms(void)
-{
-    return (int64_t)(uv_hrtime() / 1000000);
-}
-
-/* Deadlines for the first byte. */
-
-static bool deadline_less(const void *a, const void *b)
-{
-    return ((const struct transfer *)a)->deadline_ms < ((const struct transfer *)b)->deadline_ms;
-}
-
-static void deadline_place(void *element, size_t position)
-{
-    ((struct transfer *)element)->deadline_place = position;
-}
-
-static void deadlines_expire(uv_timer_t *timer);
-
-/* The timer may fire early and find nothing, but never late, and never when nobody waits. */
-static void deadlines_arm(struct transfers *transfers)
-{
-    const struct transfer *first = heap_first(&transfers->deadlines);
-    if (first == NULL) {
-        (void)uv_timer_stop(&transfers->timer);
-        transfers->timer_ms = INT64_MAX;
-    } else if (first->deadline_ms < transfers->timer_ms) {
-        int64_t delay_ms = first->deadline_ms - now_ms();
-        uv_update_time(transfers->timer.loop);
-        (void)uv_timer_start(&transfers->timer, deadlines_expire,
-                             delay_ms < 1 ? 1 : (uint64_t)delay_ms, 0);
-        transfers->timer_ms = first->deadline_ms;
-    }
-}
-
-static void deadline_forget(struct transfer *transfer)
-{
-    if (transfer->deadline_place == HEAP_NOWHERE)
-        return;
-    (void)heap_remove(&transfer->transfers->deadlines, transfer->deadline_place);
-    if (heap_first(&transfer->transfers->deadlines) == NULL)
-        deadlines_arm(transfer->transfers);
-}
 
 /* libcurl's callbacks: what goes out and what comes in. */
 
@@ -119,12 +77,29 @@ static size_t transfer_on_read(char *out, size_t size, size_t count, void *conte
     return length;
 }
 
+/* libcurl has a connection and is about to send the request. After that it may go back and take
+ * another connection only while nothing of the body was handed out: what is gone it cannot repeat,
+ * and must not send the rest of it. */
+static int transfer_on_begin(void *context, char *peer, char *own, int peer_port, int own_port)
+{
+    struct transfer *transfer = context;
+    (void)peer, (void)own, (void)peer_port, (void)own_port;
+    transfer->begun = true;
+    return transfer->body_taken > 0 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static void transfer_heard(struct transfer *transfer)
 {
+    struct deadlines *deadlines = transfer->transfers->deadlines;
+    transfer->heard_ms = deadline_now_ms();
     if (transfer->first_byte_ms >= 0)
-        return;
-    transfer->first_byte_ms = now_ms() - transfer->started_ms;
-    deadline_forget(transfer);
+        return; /* the deadline is moved when it comes, not with each byte */
+    transfer->first_byte_ms = transfer->heard_ms - transfer->started_ms;
+    if (transfer->idle_timeout_ms > 0)
+        deadline_set(deadlines, &transfer->deadline,
+                     transfer->heard_ms + transfer->idle_timeout_ms);
+    else
+        deadline_clear(deadlines, &transfer->deadline);
 }
 
 static size_t transfer_on_header(char *line, size_t size, size_t count, void *context)
@@ -137,8 +112,19 @@ static size_t transfer_on_header(char *line, size_t size, size_t count, void *co
 static size_t transfer_on_body(char *bytes, size_t size, size_t count, void *context)
 {
     struct transfer *transfer = context;
+    struct incoming *incoming = &transfer->incoming;
     transfer_heard(transfer);
-    return incoming_body(&transfer->incoming, bytes, size * count) ? size * count : 0;
+    if (!incoming_body(incoming, bytes, size * count))
+        return 0;
+    if (transfer->on_data != NULL) {
+        const struct transfer_head head = {
+            .status = (int)ending_long(transfer->easy, CURLINFO_RESPONSE_CODE),
+            .headers = incoming->headers,
+            .header_count = incoming->header_count,
+        };
+        incoming->stopped = !transfer->on_data(transfer->data_context, &head, bytes, size * count);
+    }
+    return incoming->stopped ? 0 : size * count;
 }
 
 /* Life of a transfer. */
@@ -148,17 +134,18 @@ static void transfer_result(struct transfer *transfer, CURLcode code,
 {
     bool timed_out = code == CURLE_OPERATION_TIMEDOUT;
     *result = (struct transfer_result){
-        .end = ending_judge(transfer->easy, code, transfer->body_taken, &transfer->incoming),
+        .end = ending_judge(transfer->easy, code, transfer->begun, &transfer->incoming),
         .timed_out = timed_out,
         .before_first_byte = timed_out && transfer->first_byte_ms < 0,
         .too_large = transfer->incoming.too_large,
+        .stopped = transfer->incoming.stopped,
         .curl_code = (int)code,
         .status = (int)ending_long(transfer->easy, CURLINFO_RESPONSE_CODE),
         .headers = transfer->incoming.headers,
         .header_count = transfer->incoming.header_count,
         .body = transfer->incoming.body,
         .first_byte_ms = transfer->first_byte_ms,
-        .total_ms = now_ms() - transfer->started_ms,
+        .total_ms = deadline_now_ms() - transfer->started_ms,
     };
     transfer->incoming.body = (struct buffer){0};
     if (code != CURLE_OK)
@@ -199,7 +186,7 @@ static void transfer_finish(struct transfer *transfer, struct transfer_result *r
     transfers->counts.connections += (uint64_t)ending_long(transfer->easy, CURLINFO_NUM_CONNECTS);
     CURLMcode code = curl_multi_remove_handle(multi_handle(transfers->multi), transfer->easy);
     assert(code == CURLM_OK);
-    deadline_forget(transfer);
+    deadline_clear(transfers->deadlines, &transfer->deadline);
     LIST_REMOVE(transfer, link);
     if (--transfers->counts.in_flight == 0)
         multi_hold(transfers->multi, false);
@@ -217,18 +204,24 @@ static void transfer_ended(struct transfer *transfer, CURLcode code)
     transfer_finish(transfer, &result);
 }
 
-static void deadlines_expire(uv_timer_t *timer)
+/* Its deadline came: it is late, or it was heard since the deadline was set. */
+static void transfer_overdue(void *owner)
 {
-    struct transfers *transfers = timer->data;
-    transfers->timer_ms = INT64_MAX;
-    struct transfer *first;
-    while ((first = heap_first(&transfers->deadlines)) != NULL && first->deadline_ms <= now_ms()) {
-        char limit[TIMETEXT_SIZE];
-        timetext_write_duration(first->first_byte_timeout_ms, limit);
-        (void)snprintf(first->words, sizeof first->words, "no byte of an answer within %s", limit);
-        transfer_ended(first, CURLE_OPERATION_TIMEDOUT);
+    struct transfer *transfer = owner;
+    bool heard = transfer->first_byte_ms >= 0;
+    int64_t due_ms = transfer->heard_ms + transfer->idle_timeout_ms;
+    if (heard && due_ms > deadline_now_ms()) {
+        deadline_set(transfer->transfers->deadlines, &transfer->deadline, due_ms);
+        return;
     }
-    deadlines_arm(transfers);
+    char limit[TIMETEXT_SIZE];
+    timetext_write_duration(heard ? transfer->idle_timeout_ms : transfer->first_byte_timeout_ms,
+                            limit);
+    (void)snprintf(transfer->words, sizeof transfer->words,
+                   heard ? "no further byte of the answer within %s"
+                         : "no byte of an answer within %s",
+                   limit);
+    transfer_ended(transfer, CURLE_OPERATION_TIMEDOUT);
 }
 
 /* libcurl lost its footing: nothing that is in flight can be trusted any more. */
@@ -272,6 +265,8 @@ static CURLcode transfer_bind(struct transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer),
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->words),
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers),
+        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, transfer_on_begin),
+        curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer),
         curl_easy_setopt(easy, CURLOPT_READFUNCTION, transfer_on_read),
         curl_easy_setopt(easy, CURLOPT_READDATA, transfer),
         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, transfer_on_header),
@@ -305,11 +300,9 @@ static void transfer_count(struct transfer *transfer)
     if (transfers->counts.in_flight++ == 0)
         multi_hold(transfers->multi, true);
     transfers_widen(transfers);
-    if (transfer->first_byte_timeout_ms > 0) {
-        transfer->deadline_ms = transfer->started_ms + transfer->first_byte_timeout_ms;
-        heap_insert(&transfers->deadlines, transfer);
-        deadlines_arm(transfers);
-    }
+    if (transfer->first_byte_timeout_ms > 0)
+        deadline_set(transfers->deadlines, &transfer->deadline,
+                     transfer->started_ms + transfer->first_byte_timeout_ms);
 }
 
 static int transfer_launch(struct transfer *transfer, const struct transfer_request *request,
@@ -346,11 +339,14 @@ struct transfer *transfer_start(struct transfers *transfers, const struct transf
     *transfer = (struct transfer){
         .transfers = transfers,
         .headers = headers,
-        .started_ms = now_ms(),
+        .started_ms = deadline_now_ms(),
         .first_byte_timeout_ms = request->first_byte_timeout_ms,
+        .idle_timeout_ms = request->idle_timeout_ms,
         .first_byte_ms = -1,
-        .deadline_place = HEAP_NOWHERE,
+        .deadline = DEADLINE_NONE(transfer),
         .incoming = {.limit = request->answer_limit},
+        .on_data = request->on_data,
+        .data_context = request->data_context,
         .done = done,
         .context = context,
     };
@@ -377,11 +373,6 @@ void transfer_abort(struct transfer *transfer)
 
 /* All of them. */
 
-static void transfers_on_close(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 struct transfers *transfers_open(uv_loop_t *loop, unsigned connections, const char *ca_file,
                                  struct error *error)
 {
@@ -398,10 +389,7 @@ struct transfers *transfers_open(uv_loop_t *loop, unsigned connections, const ch
         return NULL;
     }
     LIST_INIT(&transfers->in_flight);
-    heap_init(&transfers->deadlines, deadline_less, deadline_place);
-    (void)uv_timer_init(loop, &transfers->timer); /* always succeeds */
-    transfers->timer.data = transfers;
-    transfers->timer_ms = INT64_MAX;
+    transfers->deadlines = deadlines_open(loop, transfer_overdue);
     transfers->connections_fixed = connections > 0;
     transfers->connections = connections > 0 ? connections : CONNECTIONS_FIRST;
     transfers->ca_file = xstrdup(ca_file);
@@ -423,8 +411,8 @@ void transfers_close(struct transfers *transfers)
     multi_close(transfers->multi);
     while (transfers->spare_count > 0)
         curl_easy_cleanup(transfers->spare[--transfers->spare_count]);
-    heap_free(&transfers->deadlines);
+    deadlines_close(transfers->deadlines);
     free(transfers->ca_file);
+    free(transfers);
     curl_global_cleanup();
-    uv_close((uv_handle_t *)&transfers->timer, transfers_on_close);
 }
