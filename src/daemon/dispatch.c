@@ -20,7 +20,6 @@
 
 enum {
     UNPUBLISHED_MOST = 512, /* ends waiting for the disk, above which nothing new is sent */
-    SHOW_MS = 200,          /* between looks at what streams brought */
     BROKE_A_TURN = 1000,    /* jobs that turn out to be too dear, before others get the loop */
     FREED_A_TURN = 256,     /* jobs that are asked again when money was given back */
     URLS_LOOK_MS = 1000,    /* between looks at files of URLs while a job waits for a gate */
@@ -43,12 +42,16 @@ static void show_fired(uv_timer_t *timer)
     struct core *core = dispatch->core;
     struct mono now = clock_mono(core->clock);
     struct flight *flight;
-    bool more = false;
+    int64_t soonest_ms = -1;
 
-    LIST_FOREACH (flight, &core->streams, link)
-        more = flight_show(flight, now) || more;
-    if (more)
-        uv_timer_start(&dispatch->show, show_fired, SHOW_MS, 0);
+    LIST_FOREACH (flight, &core->streams, link) {
+        int64_t due_ms = flight_show(flight, now);
+
+        if (due_ms >= 0 && (soonest_ms < 0 || due_ms < soonest_ms))
+            soonest_ms = due_ms;
+    }
+    if (soonest_ms >= 0)
+        uv_timer_start(&dispatch->show, show_fired, (uint64_t)soonest_ms, 0);
 }
 
 static void listened(struct flight *flight)

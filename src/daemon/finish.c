@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/amount.h"
 #include "base/jsontext.h"
+#include "base/moneytext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/again.h"
@@ -335,7 +335,7 @@ static void ending_clear_away(const struct ending *ending)
         entry_write(ENTRY_STATE, &task->id, 0, name);
         remove_if_there(core, FOLDER_CUR, name);
     }
-    if (ending->source != ENDING_MADE) {
+    if (task->has_partial || ending->source != ENDING_MADE) {
         entry_write(ENTRY_PARTIAL, &task->id, 0, name);
         remove_if_there(core, FOLDER_CUR, name);
     }
@@ -353,14 +353,14 @@ static void ending_log(const struct ending *ending)
     const struct end *end = &ending->end;
     const struct usage *usage = &ending->answer.usage;
     char id[ID_SHORT_SIZE], wait[TIMETEXT_SIZE], run_time[TIMETEXT_SIZE];
-    char cost[AMOUNT_SIZE] = "";
+    char cost[MONEYTEXT_SIZE] = "";
     int64_t started = end->started > 0 ? end->started : ending->finished;
 
     id_write_short(&task->id, id);
     timetext_write_duration(started > task->submitted ? started - task->submitted : 0, wait);
     timetext_write_duration(end->latency_ms, run_time);
     if (end->cost_nano >= 0)
-        amount_write(end->cost_nano, cost);
+        moneytext_write(end->cost_nano, cost);
     log_info(&ending->finish->core->log,
              "%s: user=%s run=%u model=%s provider=%s status=%s attempts=%u in=%lld out=%lld cost=%s "
              "wait=%s run_time=%s",

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "daemon/config_urls.h"
 #include "daemon/key.h"
 #include "daemon/outcome.h"
 #include "daemon/status.h"
@@ -97,7 +98,7 @@ void flight_free(struct flight *flight)
         LIST_REMOVE(flight, link);
     if (flight->task != NULL)
         flight->task->flight = NULL;
-    partial_close(flight->partial, true);
+    (void)partial_close(flight->partial, NULL); /* what is left of it the next start removes */
     stream_free(flight->stream);
     provider_request_clear(&flight->request);
     job_free(flight->job);
@@ -313,6 +314,27 @@ static void flight_learn(struct flight *flight, const struct landing *landing)
     upstream_learn(flight->upstream, &estimated, &landing->real);
 }
 
+int64_t flight_show(struct flight *flight, struct mono now)
+{
+    int result = partial_show(flight->partial, stream_text(flight->stream), now);
+
+    if (result < 0)
+        log_warning(&flight->core->log, "cur/: an answer cannot be shown while it comes: %s",
+                    strerror(-result));
+    return partial_due_ms(flight->partial, now);
+}
+
+/* The answer is whole: the rest of it is shown, and the file stays until the output is there. */
+static void flight_show_all(struct flight *flight)
+{
+    if (flight->partial == NULL)
+        return;
+    LIST_REMOVE(flight, link);
+    flight->task->has_partial = true;
+    (void)partial_close(flight->partial, stream_text(flight->stream)); /* told when it failed first */
+    flight->partial = NULL;
+}
+
 static void flight_settle(struct flight *flight, struct landing *landing)
 {
     struct core *core = flight->core;
@@ -338,6 +360,8 @@ static void flight_settle(struct flight *flight, struct landing *landing)
     }
     if (end.verdict.outcome == OUTCOME_OK)
         status_latency(core->status, landing->result->total_ms);
+    if (end.verdict.outcome == OUTCOME_OK)
+        flight_show_all(flight);
     flight->job = NULL;
     flight->task = NULL;
     task->flight = NULL;
@@ -363,12 +387,6 @@ static void flight_landed(void *context, struct transfer_result *result)
 
 /* --- leaving ------------------------------------------------------------------------------------------- */
 
-bool flight_show(struct flight *flight, struct mono now)
-{
-    partial_show(flight->partial, stream_text(flight->stream), now);
-    return partial_due(flight->partial, now);
-}
-
 /* libcurl refused to begin: as if the upstream could not be reached. */
 static void flight_refused(struct flight *flight, const struct error *error)
 {
@@ -388,13 +406,14 @@ void flight_unsent(struct flight *flight)
 }
 
 /* More of the answer came. A stream that cannot be read is judged when it ends. */
-static bool flight_heard(void *context, const char *bytes, size_t length)
+static bool flight_heard(void *context, const struct transfer_head *head, const char *bytes,
+                         size_t length)
 {
     struct flight *flight = context;
     struct core *core = flight->core;
 
-    if (flight->stream == NULL)
-        return true;
+    if (head->status != 200)
+        return true; /* an error comes as one document */
     stream_feed(flight->stream, bytes, length);
     if (stream_text(flight->stream)->length > 0 && flight->first_token == 0) {
         flight->first_token = clock_wall(core->clock).ms;
@@ -404,17 +423,6 @@ static bool flight_heard(void *context, const char *bytes, size_t length)
     }
     flight->listened(flight);
     return true;
-}
-
-/* The URL: base, path, query of the configuration. */
-static char *flight_url(const struct flight *flight)
-{
-    const struct config_provider *route = flight->upstream->route;
-    bool query = route->query != NULL;
-    char joint = strchr(flight->upstream->url, '?') != NULL ? '&' : '?';
-
-    return xasprintf("%s%s%.*s%s", flight->upstream->url, flight->request.path, query ? 1 : 0,
-                     &joint, query ? route->query : "");
 }
 
 /* The header with the key, for the caller to wipe; NULL: none is sent. */
@@ -482,7 +490,8 @@ void flight_start(struct flight *flight)
         flight_refused(flight, &error);
         return;
     }
-    url = flight_url(flight);
+    url = config_url_make(flight->upstream->url, flight->upstream->model, flight->request.path,
+                          flight->upstream->route->query);
     secret = flight_secret(flight);
     headers = flight_headers(flight);
     flight->transfer = flight_launch(flight, url, secret, headers, &error);

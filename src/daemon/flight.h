@@ -64,8 +64,8 @@ void flight_start(struct flight *flight);
 /* Ends it although it never left: as not sent. */
 void flight_unsent(struct flight *flight);
 
-/* Writes what came of its text since the last time, when that is due. Returns whether more is to be
- * written later. */
-bool flight_show(struct flight *flight, struct mono now);
+/* Shows in cur/ID.partial what came of its text. Returns in how many ms it is to be called again though
+ * no more text comes; -1: not at all. */
+int64_t flight_show(struct flight *flight, struct mono now);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/amount.h"
 #include "base/jsontext.h"
+#include "base/moneytext.h"
 #include "base/xalloc.h"
 #include "spool/file.h"
 
@@ -54,7 +55,7 @@ static bool read_max_cost(const json_t *value, int64_t *nano)
     *nano = -1;
     if (value == NULL)
         return true;
-    return json_is_string(value) ? amount_read(json_string_value(value), nano)
+    return json_is_string(value) ? moneytext_read(json_string_value(value), nano) == 0
                                  : json_is_number(value) &&
                                        amount_of_double(json_number_value(value), nano);
 }

@@ -72,6 +72,7 @@ struct task {
     bool cancel;         /* an order asks for its end */
     bool unwritten;      /* SETTLING, and its state file could not be written: tried again */
     bool stream;         /* its answer is to be seen while it grows */
+    bool has_partial;    /* cur/ID.partial is there */
     size_t ready_place;  /* in its flow's heap of … */
     int ready_priority;  /* … this priority */
     size_t alarm_place;  /* in the queue's alarms */

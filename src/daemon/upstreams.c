@@ -4,8 +4,6 @@
  */
 #include "daemon/upstreams.h"
 
-#include <assert.h>
-#include <curl/curl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +12,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "daemon/config_urls.h"
 
 #define LEARNING    0.05 /* weight of the newest answer in a running mean */
 #define RATIO_LEAST 0.001
@@ -142,29 +141,6 @@ bool upstreams_look_at_files(struct upstreams *upstreams)
     return changed;
 }
 
-/* The base URL for a model: {model} becomes its name, percent-encoded. */
-static char *url_for(const char *pattern, const char *model)
-{
-    static const char hole[] = "{model}";
-    const char *at = strstr(pattern, hole);
-    size_t length = strlen(pattern);
-    char *escaped, *url;
-
-    if (at == NULL) {
-        url = xstrdup(pattern);
-    } else {
-        escaped = curl_easy_escape(NULL, model, 0);
-        assert(escaped != NULL); /* out of memory, and only then */
-        url = xasprintf("%.*s%s%s", (int)(at - pattern), pattern, escaped,
-                        at + strlen(hole));
-        curl_free(escaped);
-    }
-    length = strlen(url);
-    while (length > 0 && url[length - 1] == '/')
-        url[--length] = '\0';
-    return url;
-}
-
 /* --- finding and making ------------------------------------------------------------------------------ */
 
 static bool same_text(const char *a, const char *b)
@@ -283,7 +259,7 @@ struct upstream **upstreams_of(struct upstreams *upstreams, const struct config_
 
     *count = 0;
     for (size_t i = 0; i < url_count * key_slots; i++) {
-        char *url = url_for(urls[i / key_slots], model);
+        char *url = config_url_make(urls[i / key_slots], model, "", NULL);
         struct place place = {.provider = route->name,
                               .url = url,
                               .model = model,

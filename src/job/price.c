@@ -189,6 +189,8 @@ struct price_table *price_table_load(const char *path, struct error *error)
     result = file_read_at(AT_FDCWD, path, FILE_LIMIT, &text, NULL);
     if (result < 0) {
         error_system(error, -result, "the table of prices %s cannot be read", path);
+        if (result == -ENOENT && error != NULL)
+            error->kind = ERROR_ABSENT;
     } else {
         table = price_table_read(text.bytes != NULL ? text.bytes : "", text.length, error);
         if (table == NULL) {

@@ -29,7 +29,7 @@ struct price_table;
 /* Reads a table from its JSON text. NULL with an error (ERROR_DATA) that names the model. */
 struct price_table *price_table_read(const char *text, size_t length, struct error *error);
 
-/* Reads a table from a file; NULL: the shipped one. */
+/* Reads a table from a file; NULL: the shipped one. The error is ERROR_ABSENT where there is none. */
 struct price_table *price_table_load(const char *path, struct error *error);
 
 /* A table from the member "prices" of state/status.json: an object of patterns with objects of
