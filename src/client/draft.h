@@ -30,9 +30,9 @@ void draft_free(struct draft *draft);
  * error: ERROR_USAGE for a member without "=", ERROR_DATA for a schema that cannot be read. */
 int draft_flag(struct draft *draft, const char *name, const char *value, struct error *error);
 
-/* The job with this prompt (for --type embed, with this input), or the job whose text this is, with the flags; completed, its ID
- * computed. NULL with an error of kind ERROR_DATA, in the words with which the daemon would refuse
- * it. */
+/* The job with this prompt (for --type embed, with this input), or the job whose text this is, with
+ * the flags; completed, its ID computed. NULL with an error of kind ERROR_DATA, in the words with
+ * which the daemon would refuse it. */
 struct job *draft_prompt(const struct draft *draft, const char *text, size_t length,
                          struct error *error);
 struct job *draft_whole(const struct draft *draft, const char *text, size_t length,

@@ -28,8 +28,8 @@ extern const struct stream_kind openai_chat_stream;
 /* As flaw_reader: reads the choices of a chat completion. */
 enum flaw openai_read_choices(const struct job *job, json_t *document, struct answer *answer);
 
-/* Passes a job's params on, but for what is said elsewhere in a request: model, messages, stream and
- * the bound of tokens. */
+/* Passes a job's params on, but for what is said elsewhere in a request: model, messages, stream
+ * and the bound of tokens. */
 void openai_add_params(json_t *body, json_t *params);
 
 /* Asks for a stream that tells its usage. */

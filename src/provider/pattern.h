@@ -4,8 +4,8 @@
  *
  * Floor: provider. Beneath schema. A pattern is rewritten as an extended regular expression for
  * regcomp(3). That can be done with literals, classes, \d \w \s and their opposites, groups,
- * alternatives, anchors and all quantifiers; it cannot with assertions (\b, (?=…)), back-references,
- * named groups, \u, \x, \p and, in the GNU C library, ranges beyond ASCII.
+ * alternatives, anchors and all quantifiers; it cannot with assertions (\b, (?=…)),
+ * back-references, named groups, \u, \x, \p and, in the GNU C library, ranges beyond ASCII.
  */
 #ifndef PROVIDER_PATTERN_H
 #define PROVIDER_PATTERN_H

@@ -169,6 +169,20 @@ static void words_of_later_versions_are_refused(void **state)
     refused("{" QUESTION ",\"on_failure\":\"fail\"}", "unsupported", "\"on_failure\" is not");
 }
 
+static void fallbacks_that_are_none_are_refused(void **state)
+{
+    static const char *const values[] = {
+        "[]",          "\"n\"",  "[\"n\",7]",
+        "[\"a\\nb\"]", "[\"\"]", "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]",
+    };
+    char text[300];
+    (void)state;
+    for (size_t i = 0; i < UNIT_COUNT(values); i++) {
+        snprintf(text, sizeof text, "{" QUESTION ",\"fallback\":%s}", values[i]);
+        refused(text, "bad_value", "\"fallback\" must be");
+    }
+}
+
 static void bad_values_are_refused(void **state)
 {
     static const struct {
@@ -222,13 +236,6 @@ static void bad_values_are_refused(void **state)
         {"\"webhook\":\"https:///path\"", "\"webhook\" must be"},
         {"\"webhook\":\"https://a b\"", "\"webhook\" must be"},
         {"\"webhook\":7", "\"webhook\" must be"},
-        {"\"fallback\":[]", "\"fallback\" must be"},
-        {"\"fallback\":\"n\"", "\"fallback\" must be"},
-        {"\"fallback\":[\"n\",7]", "\"fallback\" must be"},
-        {"\"fallback\":[\"a\\nb\"]", "\"fallback\" must be"},
-        {"\"fallback\":[\"\"]", "\"fallback\" must be"},
-        {"\"fallback\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]",
-         "\"fallback\" must be"},
         {"\"messages\":[]", "\"messages\" must be"},
         {"\"messages\":[{\"role\":\"user\",\"content\":\"\"}]", "exclude each other"},
         {"\"delay\":\"1s\",\"not_before\":\"2026-12-01T03:00:00Z\"", "exclude each other"},
@@ -515,6 +522,7 @@ int main(void)
         cmocka_unit_test(what_is_no_json_object_is_refused),
         cmocka_unit_test(unknown_keys_are_refused),
         cmocka_unit_test(words_of_later_versions_are_refused),
+        cmocka_unit_test(fallbacks_that_are_none_are_refused),
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(a_job_must_ask_something),
         cmocka_unit_test(each_type_asks_in_its_own_way),

@@ -110,8 +110,7 @@ static void what_is_not_one_vector_for_each_input_is_unusable(void **state)
         "{'data':[{'index':0,'embedding':[1]},{'index':1,'embedding':'AACA'}]}",
         "{'data':[{'index':0,'embedding':[1]},{'index':1,'embedding':'AACA*w=='}]}",
         "{'data':[{'index':0,'embedding':[1]},{'index':1,'embedding':'AACAfw=='}]}", /* infinity */
-        "{'data':[{'index':0,'embedding':[1]},{'index':1,'embedding':[1]},{'index':2,"
-        "'embedding':[1]}]}",
+        "{'data':[{'index':0,'embedding':[1]},{'index':1,'embedding':[1]},{'index':2}]}",
     };
     (void)state;
     for (size_t i = 0; i < UNIT_COUNT(bodies); i++) {
