@@ -43,7 +43,9 @@ void completion_write_usage(const struct call *call, int64_t tokens, struct buff
 static void write_finish(struct buffer *out, const struct said *said, bool ended)
 {
     if (ended && said->finish) {
-        buffer_printf(out, "\"finish_reason\":\"%s\"", completion_finish(said->end));
+        buffer_text(out, "\"finish_reason\":\"");
+        buffer_text(out, completion_finish(said->end));
+        buffer_byte(out, '"');
     } else {
         buffer_text(out, "\"finish_reason\":null");
     }
@@ -75,13 +77,13 @@ static void write_message(struct buffer *out, const struct call *call, const str
     if (said->tool != NULL) {
         write_tool_call(out, call, said);
     }
-    buffer_text(out, "\"refusal\":");
     if (refused) {
+        buffer_text(out, "\"refusal\":");
         jsontext_write_string(out, said_text(said), said->text.length);
+        buffer_text(out, ",\"annotations\":[]},");
     } else {
-        buffer_text(out, "null");
+        buffer_text(out, "\"refusal\":null,\"annotations\":[]},");
     }
-    buffer_text(out, ",\"annotations\":[]},");
 }
 
 static bool is_azure(const struct call *call)

@@ -5,7 +5,10 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/xalloc.h"
 
 void reply_header(struct reply *reply, const char *name, const char *format, ...)
 {
@@ -16,6 +19,9 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
         at++;
     }
     assert(at < REPLY_HEADERS);
+    if (reply->headers == NULL) {
+        reply->headers = xcalloc(REPLY_HEADERS, sizeof *reply->headers);
+    }
     reply->headers[at].name = name;
     va_start(arguments, format);
     (void)vsnprintf(reply->headers[at].value, REPLY_VALUE_SIZE, format, arguments);
@@ -67,4 +73,5 @@ void reply_free(struct reply *reply)
 {
     buffer_free(&reply->body);
     buffer_free(&reply->location);
+    free(reply->headers);
 }

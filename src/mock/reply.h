@@ -17,20 +17,22 @@
 
 enum { REPLY_HEADERS = 20, REPLY_VALUE_SIZE = 48, REPLY_ID_SIZE = 48 };
 
+struct reply_header {
+    const char *name; /* a constant */
+    char value[REPLY_VALUE_SIZE];
+};
+
 struct reply {
     const struct dialect *dialect; /* of errors; NULL: OpenAI's */
     char request_id[REPLY_ID_SIZE];
     unsigned status;
     const char *media; /* Content-Type; a constant */
     struct buffer body;
-    struct buffer location; /* the header of that name; empty: none */
-    bool streamed;          /* body is server-sent events: sent chunked */
-    bool refused;           /* sent at once: the request never came to the model */
-    bool good;              /* counts as answered when its last byte was handed over */
-    struct {
-        const char *name; /* a constant */
-        char value[REPLY_VALUE_SIZE];
-    } headers[REPLY_HEADERS];
+    struct buffer location;       /* the header of that name; empty: none */
+    bool streamed;                /* body is server-sent events: sent chunked */
+    bool refused;                 /* sent at once: the request never came to the model */
+    bool good;                    /* counts as answered when its last byte was handed over */
+    struct reply_header *headers; /* room for REPLY_HEADERS; NULL while there are none */
     size_t header_count;
     enum delivery delivery;
     int64_t every_ms; /* between pieces of a stream or a dripped answer */

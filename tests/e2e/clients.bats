@@ -78,6 +78,10 @@ scenario() {
     scenario anthropic-errors
 }
 
+@test "both clients list models" {
+    scenario models
+}
+
 @test "both clients try again as they are told" {
     scenario retries
 }

@@ -251,6 +251,13 @@ const scenarios = {
         await throws(cut.finalMessage(), Anthropic.AnthropicError);
     },
 
+    async models() {
+        const names = async (list) => (await collect(list)).map((entry) => entry.id);
+        assert.ok((await names(openai().models.list())).includes(model));
+        assert.ok((await names(anthropic().models.list())).includes("claude-haiku-4-5"));
+        assert.equal((await anthropic().models.retrieve("claude-haiku-4-5")).type, "model");
+    },
+
     async retries() {
         const again = await chat("[[mock:429,retry-after=0.01,times=2]] x", {}, { maxRetries: 2 });
         assert.equal(again.choices[0].message.content, "x");

@@ -243,6 +243,15 @@ END
     [ "$(status_of ask chat x '{"model": "claude"}' -H 'x-api-key: made-up')" = 401 ]
 }
 
+@test "models are listed in Anthropic's form for Anthropic's clients" {
+    start --key made-up --models 'claude-haiku*'
+    get /v1/models -H 'anthropic-version: 2023-06-01' -H 'x-api-key: made-up' | jq -e '.has_more == false
+        and [.data[] | [.type, .id]] == [["model", "claude-haiku-4-5"]]'
+    get /v1/models/other -H 'anthropic-version: 2023-06-01' -H 'x-api-key: made-up' |
+        jq -e '.error.type == "not_found_error"'
+    get /v1/models -H 'Authorization: Bearer made-up' | jq -e '.object == "list" and .data[0].object == "model"'
+}
+
 @test "each status has Anthropic's type" {
     start
     while read -r kind status type; do
