@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * llmspool-status: the queue at a glance, or one job's story.
+ * llmspool-status: the queue at a glance, one job's story, or what was spent.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -10,12 +10,15 @@
 #include "client/locate.h"
 #include "client/overview.h"
 #include "client/show.h"
+#include "client/spend.h"
 #include "client/story.h"
 
 #define PROGRAM "llmspool-status"
 
 static const char usage[] =
     "usage: llmspool-status [-s DIR] [--gates] [--json] [JOB...|-]\n"
+    "       llmspool-status [-s DIR] --spend [--by COLUMNS] [--month M|--day D|--since D]\n"
+    "                       [--csv|--json]\n"
     "Shows how the spool stands: the daemon, jobs by state and what they wait for, gates,\n"
     "figures, the last failures. With jobs: where each is and why, its attempts, versions\n"
     "and events.\n"
@@ -23,20 +26,39 @@ static const char usage[] =
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --gates       only the table of gates\n"
     "      --json        a line of JSON: for the spool, each gate, or each job\n"
+    "      --spend       what was spent, this month unless said otherwise\n"
+    "        --by LIST   a row for each day, user, provider, model, run (commas between)\n"
+    "        --month YYYY-MM, --day YYYY-MM-DD, --since YYYY-MM-DD\n"
+    "        --csv       for a spreadsheet\n"
     "      --help, --version\n";
 
-enum { OPTION_GATES = 256, OPTION_JSON };
+enum {
+    OPTION_GATES = 256,
+    OPTION_JSON,
+    OPTION_SPEND,
+    OPTION_BY,
+    OPTION_MONTH,
+    OPTION_DAY,
+    OPTION_SINCE,
+    OPTION_CSV,
+};
 
 static const struct option options[] = {
-    {"spool", required_argument, NULL, 's'},  {"gates", no_argument, NULL, OPTION_GATES},
-    {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+    {"spool", required_argument, NULL, 's'},      {"gates", no_argument, NULL, OPTION_GATES},
+    {"json", no_argument, NULL, OPTION_JSON},     {"spend", no_argument, NULL, OPTION_SPEND},
+    {"by", required_argument, NULL, OPTION_BY},   {"month", required_argument, NULL, OPTION_MONTH},
+    {"day", required_argument, NULL, OPTION_DAY}, {"since", required_argument, NULL, OPTION_SINCE},
+    {"csv", no_argument, NULL, OPTION_CSV},       {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
 };
 
 struct view {
     const struct spool *spool;
     bool gates;
     bool json;
+    bool spend;
+    bool spend_only; /* an option was given that goes with --spend */
+    struct spend_plan plan;
     size_t shown; /* jobs so far */
     int result;
 };
@@ -51,8 +73,7 @@ static void print_gates(const struct view *view, const json_t *overview)
         overview_print_gates(&screen, overview, clock_wall(&clock_system));
         return;
     }
-    json_array_foreach(json_object_get(overview, "gates"), i, gate)
-    {
+    json_array_foreach (json_object_get(overview, "gates"), i, gate) {
         show_json(stdout, gate);
     }
 }
@@ -74,6 +95,20 @@ static int show_spool(const struct view *view)
         overview_print(&screen, overview, clock_wall(&clock_system));
     }
     json_decref(overview);
+    return EXIT_DONE;
+}
+
+static int show_spend(struct view *view)
+{
+    struct screen screen = screen_open(stdout);
+    struct error error;
+
+    if (view->json) {
+        view->plan.format = SPEND_JSON;
+    }
+    if (spend_print(view->spool, &view->plan, &screen, clock_wall(&clock_system), &error) < 0) {
+        return cli_fail(PROGRAM, &error);
+    }
     return EXIT_DONE;
 }
 
@@ -119,7 +154,9 @@ static int run(struct view *view, const char *given, char **words)
         return cli_fail(PROGRAM, &error);
     }
     view->spool = spool;
-    if (words[0] == NULL) {
+    if (view->spend) {
+        view->result = show_spend(view);
+    } else if (words[0] == NULL) {
         view->result = show_spool(view);
     } else {
         cli_words(words, show_job, view);
@@ -128,34 +165,91 @@ static int run(struct view *view, const char *given, char **words)
     return cli_finish(PROGRAM, view->result);
 }
 
+/* An option of --spend. Returns an exit code, or -1 to go on. */
+static int take_spend(struct view *view, int option)
+{
+    struct error error;
+    int result = 0;
+
+    view->spend_only = true;
+    switch (option) {
+    case OPTION_BY:
+        result = spend_by(&view->plan, optarg, &error);
+        break;
+    case OPTION_MONTH:
+        result = spend_month(&view->plan, optarg, &error);
+        break;
+    case OPTION_DAY:
+        result = spend_day(&view->plan, optarg, &error);
+        break;
+    case OPTION_SINCE:
+        result = spend_since(&view->plan, optarg, &error);
+        break;
+    case OPTION_CSV:
+        view->plan.format = SPEND_CSV;
+        break;
+    default:
+        return EXIT_USAGE;
+    }
+    return result < 0 ? cli_usage(PROGRAM, "%s", error.text) : -1;
+}
+
+/* Returns an exit code, or -1 to go on. */
+static int take_option(struct view *view, int option, const char **given)
+{
+    switch (option) {
+    case 's':
+        *given = optarg;
+        break;
+    case OPTION_GATES:
+        view->gates = true;
+        break;
+    case OPTION_JSON:
+        view->json = true;
+        break;
+    case OPTION_SPEND:
+        view->spend = true;
+        break;
+    case 'h':
+        return cli_help(usage);
+    case 'V':
+        return cli_version(PROGRAM);
+    default:
+        return take_spend(view, option);
+    }
+    return -1;
+}
+
+/* Returns an exit code, or -1 when the options fit together. */
+static int check_options(const struct view *view, bool jobs)
+{
+    if (view->gates && jobs) {
+        return cli_usage(PROGRAM, "--gates is for the whole spool, not for a job");
+    }
+    if (view->spend && (jobs || view->gates)) {
+        return cli_usage(PROGRAM, "--spend is for the whole spool, and by itself");
+    }
+    if (view->spend_only && !view->spend) {
+        return cli_usage(PROGRAM, "--by, --month, --day, --since and --csv go with --spend");
+    }
+    if (view->json && view->plan.format == SPEND_CSV) {
+        return cli_usage(PROGRAM, "only one of --csv and --json can be asked for");
+    }
+    return -1;
+}
+
 int main(int argc, char **argv)
 {
     struct view view = {.result = EXIT_DONE};
     const char *given = NULL;
-    int option;
+    int option, result = -1;
 
     cli_start();
-    while ((option = getopt_long(argc, argv, "s:", options, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            given = optarg;
-            break;
-        case OPTION_GATES:
-            view.gates = true;
-            break;
-        case OPTION_JSON:
-            view.json = true;
-            break;
-        case 'h':
-            return cli_help(usage);
-        case 'V':
-            return cli_version(PROGRAM);
-        default:
-            return EXIT_USAGE;
-        }
+    while (result < 0 && (option = getopt_long(argc, argv, "s:", options, NULL)) != -1) {
+        result = take_option(&view, option, &given);
     }
-    if (view.gates && optind < argc) {
-        return cli_usage(PROGRAM, "--gates is for the whole spool, not for a job");
+    if (result < 0) {
+        result = check_options(&view, optind < argc);
     }
-    return run(&view, given, argv + optind);
+    return result < 0 ? run(&view, given, argv + optind) : result;
 }
