@@ -33,6 +33,7 @@ enum {
     SECOND_MS = 1000,
     SYNC_THREADS = 4,
     CLOCK_JUMP_MS = 2000, /* the wall clock was set when it moved by so much against the other */
+    ASKS_A_RELEASE = 32, /* jobs that are asked again each time that money is given back */
     EXTEND_MS = 10 * 1000, /* while draining, the supervisor is asked for more time so often */
 };
 
@@ -356,8 +357,9 @@ static void money_used_up(void *context, const struct money_notice *notice)
 static void money_freed(void *context)
 {
     struct core *core = context;
+    size_t held = afford_count(core->afford);
 
-    core->freed = true;
+    core->asks = core->asks + ASKS_A_RELEASE < held ? core->asks + ASKS_A_RELEASE : held;
     core_touch(core);
 }
 
@@ -369,6 +371,8 @@ static void money_trouble(void *context, const char *sentence)
         log_error(&core->log, "%s", sentence);
     else
         log_info(&core->log, "state/money can be written again");
+    if (sentence == NULL)
+        core->asks = afford_count(core->afford);
     core_touch(core);
 }
 
@@ -454,7 +458,7 @@ static int reconfigure(struct daemon *daemon, struct config *config, struct erro
     daemon->prices = prices;
     lanes_configure(core->lanes, config, clock_mono(core->clock));
     core->config = config;
-    core->freed = true;
+    core->asks = afford_count(core->afford);
     config_free(daemon->config);
     daemon->config = config;
     return 0;
