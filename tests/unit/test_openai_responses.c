@@ -512,6 +512,35 @@ static void streams_that_fail_have_their_class(void **state)
     }
 }
 
+static void a_user_too_long_for_an_identifier_is_not_told(void **state)
+{
+    (void)state;
+    const struct provider_ask ask = {.model = "m"};
+    for (size_t length = 64; length <= 65; length++) {
+        char job[200];
+        snprintf(job, sizeof job, "{\"prompt\": \"hi\", \"user\": \"%0*d\"}", (int)length, 7);
+        char *body = body_for(job, &ask);
+        assert_int_equal(strstr(body, "safety_identifier") != NULL, length <= 64);
+        free(body);
+    }
+}
+
+static void a_response_of_endless_items_is_refused(void **state)
+{
+    (void)state;
+    struct buffer body = {0};
+    struct random random;
+    random_init(&random, 7);
+    for (size_t i = 0; i <= 4096; i++) {
+        buffer_text(&body, EVENT("response.output_item.done", "\"item\":{}"));
+    }
+    buffer_text(&body, END("completed", RESPONSE("completed", TEXT("a"))));
+    struct result result = stream_for(body.bytes, body.length, &random);
+    assert_string_equal(result.verdict.code, "bad_event");
+    result_clear(&result);
+    buffer_free(&body);
+}
+
 static void the_protocol_is_found_by_its_name(void **state)
 {
     (void)state;
@@ -534,6 +563,8 @@ int main(void)
         cmocka_unit_test(bad_answers_have_their_class),
         cmocka_unit_test(the_last_event_is_the_answer),
         cmocka_unit_test(streams_that_fail_have_their_class),
+        cmocka_unit_test(a_user_too_long_for_an_identifier_is_not_told),
+        cmocka_unit_test(a_response_of_endless_items_is_refused),
         cmocka_unit_test(the_protocol_is_found_by_its_name),
     };
     return UNIT_RUN(tests);

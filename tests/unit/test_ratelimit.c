@@ -171,6 +171,7 @@ static void anthropics_resets_count_too(void **state)
          {"anthropic-ratelimit-remaining: 0", "anthropic-ratelimit--reset: 2026-12-01T12:00:20Z"},
          -1},
         {429, {"x-ratelimit-remaining-: 0", "x-ratelimit-reset-: 20s"}, -1},
+        {429, {"x-ratelimit-remaining_tokens: 0", "x-ratelimit-reset-tokens: 20s"}, -1},
     };
     check(rows, UNIT_COUNT(rows));
 }

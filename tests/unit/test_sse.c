@@ -68,6 +68,8 @@ static void lines_end_in_three_ways(void **state)
         {"data: a\r\n\r\ndata: b\r\n\r\n", "message=a;message=b;"},
         {"data: a\r\rdata: b\r\r", "message=a;message=b;"},
         {"data: a\r\n\ndata: b\n\r\n", "message=a;message=b;"},
+        {"event: x\r\ndata: a\r\ndata: b\r\n\r\n", "x=a\nb;"},
+        {"event: x\rdata: a\rdata: b\r\r", "x=a\nb;"},
         {"data: a\n\rdata: b\r\n\r", "message=a;message=b;"},
     };
     check(rows, UNIT_COUNT(rows));

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "provider/fold.h"
 #include "provider/stream.h"
 
 static const struct wall now = {INT64_C(1796126400000)};
@@ -240,6 +241,12 @@ static void tool_calls_are_joined_by_their_index(void **state)
                      FINISH("stop") DONE,
          "null [{\"id\":\"z\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}]||stop|0|-1/-1",
          ""},
+        {"{}", /* a new id, and nothing that were a call by itself */
+         CALL("\"index\":0,\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}")
+             CALL("\"index\":0,\"id\":\"y\",\"function\":{\"name\":\"f\",\"arguments\":\" \"}")
+                 FINISH("stop") DONE,
+         "null [{\"id\":\"y\",\"function\":{\"name\":\"f\",\"arguments\":\"{} \"}}]||stop|0|-1/-1",
+         ""},
         {"{}", /* calls that come whole, and without numbers */
          CALL("\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}")
              CALL("\"id\":\"y\",\"function\":{\"name\":\"g\",\"arguments\":\"[\"}")
@@ -316,6 +323,8 @@ static void every_servers_way_is_understood(void **state)
          CHUNK("\"role\":\"assistant\",\"content\":\"a\"", "\"\"")
              CHUNK("\"role\":\"\",\"content\":\"b\"", "\"\"") FINISH("stop") CHUNK("", "\"\"") DONE,
          "\"ab\" ||stop|0|-1/-1", "ab"},
+        {"{}", /* indexes that are no numbers */
+         AT("\"0\"", "a", "null") AT("\"0\"", "b", "\"stop\"") DONE, "\"ab\" ||stop|0|-1/-1", "ab"},
         {"{}", /* whole messages in place of deltas */
          "data: "
          "{\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n" DONE,
@@ -471,13 +480,36 @@ static void what_is_no_event_of_the_protocol_is_unusable(void **state)
     check_bad(rows, UNIT_COUNT(rows));
 }
 
+/* A stream whose message has this many members with a text each. */
+static struct verdict run_texts(size_t count)
+{
+    struct buffer body = {0};
+    buffer_text(&body, "data: {\"choices\":[{\"delta\":{");
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(&body, "%s\"k%zu\":{\"data\":\"x\"}", i > 0 ? "," : "", i);
+    }
+    buffer_text(&body, "}}]}\n\n" TEXT("a") FINISH("stop") DONE);
+    struct result result = run("{}", 200, body.bytes, body.length, WHOLE, NULL);
+    struct verdict verdict = result.verdict;
+    result_clear(&result);
+    buffer_free(&body);
+    return verdict;
+}
+
+static void an_answer_of_too_many_texts_is_not_put_together(void **state)
+{
+    (void)state;
+    assert_int_equal(run_texts(FOLD_TEXT_LIMIT - 1).outcome, OUTCOME_OK); /* and the content */
+    assert_string_equal(run_texts(FOLD_TEXT_LIMIT).code, "bad_event");
+}
+
 /* Servers that overwrite what earlier chunks began do no harm. */
 static void members_may_change_their_kind(void **state)
 {
     (void)state;
     static const struct row rows[] = {
         {"{}",
-         CHUNK("\"content\":{\"arguments\":\"x\"}", "null") TEXT("a")
+         TEXT("a") CHUNK("\"content\":{\"arguments\":\"x\"}", "null")
              CHUNK("\"content\":{\"arguments\":\"y\"}", "null") FINISH("stop") DONE,
          "\"a\" ||stop|0|-1/-1", "a"},
         {"{}",
@@ -561,6 +593,7 @@ int main(void)
         cmocka_unit_test(a_choice_that_never_came_is_missed_without_the_last_word),
         cmocka_unit_test(errors_within_a_stream_have_their_class),
         cmocka_unit_test(what_is_no_event_of_the_protocol_is_unusable),
+        cmocka_unit_test(an_answer_of_too_many_texts_is_not_put_together),
         cmocka_unit_test(members_may_change_their_kind),
         cmocka_unit_test(no_part_of_a_stream_is_taken_for_all_of_it),
         cmocka_unit_test(a_long_answer_takes_no_longer_at_its_end),
