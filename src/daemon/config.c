@@ -12,10 +12,9 @@
 #include "base/nearest.h"
 #include "base/xalloc.h"
 #include "provider/provider.h"
-#include "upstream/easy.h"
 #include "daemon/config_file.h"
+#include "daemon/config_sections.h"
 #include "daemon/config_table.h"
-#include "daemon/key.h"
 
 static const char default_path[] = SYSCONFDIR "/llmspool/llmspoold.conf";
 
@@ -23,12 +22,13 @@ static struct config *config_new(void)
 {
     struct config *config = xmalloc(sizeof *config);
     *config = (struct config){
-        .trusted_droppers = xcalloc(1, sizeof(char *)),
         .keep_outputs_ms = -1,
         .keep_failed_ms = -1,
         .keep_events_ms = -1,
+        .budget = {-1, -1, -1, -1},
     };
     setting_defaults(config_settings, config);
+    setting_empty_list(setting_find(config_settings, "trusted_droppers"), config);
     return config;
 }
 
@@ -61,31 +61,33 @@ static const char *environment(const char *name)
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
-static int sdk_read(struct config *config, const struct sdk *sdk, struct error *error)
+static bool is_built_in(const char *protocol)
+{
+    for (const char *const *name = provider_protocols(); *name != NULL; name++) {
+        if (strcmp(*name, protocol) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int sdk_add(struct config *config, const struct sdk *sdk, struct error *error)
 {
     const char *url = environment(sdk->url);
-    bool has_key = environment(sdk->key) != NULL;
-    if (provider_find(sdk->protocol) == NULL || (url == NULL && !has_key))
-        return 0;
-    struct config_provider *provider = config_add_provider(config, sdk->protocol);
-    const struct setting *protocol = setting_find(provider_settings, "protocol");
-    if (setting_read(protocol, sdk->protocol, provider, error) == -1)
+    struct config_provider *provider = config_provider_at(config, sdk->protocol);
+    const struct config_place nowhere = {.path = "the environment"};
+    if (setting_read(setting_find(provider_settings, "protocol"), sdk->protocol, provider, error) ==
+        -1)
         return -1;
-    if (url != NULL && easy_check_url(url, NULL, error) == -1) {
+    if (url != NULL &&
+        setting_read(setting_find(provider_settings, "url"), url, provider, error) == -1) {
         error_prefix(error, "environment variable %s", sdk->url);
         return -1;
     }
-    provider->urls = xcalloc(2, sizeof *provider->urls);
-    provider->urls[0] = xstrdup(url != NULL ? url : config_default_url(sdk->protocol));
-    provider->url_count = 1;
-    if (!has_key)
-        return 0;
-    char *key = key_from_environment(sdk->key, error);
-    if (key == NULL)
+    if (environment(sdk->key) != NULL &&
+        config_add_key(&nowhere, "key_env", sdk->key, &provider->keys, &provider->key_count,
+                       error) == -1)
         return -1;
-    provider->keys = xcalloc(1, sizeof *provider->keys);
-    provider->keys[provider->key_count++] = (struct config_key){key, xstrdup(sdk->key)};
-    return 0;
+    return config_provider_end(&nowhere, provider, error);
 }
 
 static int config_from_environment(struct config *config, struct error *error)
@@ -95,7 +97,8 @@ static int config_from_environment(struct config *config, struct error *error)
         {"anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"},
     };
     for (size_t i = 0; i < sizeof sdks / sizeof *sdks; i++) {
-        if (sdk_read(config, &sdks[i], error) == -1)
+        bool is_set = environment(sdks[i].key) != NULL || environment(sdks[i].url) != NULL;
+        if (is_set && is_built_in(sdks[i].protocol) && sdk_add(config, &sdks[i], error) == -1)
             return -1;
     }
     config->from_environment = config->provider_count > 0;
@@ -104,26 +107,23 @@ static int config_from_environment(struct config *config, struct error *error)
 
 /* What only the whole can tell. */
 
-static const struct config_provider *provider_named(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->provider_count; i++) {
-        if (strcmp(config->providers[i].name, name) == 0)
-            return &config->providers[i];
-    }
-    return NULL;
-}
-
-static int model_refused(const struct config *config, const struct config_model *model,
-                         struct error *error)
+/* Refuses a provider's name that is none; kind and title are of the section that holds it. */
+static int check_provider(const struct config *config, const char *name, const char *kind,
+                          const char *title, struct error *error)
 {
     const char **names = xcalloc(config->provider_count + 1, sizeof *names);
-    for (size_t i = 0; i < config->provider_count; i++)
+    bool found = name == NULL;
+    for (size_t i = 0; i < config->provider_count; i++) {
         names[i] = config->providers[i].name;
-    const char *nearest = nearest_word(model->provider, names, config->provider_count);
+        found = found || strcmp(names[i], name) == 0;
+    }
+    const char *nearest = found ? NULL : nearest_word(name, names, config->provider_count);
     free(names);
+    if (found)
+        return 0;
     error_set(error, ERROR_DATA,
-              "%s: model \"%s\" names the provider \"%s\", which is not there%s%s%s", config->path,
-              model->pattern, model->provider, nearest != NULL ? "; did you mean \"" : "",
+              "%s: %s \"%s\" names the provider \"%s\", which is not there%s%s%s", config->path,
+              kind, title, name, nearest != NULL ? "; did you mean \"" : "",
               nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
     return -1;
 }
@@ -131,23 +131,19 @@ static int model_refused(const struct config *config, const struct config_model 
 static int config_check(const struct config *config, struct error *error)
 {
     for (size_t i = 0; i < config->model_count; i++) {
-        if (config->models[i].provider != NULL &&
-            provider_named(config, config->models[i].provider) == NULL)
-            return model_refused(config, &config->models[i], error);
+        const struct config_model *model = &config->models[i];
+        if (check_provider(config, model->provider, "model", model->pattern, error) == -1)
+            return -1;
+    }
+    for (size_t i = 0; i < config->user_count; i++) {
+        const struct config_user *user = &config->users[i];
+        if (check_provider(config, user->provider, "user", user->name, error) == -1)
+            return -1;
     }
     if (config->backoff_ms <= config->backoff_limit_ms)
         return 0;
     error_set(error, ERROR_DATA, "%s: backoff_limit is below backoff", config->path);
     return -1;
-}
-
-static void trim_urls(struct config *config)
-{
-    for (size_t i = 0; i < config->provider_count; i++) {
-        char *url = config->providers[i].urls[0];
-        for (size_t length = strlen(url); length > 0 && url[length - 1] == '/'; length--)
-            url[length - 1] = '\0';
-    }
 }
 
 /* Numbers on the command line have the bounds that they have in the file. */
@@ -185,28 +181,8 @@ struct config *config_read(const struct config_options *options, struct error *e
         config_free(config);
         return NULL;
     }
-    trim_urls(config);
+    config_users_complete(config);
     return config;
-}
-
-void config_list_free(char **list)
-{
-    for (char **at = list; at != NULL && *at != NULL; at++)
-        free(*at);
-    free(list);
-}
-
-static void provider_clear(struct config_provider *provider)
-{
-    free(provider->name);
-    free(provider->protocol);
-    config_list_free(provider->urls);
-    free(provider->url_file);
-    for (size_t i = 0; i < provider->key_count; i++) {
-        key_free(provider->keys[i].key);
-        free(provider->keys[i].source);
-    }
-    free(provider->keys);
 }
 
 void config_free(struct config *config)
@@ -214,16 +190,18 @@ void config_free(struct config *config)
     if (config == NULL)
         return;
     for (size_t i = 0; i < config->provider_count; i++)
-        provider_clear(&config->providers[i]);
+        config_provider_clear(&config->providers[i]);
     free(config->providers);
-    for (size_t i = 0; i < config->model_count; i++) {
-        free(config->models[i].pattern);
-        free(config->models[i].provider);
-    }
+    for (size_t i = 0; i < config->model_count; i++)
+        config_model_clear(&config->models[i]);
     free(config->models);
-    for (char **name = config->trusted_droppers; *name != NULL; name++)
-        free(*name);
-    free(config->trusted_droppers);
+    for (size_t i = 0; i < config->user_count; i++)
+        config_user_clear(&config->users[i]);
+    free(config->users);
+    config_list_free(config->trusted_droppers);
+    free(config->currency);
+    free(config->time_zone);
+    free(config->prices);
     free(config->ca_file);
     free(config->path);
     free(config);

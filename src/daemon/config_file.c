@@ -22,19 +22,36 @@
 #include "base/nearest.h"
 #include "base/xalloc.h"
 #include "spool/file.h"
-#include "provider/provider.h"
-#include "upstream/easy.h"
+#include "daemon/config_sections.h"
 #include "daemon/config_table.h"
 #include "daemon/config_text.h"
-#include "daemon/key.h"
 
-enum { OPTIONS_MAX = 32 }; /* of one section, with the two at its ends */
+enum { OPTIONS_MAX = 40 }; /* of one section, with the two at its ends */
+
+/* The kinds of sections; a budget is one for each kind that it may stand in. */
+enum kind {
+    KIND_ROOT,
+    KIND_PROVIDER,
+    KIND_MODEL,
+    KIND_USER,
+    KIND_RETENTION,
+    KIND_BUDGET,
+    KIND_PROVIDER_BUDGET,
+    KIND_MODEL_BUDGET,
+    KIND_USER_BUDGET,
+    KINDS,
+};
 
 /* What the callbacks share. */
 struct reading {
+    /* What a section's first option leads to. */
+    struct section {
+        struct reading *reading;
+        enum kind kind;
+    } sections[KINDS];
     struct config *config;
-    const char *path;
-    mode_t mode; /* of the file */
+    struct config_place place;
+    cfg_t *root;
     bool failed; /* error is filled: what follows is only its echo */
     struct error *error;
 };
@@ -50,17 +67,23 @@ static int on_call(cfg_t *section, cfg_opt_t *option, int count, const char **ar
     return -1;
 }
 
-static struct reading *reading_of(cfg_t *section)
+static const struct section *section_of(cfg_t *section)
 {
     assert(strcmp(section->opts[0].name, reading_name) == 0);
-    return (struct reading *)(void *)section->opts[0].simple_value.ptr;
+    return (const struct section *)(void *)section->opts[0].simple_value.ptr;
+}
+
+static struct reading *reading_of(cfg_t *section)
+{
+    return section_of(section)->reading;
 }
 
 /* Prefixes what went wrong with file and line and keeps the first of it. */
 static int reading_fail(struct reading *reading, int line, const struct error *problem)
 {
     if (!reading->failed)
-        error_set(reading->error, problem->kind, "%s:%d: %s", reading->path, line, problem->text);
+        error_set(reading->error, problem->kind, "%s:%d: %s", reading->place.path, line,
+                  problem->text);
     reading->failed = true;
     return -1;
 }
@@ -101,268 +124,251 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *section, const
 
 /* Sections. */
 
-struct config_provider *config_add_provider(struct config *config, const char *name)
+/* The name of the section of this kind that is being read, which is the last one. */
+static const char *open_title(const struct reading *reading, const char *kind)
 {
-    config->providers =
-        xrealloc(config->providers, (config->provider_count + 1) * sizeof *config->providers);
-    struct config_provider *provider = &config->providers[config->provider_count++];
-    *provider = (struct config_provider){.name = xstrdup(name),
-                                         .budget = {-1, -1, -1, -1}};
-    setting_defaults(provider_settings, provider);
-    return provider;
+    cfg_opt_t *option = cfg_getopt(reading->root, kind);
+    return cfg_title(cfg_opt_getnsec(option, cfg_opt_size(option) - 1));
 }
 
-static struct config_provider *provider_of(struct config *config, const char *name)
+static void *root_object(struct reading *reading)
 {
-    for (size_t i = 0; i < config->provider_count; i++) {
-        if (strcmp(config->providers[i].name, name) == 0)
-            return &config->providers[i];
-    }
-    return config_add_provider(config, name);
+    return reading->config;
 }
 
-static struct config_model *model_of(struct config *config, const char *pattern)
+static void *provider_object(struct reading *reading)
 {
-    for (size_t i = 0; i < config->model_count; i++) {
-        if (strcmp(config->models[i].pattern, pattern) == 0)
-            return &config->models[i];
-    }
-    config->models = xrealloc(config->models, (config->model_count + 1) * sizeof *config->models);
-    struct config_model *model = &config->models[config->model_count++];
-    *model = (struct config_model){.pattern = xstrdup(pattern)};
-    return model;
+    return config_provider_at(reading->config, open_title(reading, "provider"));
 }
 
-const char *config_default_url(const char *protocol)
+static void *model_object(struct reading *reading)
 {
-    static const struct {
-        const char *protocol;
-        const char *url;
-    } urls[] = {
-        {"openai", "https://api.openai.com/v1"},
-        {"anthropic", "https://api.anthropic.com"},
-    };
-    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
-        if (strcmp(urls[i].protocol, protocol) == 0)
-            return urls[i].url;
-    }
-    return NULL;
+    return config_model_at(reading->config, open_title(reading, "model"));
 }
 
-/* Settings of one value. */
-
-static int check_protocol(const char *protocol, struct error *error)
+static void *user_object(struct reading *reading)
 {
-    if (provider_find(protocol) != NULL)
-        return 0;
-    struct buffer list = {0};
-    for (const char *const *name = provider_protocols(); *name != NULL; name++)
-        buffer_printf(&list, "%s%s", list.length > 0 ? ", " : "", *name);
-    error_set(error, ERROR_DATA, "protocol \"%s\" is not spoken here; there is: %s", protocol,
-              list.bytes != NULL ? list.bytes : "none");
-    buffer_free(&list);
-    return -1;
+    return config_user_at(reading->config, open_title(reading, "user"));
 }
 
-static int check_provider_setting(const struct config_provider *provider, const char *name,
-                                  struct error *error)
+static void *budget_object(struct reading *reading)
 {
-    if (strcmp(name, "protocol") == 0)
-        return check_protocol(provider->protocol, error);
-    return 0;
+    return &reading->config->budget;
 }
 
-static int read_setting(struct reading *reading, cfg_t *section, const char *name, const char *text,
-                        struct error *error)
+static void *provider_budget_object(struct reading *reading)
 {
-    struct config *config = reading->config;
-    if (strcmp(section->name, "provider") == 0) {
-        struct config_provider *provider = provider_of(config, section->title);
-        int failed = setting_read(setting_find(provider_settings, name), text, provider, error);
-        return failed == -1 ? -1 : check_provider_setting(provider, name, error);
-    }
-    if (strcmp(section->name, "model") == 0)
-        return setting_read(setting_find(model_settings, name), text,
-                            model_of(config, section->title), error);
-    if (strcmp(section->name, "retention") == 0)
-        return setting_read(setting_find(retention_settings, name), text, config, error);
-    return setting_read(setting_find(config_settings, name), text, config, error);
+    return &((struct config_provider *)provider_object(reading))->budget;
 }
+
+static void *model_budget_object(struct reading *reading)
+{
+    return &((struct config_model *)model_object(reading))->budget;
+}
+
+static void *user_budget_object(struct reading *reading)
+{
+    return &((struct config_user *)user_object(reading))->budget;
+}
+
+/* Which settings each kind has, and what they are fields of. */
+static const struct {
+    const struct setting *settings;
+    void *(*object)(struct reading *reading);
+} kinds[KINDS] = {
+    [KIND_ROOT] = {config_settings, root_object},
+    [KIND_PROVIDER] = {provider_settings, provider_object},
+    [KIND_MODEL] = {model_settings, model_object},
+    [KIND_USER] = {user_settings, user_object},
+    [KIND_RETENTION] = {retention_settings, root_object},
+    [KIND_BUDGET] = {budget_settings, budget_object},
+    [KIND_PROVIDER_BUDGET] = {budget_settings, provider_budget_object},
+    [KIND_MODEL_BUDGET] = {budget_settings, model_budget_object},
+    [KIND_USER_BUDGET] = {budget_settings, user_budget_object},
+};
+
+/* Settings. */
 
 static int on_setting(cfg_t *section, cfg_opt_t *option)
 {
     struct reading *reading = reading_of(section);
+    enum kind kind = section_of(section)->kind;
     struct error problem = {0};
-    const char *text = cfg_opt_getnstr(option, 0);
-    if (read_setting(reading, section, option->name, text, &problem) == -1)
+    if (setting_read(setting_find(kinds[kind].settings, option->name), cfg_opt_getnstr(option, 0),
+                     kinds[kind].object(reading), &problem) == -1)
         return reading_fail(reading, section->line, &problem);
     return 0;
 }
 
-/* trusted_droppers: called for each element of the list, and once more at its end. */
-static int on_droppers(cfg_t *section, cfg_opt_t *option)
+/* Takes a value out of a list, so that it is read once; NULL when that was done already. */
+static char *take_value(cfg_opt_t *option, unsigned i)
+{
+    char *value = option->values[i]->string;
+    option->values[i]->string = NULL;
+    return value;
+}
+
+/* Called for each element of a list, and once more at its end. */
+static int on_list(cfg_t *section, cfg_opt_t *option)
 {
     struct reading *reading = reading_of(section);
+    enum kind kind = section_of(section)->kind;
+    const struct setting *setting = setting_find(kinds[kind].settings, option->name);
+    void *object = kinds[kind].object(reading);
+    struct error problem = {0};
     unsigned count = cfg_opt_size(option);
-    char **names = xcalloc(count + 1, sizeof *names);
-    for (unsigned i = 0; i < count; i++)
-        names[i] = xstrdup(cfg_opt_getnstr(option, i));
-    for (char **name = reading->config->trusted_droppers; *name != NULL; name++)
-        free(*name);
-    free(reading->config->trusted_droppers);
-    reading->config->trusted_droppers = names;
-    if (count == 0 || *names[count - 1] != '\0')
-        return 0;
-    struct error problem = {.kind = ERROR_DATA, .text = "a name in trusted_droppers is empty"};
-    return reading_fail(reading, section->line, &problem);
-}
-
-/* Keys. */
-
-static char *key_from_config(const struct reading *reading, const char *key, struct error *error)
-{
-    if (reading->mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) {
-        error_set(error, ERROR_DATA,
-                  "a key stands in this file, and users other than its owner may open it: chmod 600"
-                  " %s, or keep the key elsewhere (key_file, key_env, key_credential)",
-                  reading->path);
-        return NULL;
+    for (unsigned i = 0; i < count && problem.kind == ERROR_NONE; i++) {
+        char *value = take_value(option, i);
+        if (value != NULL && i == 0)
+            setting_empty_list(setting, object);
+        if (value != NULL)
+            (void)setting_read(setting, value, object, &problem);
+        free(value);
     }
-    return key_copy(key, "this file", error);
+    return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
 }
 
-static char *key_found(const struct reading *reading, const char *setting, const char *value,
-                       struct error *error)
+static int add_key(struct reading *reading, enum kind kind, const char *setting, const char *value,
+                   struct error *error)
 {
-    if (strcmp(setting, "key_file") == 0)
-        return key_from_file(value, error);
-    if (strcmp(setting, "key_env") == 0)
-        return key_from_environment(value, error);
-    if (strcmp(setting, "key_credential") == 0)
-        return key_from_credential(value, error);
-    return key_from_config(reading, value, error);
+    if (kind == KIND_USER) {
+        struct config_user *user = user_object(reading);
+        return config_add_key(&reading->place, setting, value, &user->keys, &user->key_count,
+                              error);
+    }
+    struct config_provider *provider = provider_object(reading);
+    return config_add_key(&reading->place, setting, value, &provider->keys, &provider->key_count,
+                          error);
 }
 
 static int on_key(cfg_t *section, cfg_opt_t *option)
 {
     struct reading *reading = reading_of(section);
-    struct config_provider *provider = provider_of(reading->config, section->title);
     struct error problem = {0};
-    char *value = option->values[0]->string;
-    bool secret = strcmp(option->name, "key") == 0;
-    char *key = NULL;
-    if (provider->key_count > 0)
-        error_set(&problem, ERROR_DATA, "provider \"%s\" has a key already: %s", provider->name,
-                  provider->keys[0].source);
-    else if ((key = key_found(reading, option->name, value, &problem)) != NULL) {
-        provider->keys = xcalloc(1, sizeof *provider->keys);
-        provider->keys[provider->key_count++] = (struct config_key){
-            key, secret ? xstrdup("key") : xasprintf("%s %s", option->name, value)};
-    }
-    if (secret)
+    for (unsigned i = 0; i < cfg_opt_size(option); i++) {
+        char *value = take_value(option, i);
+        if (value == NULL)
+            continue;
+        if (problem.kind == ERROR_NONE)
+            (void)add_key(reading, section_of(section)->kind, option->name, value, &problem);
         explicit_bzero(value, strlen(value));
+        free(value);
+    }
     return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
 }
 
 /* Ends of sections. */
 
-static void set_url(struct config_provider *provider, const char *url)
+/* libconfuse calls nobody for a list without elements; it only notes that it was there. */
+static void take_empty_lists(cfg_t *section)
 {
-    config_list_free(provider->urls);
-    provider->urls = xcalloc(2, sizeof *provider->urls);
-    provider->urls[0] = xstrdup(url);
-    provider->url_count = 1;
+    enum kind kind = section_of(section)->kind;
+    for (cfg_opt_t *option = section->opts + 1; option->name != NULL; option++) {
+        const struct setting *setting = setting_find(kinds[kind].settings, option->name);
+        bool is_empty = (option->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(option) == 0;
+        if (is_empty && setting != NULL && setting->kind->list)
+            setting_empty_list(setting, kinds[kind].object(reading_of(section)));
+    }
 }
 
-static int on_url(cfg_t *section, cfg_opt_t *option)
+static int check_end(struct reading *reading, enum kind kind, struct error *error)
 {
-    struct reading *reading = reading_of(section);
+    void *object = kinds[kind].object(reading);
+    if (kind == KIND_PROVIDER)
+        return config_provider_end(&reading->place, object, error);
+    return kind == KIND_MODEL ? config_model_end(object, error) : config_user_end(object, error);
+}
+
+static int on_end(cfg_t *root, cfg_opt_t *option)
+{
+    struct reading *reading = reading_of(root);
     struct error problem = {0};
-    const char *url = cfg_opt_getnstr(option, 0);
-    if (easy_check_url(url, NULL, &problem) == -1)
-        return reading_fail(reading, section->line, &problem);
-    set_url(provider_of(reading->config, section->title), url);
+    cfg_t *section = cfg_opt_getnsec(option, cfg_opt_size(option) - 1);
+    take_empty_lists(section);
+    if (check_end(reading, section_of(section)->kind, &problem) == -1)
+        return reading_fail(reading, root->line, &problem);
     return 0;
-}
-
-static int on_provider(cfg_t *root, cfg_opt_t *option)
-{
-    struct reading *reading = reading_of(root);
-    const char *name = cfg_title(cfg_opt_getnsec(option, cfg_opt_size(option) - 1));
-    struct config_provider *provider = provider_of(reading->config, name);
-    struct error problem = {0};
-    if (*name == '\0')
-        error_set(&problem, ERROR_DATA, "a provider needs a name");
-    else if (provider->urls == NULL && strcmp(name, provider->protocol) == 0)
-        set_url(provider, config_default_url(name));
-    if (*name != '\0' && provider->urls == NULL)
-        error_set(&problem, ERROR_DATA, "provider \"%s\" has no url", name);
-    return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, root->line, &problem);
-}
-
-static int on_model(cfg_t *root, cfg_opt_t *option)
-{
-    struct reading *reading = reading_of(root);
-    const char *pattern = cfg_title(cfg_opt_getnsec(option, cfg_opt_size(option) - 1));
-    const struct config_model *model = model_of(reading->config, pattern);
-    if (*pattern != '\0' && model->provider != NULL)
-        return 0;
-    struct error problem;
-    error_set(&problem, ERROR_DATA, "model \"%s\" needs a pattern and a provider", pattern);
-    return reading_fail(reading, root->line, &problem);
 }
 
 /* What libconfuse is told. */
 
-static size_t add_options(cfg_opt_t *options, size_t count, const struct setting *table)
+struct options {
+    cfg_opt_t list[OPTIONS_MAX]; /* CFGT_NONE ends it */
+    size_t count;
+};
+
+static void add_option(struct options *options, cfg_opt_t option, cfg_validate_callback_t check)
 {
-    for (; table->name != NULL; table++) {
-        assert(count + 1 < OPTIONS_MAX);
-        options[count] = (cfg_opt_t)CFG_STR(table->name, NULL, CFGF_NODEFAULT);
-        options[count++].validcb = on_setting;
+    assert(options->count + 1 < OPTIONS_MAX);
+    options->list[options->count] = option;
+    options->list[options->count++].validcb = check;
+}
+
+/* Begins the options of a kind of section with the settings of its table. */
+static void begin_options(struct options *options, struct reading *reading, enum kind kind)
+{
+    *options = (struct options){0};
+    reading->sections[kind] = (struct section){.reading = reading, .kind = kind};
+    add_option(options, (cfg_opt_t)CFG_FUNC(reading_name, on_call), NULL);
+    options->list[0].simple_value.ptr = (void **)(void *)&reading->sections[kind];
+    for (const struct setting *row = kinds[kind].settings; row->name != NULL; row++) {
+        if (row->kind->list)
+            add_option(options, (cfg_opt_t)CFG_STR_LIST(row->name, NULL, CFGF_NODEFAULT), on_list);
+        else
+            add_option(options, (cfg_opt_t)CFG_STR(row->name, NULL, CFGF_NODEFAULT), on_setting);
     }
-    return count;
 }
 
-static size_t add_option(cfg_opt_t *options, size_t count, cfg_opt_t option,
-                         cfg_validate_callback_t check)
+static void add_keys(struct options *options)
 {
-    assert(count + 1 < OPTIONS_MAX);
-    options[count] = option;
-    options[count].validcb = check;
-    return count + 1;
+    static const char *const names[] = {"key", "key_file", "key_env", "key_credential"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        add_option(options, (cfg_opt_t)CFG_STR_LIST(names[i], NULL, CFGF_NODEFAULT), on_key);
 }
 
-static size_t begin_options(cfg_opt_t *options, struct reading *reading)
+/* Adds a section to the options of the one that it stands in. */
+static void add_section(struct options *outer, const char *name, struct options *inner,
+                        cfg_flag_t flags, cfg_validate_callback_t at_end)
 {
-    memset(options, 0, OPTIONS_MAX * sizeof *options); /* CFGT_NONE ends a list */
-    options[0] = (cfg_opt_t)CFG_FUNC(reading_name, on_call);
-    options[0].simple_value.ptr = (void **)(void *)reading;
-    return 1;
+    add_option(outer, (cfg_opt_t)CFG_SEC(name, inner->list, flags), at_end);
+}
+
+/* A titled section that may hold a budget; libconfuse copies all options when the outermost list is
+ * given to it, so budget lives as long as those. */
+struct titled {
+    struct options section, budget;
+};
+
+static void add_titled(struct options *root, struct reading *reading, struct titled *titled,
+                       const char *name, enum kind kind, enum kind budget)
+{
+    begin_options(&titled->section, reading, kind);
+    begin_options(&titled->budget, reading, budget);
+    if (kind != KIND_MODEL)
+        add_keys(&titled->section);
+    add_section(&titled->section, "budget", &titled->budget, CFGF_NONE, NULL);
+    add_section(root, name, &titled->section, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES,
+                on_end);
 }
 
 static cfg_t *reading_open(struct reading *reading)
 {
-    cfg_opt_t root[OPTIONS_MAX], provider[OPTIONS_MAX], model[OPTIONS_MAX], retention[OPTIONS_MAX];
-    static const char *const keys[] = {"key", "key_file", "key_env", "key_credential"};
-    const cfg_flag_t titled = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
-
-    size_t count = add_options(provider, begin_options(provider, reading), provider_settings);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        count =
-            add_option(provider, count, (cfg_opt_t)CFG_STR(keys[i], NULL, CFGF_NODEFAULT), on_key);
-    (void)add_option(provider, count, (cfg_opt_t)CFG_STR("url", NULL, CFGF_NODEFAULT), on_url);
-    (void)add_options(model, begin_options(model, reading), model_settings);
-    (void)add_options(retention, begin_options(retention, reading), retention_settings);
-
-    count = add_options(root, begin_options(root, reading), config_settings);
-    count =
-        add_option(root, count, (cfg_opt_t)CFG_STR_LIST("trusted_droppers", NULL, CFGF_NODEFAULT),
-                   on_droppers);
-    count = add_option(root, count, (cfg_opt_t)CFG_SEC("provider", provider, titled), on_provider);
-    count = add_option(root, count, (cfg_opt_t)CFG_SEC("model", model, titled), on_model);
-    (void)add_option(root, count, (cfg_opt_t)CFG_SEC("retention", retention, CFGF_NONE), NULL);
-    return cfg_init(root, CFGF_NONE); /* copies them all */
+    struct {
+        struct options root, retention, budget;
+        struct titled provider, model, user;
+    } *all = xcalloc(1, sizeof *all);
+    begin_options(&all->root, reading, KIND_ROOT);
+    begin_options(&all->retention, reading, KIND_RETENTION);
+    begin_options(&all->budget, reading, KIND_BUDGET);
+    add_titled(&all->root, reading, &all->provider, "provider", KIND_PROVIDER,
+               KIND_PROVIDER_BUDGET);
+    add_titled(&all->root, reading, &all->model, "model", KIND_MODEL, KIND_MODEL_BUDGET);
+    add_titled(&all->root, reading, &all->user, "user", KIND_USER, KIND_USER_BUDGET);
+    add_section(&all->root, "retention", &all->retention, CFGF_NONE, NULL);
+    add_section(&all->root, "budget", &all->budget, CFGF_NONE, NULL);
+    cfg_t *parser = cfg_init(all->root.list, CFGF_NONE); /* copies them all */
+    free(all);
+    return parser;
 }
 
 static int reading_parse(struct reading *reading, char *text)
@@ -373,14 +379,17 @@ static int reading_parse(struct reading *reading, char *text)
         return reading_fail(reading, line, &problem);
     cfg_t *parser = reading_open(reading);
     if (parser == NULL) {
-        error_set(reading->error, ERROR_SYSTEM, "out of memory for %s", reading->path);
+        error_set(reading->error, ERROR_SYSTEM, "out of memory for %s", reading->place.path);
         return -1;
     }
+    reading->root = parser;
     (void)cfg_set_error_function(parser, on_error);
     int result = cfg_parse_buf(parser, text);
+    if (result == CFG_SUCCESS)
+        take_empty_lists(parser);
     (void)cfg_free(parser);
     if (result != CFG_SUCCESS && !reading->failed) {
-        error_set(reading->error, ERROR_SYSTEM, "%s cannot be read", reading->path);
+        error_set(reading->error, ERROR_SYSTEM, "%s cannot be read", reading->place.path);
         return -1;
     }
     return reading->failed ? -1 : 0;
@@ -419,7 +428,7 @@ int config_file_read(struct config *config, const char *path, struct error *erro
         failed = -1;
     } else {
         struct reading reading = {
-            .config = config, .path = path, .mode = status.st_mode, .error = error};
+            .config = config, .place = {path, status.st_mode}, .error = error};
         buffer_byte(&text, '\n'); /* libconfuse reads no empty text */
         failed = reading_parse(&reading, text.bytes);
     }

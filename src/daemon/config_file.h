@@ -18,10 +18,4 @@ enum { CONFIG_FILE_LIMIT = 1024 * 1024 }; /* bytes */
  */
 int config_file_read(struct config *config, const char *path, struct error *error);
 
-/* Adds a provider with all its defaults and no URL and key; it stays valid until the next one. */
-struct config_provider *config_add_provider(struct config *config, const char *name);
-
-/* The URL of a provider that is named after its protocol and names no URL, or NULL. */
-const char *config_default_url(const char *protocol);
-
 #endif

@@ -107,6 +107,8 @@ void config_model_price(const struct config *config, const char *model, struct c
     for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
         if (section->price.given) {
             *price = section->price;
+            if (price->free)
+                price->input_nano = price->output_nano = 0;
             return;
         }
     }

@@ -4,54 +4,67 @@
  */
 #include "daemon/config.h"
 
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
+#include "base/xalloc.h"
 #include "daemon/config_table.h"
 
 enum { MASK_LEAST = 12 }; /* a shorter key would be given away by five of its characters */
 
-static void print_masked(const char *key, FILE *out)
+static char *masked(const char *key)
 {
     size_t length = strlen(key);
     if (length < MASK_LEAST)
-        fputs("***", out);
-    else
-        fprintf(out, "%.3s***%s", key, key + length - 2);
+        return xstrdup("***");
+    return xasprintf("%.3s***%s", key, key + length - 2);
 }
 
-/* key_source is "SETTING VALUE", "key", or the environment variable that was found. */
-static void print_key(const struct config_provider *provider, FILE *out)
+/* What the setting was given, for a key's source of "SETTING VALUE", or NULL for another. */
+static const char *source_value(const struct config_key *key, const char *setting)
 {
-    const char *source = provider->keys[0].source;
-    const char *space = strchr(source, ' ');
-    fputs("    ", out);
-    if (strcmp(source, "key") == 0) {
-        fputs("key = '", out);
-        print_masked(provider->keys[0].key, out);
-        fputs("' # masked\n", out);
-        return;
-    }
-    if (space != NULL)
-        fprintf(out, "%.*s = ", (int)(space - source), source);
-    else
-        fputs("key_env = ", out);
-    setting_print_text(space != NULL ? space + 1 : source, out);
-    fputs(" # ", out);
-    print_masked(provider->keys[0].key, out);
-    fputc('\n', out);
+    size_t length = strlen(setting);
+    if (strncmp(key->source, setting, length) != 0)
+        return NULL;
+    if (key->source[length] == ' ')
+        return key->source + length + 1;
+    return key->source[length] == '\0' ? key->source + length : NULL;
 }
 
-static void print_droppers(char *const *names, FILE *out)
+/* Prints one setting's keys, by where they are; their masks follow as a comment. */
+static void print_keys_of(const char *setting, const struct config_key *keys, size_t count,
+                          FILE *out)
 {
-    if (*names == NULL)
-        return;
-    fputs("trusted_droppers = {", out);
-    for (char *const *name = names; *name != NULL; name++) {
-        if (name != names)
-            fputs(", ", out);
-        setting_print_text(*name, out);
+    bool here = strcmp(setting, "key") == 0;
+    struct buffer masks = {0};
+    char **values = xcalloc(count + 1, sizeof *values);
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *value = source_value(&keys[i], setting);
+        if (value == NULL)
+            continue;
+        char *mask = masked(keys[i].key);
+        buffer_printf(&masks, "%s%s", found > 0 ? ", " : "", mask);
+        values[found++] = here ? mask : xstrdup(value);
+        if (!here)
+            free(mask);
     }
-    fputs("}\n", out);
+    if (found > 0) {
+        fprintf(out, "    %s = ", setting);
+        setting_list.write(&values, out);
+        fprintf(out, " # %s\n", here ? "masked" : masks.bytes);
+    }
+    config_list_free(values);
+    buffer_free(&masks);
+}
+
+static void print_keys(const struct config_key *keys, size_t count, FILE *out)
+{
+    static const char *const settings[] = {"key", "key_file", "key_env", "key_credential"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        print_keys_of(settings[i], keys, count, out);
 }
 
 static void print_section(const char *kind, const char *title, FILE *out)
@@ -61,24 +74,48 @@ static void print_section(const char *kind, const char *title, FILE *out)
     fputs(" {\n", out);
 }
 
+/* The budget at the end of a section, and the end. */
+static void print_end(const struct config_budget *budget, FILE *out)
+{
+    if (setting_any(budget_settings, budget)) {
+        fputs("    budget {\n", out);
+        setting_print(budget_settings, budget, "        ", out);
+        fputs("    }\n", out);
+    }
+    fputs("}\n", out);
+}
+
 static void print_provider(const struct config_provider *provider, FILE *out)
 {
     print_section("provider", provider->name, out);
     setting_print(provider_settings, provider, "    ", out);
-    for (size_t i = 0; i < provider->url_count; i++) {
-        fputs("    url = ", out);
-        setting_print_text(provider->urls[i], out);
-        fputc('\n', out);
-    }
-    if (provider->key_count > 0)
-        print_key(provider, out);
-    fputs("}\n", out);
+    print_keys(provider->keys, provider->key_count, out);
+    print_end(&provider->budget, out);
 }
 
 static void print_model(const struct config_model *model, FILE *out)
 {
     print_section("model", model->pattern, out);
     setting_print(model_settings, model, "    ", out);
+    print_end(&model->budget, out);
+}
+
+static void print_user(const struct config_user *user, FILE *out)
+{
+    print_section("user", user->name, out);
+    setting_print(user_settings, user, "    ", out);
+    print_keys(user->keys, user->key_count, out);
+    print_end(&user->budget, out);
+}
+
+/* A section without a name, where anything in it was said. */
+static void print_plain(const char *name, const struct setting *table, const void *object,
+                        FILE *out)
+{
+    if (!setting_any(table, object))
+        return;
+    fprintf(out, "\n%s {\n", name);
+    setting_print(table, object, "    ", out);
     fputs("}\n", out);
 }
 
@@ -86,15 +123,12 @@ void config_print(const struct config *config, FILE *out)
 {
     fprintf(out, "# %s\n", config->path != NULL ? config->path : "no configuration file was read");
     setting_print(config_settings, config, "", out);
-    print_droppers(config->trusted_droppers, out);
+    print_plain("budget", budget_settings, &config->budget, out);
     for (size_t i = 0; i < config->provider_count; i++)
         print_provider(&config->providers[i], out);
     for (size_t i = 0; i < config->model_count; i++)
         print_model(&config->models[i], out);
-    if (config->keep_outputs_ms >= 0 || config->keep_failed_ms >= 0 ||
-        config->keep_events_ms >= 0) {
-        fputs("\nretention {\n", out);
-        setting_print(retention_settings, config, "    ", out);
-        fputs("}\n", out);
-    }
+    for (size_t i = 0; i < config->user_count; i++)
+        print_user(&config->users[i], out);
+    print_plain("retention", retention_settings, config, out);
 }

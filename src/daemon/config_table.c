@@ -7,12 +7,18 @@
 #include <stddef.h>
 
 #include "daemon/config.h"
+#include "daemon/config_kinds.h"
 
 #define SECOND UINT64_C(1000)
 #define HOUR   (3600 * SECOND)
 #define DAY    (24 * HOUR)
 #define KIB    UINT64_C(1024)
 #define GIB    (KIB * KIB * KIB)
+
+#define TOKENS_MOST UINT64_C(1000000000000) /* a minute */
+#define NANO        UINT64_C(1000000000)
+#define MONEY_MOST  (1000000000 * NANO)
+#define PRICE_MOST  (1000000 * NANO) /* per million tokens */
 
 #define FIELD(member) offsetof(struct config, member)
 const struct setting config_settings[] = {
@@ -29,7 +35,16 @@ const struct setting config_settings[] = {
     {"job_limit", &setting_size, FIELD(job_limit), "32MiB", KIB, GIB},
     {"floor_space", &setting_space, FIELD(floor_bytes), "64MiB", 0, 1024 * GIB},
     {"floor_inodes", &setting_number, FIELD(floor_inodes), "1000", 0, 1000000000},
+    {"aging", &setting_duration, FIELD(aging_ms), "10m", 0, 7 * DAY},
+    {"fallback_after", &setting_duration, FIELD(fallback_after_ms), "5m", 0, 7 * DAY},
+    {"fallback_on_refusal", &setting_yes, FIELD(fallback_on_refusal), "no", 0, 0},
+    {"truncated_retries", &setting_count, FIELD(truncated_retries), "0", 0, 10},
+    {"json_retries", &setting_count, FIELD(json_retries), "1", 0, 10},
+    {"currency", &kind_currency, FIELD(currency), "USD", 0, 0},
+    {"time_zone", &kind_zone, FIELD(time_zone), NULL, 0, 0},
+    {"prices", &setting_file, FIELD(prices), NULL, 0, 0},
     {"ca_file", &setting_file, FIELD(ca_file), NULL, 0, 0},
+    {"trusted_droppers", &setting_list, FIELD(trusted_droppers), NULL, 0, 1000},
     {0},
 };
 
@@ -41,18 +56,67 @@ const struct setting retention_settings[] = {
 };
 #undef FIELD
 
-#define FIELD(member) offsetof(struct config_provider, member)
-const struct setting provider_settings[] = {
-    {"protocol", &setting_text, FIELD(protocol), "openai", 0, 0},
-    {"max_in_flight", &setting_count, FIELD(limits.max_in_flight), NULL, 1, 65536},
-    {"connect_timeout", &setting_duration, FIELD(connect_timeout_ms), "10s", 1, HOUR},
-    {"first_byte_timeout", &setting_duration, FIELD(first_byte_timeout_ms), "10m", 1, DAY},
-    {"timeout", &setting_duration, FIELD(timeout_ms), "30m", 1, DAY},
+#define FIELD(member) offsetof(struct config_budget, member)
+const struct setting budget_settings[] = {
+    {"day", &setting_money, FIELD(day_nano), NULL, 0, MONEY_MOST},
+    {"week", &setting_money, FIELD(week_nano), NULL, 0, MONEY_MOST},
+    {"month", &setting_money, FIELD(month_nano), NULL, 0, MONEY_MOST},
+    {"run", &setting_money, FIELD(run_nano), NULL, 0, MONEY_MOST},
     {0},
 };
 #undef FIELD
 
-const struct setting model_settings[] = {
-    {"provider", &setting_text, offsetof(struct config_model, provider), NULL, 0, 0},
+/* clang-format off */
+#define LIMITS                                                                                     \
+    {"max_in_flight", &setting_count, FIELD(limits.max_in_flight), NULL, 1, 65536},                \
+    {"rpm", &setting_number, FIELD(limits.rpm), NULL, 1, 1000000000},                              \
+    {"tpm", &setting_number, FIELD(limits.tpm), NULL, 1, TOKENS_MOST},                             \
+    {"input_tpm", &setting_number, FIELD(limits.input_tpm), NULL, 1, TOKENS_MOST},                 \
+    {"output_tpm", &setting_number, FIELD(limits.output_tpm), NULL, 1, TOKENS_MOST},               \
+    {"rpd", &setting_number, FIELD(limits.rpd), NULL, 1, 1000000000}
+/* clang-format on */
+
+#define FIELD(member) offsetof(struct config_provider, member)
+const struct setting provider_settings[] = {
+    {"protocol", &kind_protocol, FIELD(protocol), "openai", 0, 0},
+    {"url", &kind_urls, FIELD(urls), NULL, 1, 256},
+    {"url_file", &setting_file, FIELD(url_file), NULL, 0, 0},
+    {"key_header", &kind_header_name, FIELD(key_header), NULL, 0, 0},
+    {"query", &kind_query, FIELD(query), NULL, 0, 0},
+    {"headers", &kind_headers, FIELD(headers), NULL, 0, 32},
+    LIMITS,
+    {"connect_timeout", &setting_duration, FIELD(connect_timeout_ms), "10s", 1, HOUR},
+    {"first_byte_timeout", &setting_duration, FIELD(first_byte_timeout_ms), "10m", 1, DAY},
+    {"idle_timeout", &setting_duration, FIELD(idle_timeout_ms), "5m", 0, DAY},
+    {"timeout", &setting_duration, FIELD(timeout_ms), "30m", 1, DAY},
+    {"proxy", &kind_proxy, FIELD(proxy), NULL, 0, 0},
+    {"ca_file", &setting_file, FIELD(ca_file), NULL, 0, 0},
+    {"client_cert", &setting_file, FIELD(client_cert), NULL, 0, 0},
+    {"client_key", &kind_secret_file, FIELD(client_key), NULL, 0, 0},
     {0},
 };
+#undef FIELD
+
+#define FIELD(member) offsetof(struct config_model, member)
+const struct setting model_settings[] = {
+    {"provider", &setting_text, FIELD(provider), NULL, 0, 0},
+    {"fallback", &setting_list, FIELD(fallback), NULL, 0, 8},
+    {"input_price", &kind_price, FIELD(price.input_nano), NULL, 0, PRICE_MOST},
+    {"cached_price", &kind_price, FIELD(price.cached_nano), NULL, 0, PRICE_MOST},
+    {"output_price", &kind_price, FIELD(price.output_nano), NULL, 0, PRICE_MOST},
+    {"price", &kind_free, FIELD(price.free), NULL, 0, 0},
+    {"max_output_tokens", &setting_number, FIELD(max_output_tokens), NULL, 1, 1000000000},
+    LIMITS,
+    {0},
+};
+#undef FIELD
+
+#define FIELD(member) offsetof(struct config_user, member)
+const struct setting user_settings[] = {
+    {"provider", &setting_text, FIELD(provider), NULL, 0, 0},
+    {"max_in_flight", &setting_count, FIELD(max_in_flight), NULL, 1, 65536},
+    {"max_waiting", &setting_count, FIELD(max_waiting), NULL, 1, 1000000000},
+    {"models", &setting_list, FIELD(models), NULL, 0, 256},
+    {0},
+};
+#undef FIELD

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/moneytext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
 
@@ -51,6 +52,13 @@ static void write_duration(uint64_t ms, FILE *out)
 static void write_size(uint64_t bytes, FILE *out)
 {
     write_in_units(size_units, COUNT(size_units), bytes, out);
+}
+
+static void write_amount(uint64_t nano, FILE *out)
+{
+    char text[MONEYTEXT_SIZE];
+    moneytext_write((int64_t)nano, text);
+    fputs(text, out);
 }
 
 static void write_plain(uint64_t value, FILE *out)
@@ -240,8 +248,22 @@ static void doubt_write(const void *field, FILE *out)
     fputs(*(const bool *)field ? "hold" : "retry", out);
 }
 
-static int text_read(const struct setting *setting, const char *text, void *field,
-                     struct error *error)
+static int amount_read(const struct setting *setting, const char *text, void *field,
+                       struct error *error)
+{
+    int64_t nano;
+    if (moneytext_read(text, &nano) != 0 || !within(setting, (uint64_t)nano))
+        return refuse(setting, text, "an amount of money such as 5 or 0.50", write_amount, error);
+    *(int64_t *)field = nano;
+    return 0;
+}
+
+static void amount_write(const void *field, FILE *out)
+{
+    write_amount((uint64_t) * (const int64_t *)field, out);
+}
+
+static int text_check(const struct setting *setting, const char *text, struct error *error)
 {
     if (*text == '\0') {
         error_set(error, ERROR_DATA, "%s is empty", setting->name);
@@ -253,6 +275,14 @@ static int text_read(const struct setting *setting, const char *text, void *fiel
             return -1;
         }
     }
+    return 0;
+}
+
+static int text_read(const struct setting *setting, const char *text, void *field,
+                     struct error *error)
+{
+    if (text_check(setting, text, error) == -1)
+        return -1;
     char **owned = field;
     free(*owned);
     *owned = xstrdup(text);
@@ -277,20 +307,93 @@ static int file_read_setting(const struct setting *setting, const char *text, vo
     return 0;
 }
 
-const struct setting_kind setting_count = {count_read, count_write};
-const struct setting_kind setting_number = {number_read, number_write};
-const struct setting_kind setting_duration = {duration_read, duration_write};
-const struct setting_kind setting_size = {size_read, size_write};
-const struct setting_kind setting_space = {space_read, space_write};
-const struct setting_kind setting_halt = {halt_read, halt_write};
-const struct setting_kind setting_yes = {yes_read, yes_write};
-const struct setting_kind setting_doubt = {doubt_read, doubt_write};
-const struct setting_kind setting_text = {text_read, text_write};
-const struct setting_kind setting_file = {file_read_setting, text_write};
+static int list_read(const struct setting *setting, const char *text, void *field,
+                     struct error *error)
+{
+    if (text_check(setting, text, error) == -1)
+        return -1;
+    char ***owned = field;
+    size_t count = 0;
+    for (; *owned != NULL && (*owned)[count] != NULL; count++) {
+        if (strcmp((*owned)[count], text) == 0) {
+            error_set(error, ERROR_DATA, "%s holds \"%s\" twice", setting->name, text);
+            return -1;
+        }
+    }
+    if (count >= setting->most) {
+        error_set(error, ERROR_DATA, "%s holds more than %" PRIu64 " values", setting->name,
+                  setting->most);
+        return -1;
+    }
+    *owned = xrealloc(*owned, (count + 2) * sizeof **owned);
+    (*owned)[count] = xstrdup(text);
+    (*owned)[count + 1] = NULL;
+    return 0;
+}
+
+static void list_write(const void *field, FILE *out)
+{
+    char *const *list = *(char **const *)field;
+    bool one = *list != NULL && list[1] == NULL;
+    fputs(one ? "" : "{", out);
+    for (char *const *text = list; *text != NULL; text++) {
+        if (text != list)
+            fputs(", ", out);
+        setting_print_text(*text, out);
+    }
+    fputs(one ? "" : "}", out);
+}
+
+/* What was not said: text and lists that are not there, durations and amounts below 0, counts below
+ * their least. */
+
+static bool pointer_said(const struct setting *setting, const void *field)
+{
+    (void)setting;
+    return *(void *const *)field != NULL;
+}
+
+static bool signed_said(const struct setting *setting, const void *field)
+{
+    (void)setting;
+    return *(const int64_t *)field >= 0;
+}
+
+static bool count_said(const struct setting *setting, const void *field)
+{
+    return *(const unsigned *)field >= setting->least;
+}
+
+static bool number_said(const struct setting *setting, const void *field)
+{
+    return *(const uint64_t *)field >= setting->least;
+}
+
+const struct setting_kind setting_count = {count_read, count_write, count_said, false};
+const struct setting_kind setting_number = {number_read, number_write, number_said, false};
+const struct setting_kind setting_duration = {duration_read, duration_write, signed_said, false};
+const struct setting_kind setting_size = {size_read, size_write, NULL, false};
+const struct setting_kind setting_space = {space_read, space_write, NULL, false};
+const struct setting_kind setting_money = {amount_read, amount_write, signed_said, false};
+const struct setting_kind setting_halt = {halt_read, halt_write, NULL, false};
+const struct setting_kind setting_yes = {yes_read, yes_write, NULL, false};
+const struct setting_kind setting_doubt = {doubt_read, doubt_write, NULL, false};
+const struct setting_kind setting_text = {text_read, text_write, pointer_said, false};
+const struct setting_kind setting_file = {file_read_setting, text_write, pointer_said, false};
+const struct setting_kind setting_list = {list_read, list_write, pointer_said, true};
 
 int setting_read(const struct setting *setting, const char *text, void *object, struct error *error)
 {
     return setting->kind->read(setting, text, (char *)object + setting->offset, error);
+}
+
+void setting_empty_list(const struct setting *setting, void *object)
+{
+    char ***owned = (void *)((char *)object + setting->offset);
+    for (char **text = *owned; text != NULL && *text != NULL; text++)
+        free(*text);
+    free(*owned);
+    *owned = xcalloc(1, sizeof **owned);
 }
 
 void setting_defaults(const struct setting *table, void *object)
@@ -303,25 +406,28 @@ void setting_defaults(const struct setting *table, void *object)
     }
 }
 
-/* Text that is not there, a duration of -1 and a count that begins at its lowest bound: not said.
- */
-static bool unsaid(const struct setting *setting, const void *field)
+static bool is_said(const struct setting *setting, const void *object)
 {
-    if (setting->kind == &setting_text || setting->kind == &setting_file)
-        return *(char *const *)field == NULL;
-    if (setting->kind == &setting_duration)
-        return *(const int64_t *)field < 0;
-    return setting->kind == &setting_count && *(const unsigned *)field < setting->least;
+    return setting->kind->said == NULL ||
+           setting->kind->said(setting, (const char *)object + setting->offset);
+}
+
+bool setting_any(const struct setting *table, const void *object)
+{
+    for (const struct setting *setting = table; setting->name != NULL; setting++) {
+        if (is_said(setting, object))
+            return true;
+    }
+    return false;
 }
 
 void setting_print(const struct setting *table, const void *object, const char *indent, FILE *out)
 {
     for (const struct setting *setting = table; setting->name != NULL; setting++) {
-        const void *field = (const char *)object + setting->offset;
-        if (unsaid(setting, field))
+        if (!is_said(setting, object))
             continue;
         fprintf(out, "%s%s = ", indent, setting->name);
-        setting->kind->write(field, out);
+        setting->kind->write((const char *)object + setting->offset, out);
         fputc('\n', out);
     }
 }
