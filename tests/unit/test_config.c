@@ -62,17 +62,8 @@ static void each_setting_is_read(void **state)
                            "floor_inodes = 0\n"
                            "trusted_droppers = {\"www-data\", 1001}\n"
                            "ca_file = '%s'\n"
-                           "aging = 0\n"
-                           "fallback_after = 90s\n"
-                           "fallback_on_refusal = yes\n"
-                           "truncated_retries = 2\n"
-                           "json_retries = 0\n"
-                           "currency = EUR\n"
-                           "time_zone = UTC\n"
-                           "prices = '%s'\n"
-                           "budget { day = 5 week = 10.50 month = 0.000001 run = 0 }\n"
                            "retention { outputs = 90d failed = 2d events = 52w }\n",
-                           fixture->path, fixture->path);
+                           fixture->path);
     struct config *config = accept(fixture, text);
     free(text);
     assert_string_equal(config->path, fixture->path);
@@ -93,6 +84,27 @@ static void each_setting_is_read(void **state)
     assert_string_equal(config->trusted_droppers[1], "1001");
     assert_null(config->trusted_droppers[2]);
     assert_string_equal(config->ca_file, fixture->path);
+    assert_int_equal(config->keep_outputs_ms, INT64_C(90) * 86400000);
+    assert_int_equal(config->keep_failed_ms, INT64_C(2) * 86400000);
+    assert_int_equal(config->keep_events_ms, INT64_C(364) * 86400000);
+    config_free(config);
+}
+
+static void each_setting_of_order_and_money_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text = xasprintf("aging = 0\n"
+                           "fallback_after = 90s\n"
+                           "fallback_on_refusal = yes\n"
+                           "truncated_retries = 2\n"
+                           "json_retries = 0\n"
+                           "currency = EUR\n"
+                           "time_zone = UTC\n"
+                           "prices = '%s'\n"
+                           "budget { day = 5 week = 10.50 month = 0.000001 run = 0 }\n",
+                           fixture->path);
+    struct config *config = accept(fixture, text);
+    free(text);
     assert_int_equal(config->aging_ms, 0);
     assert_int_equal(config->fallback_after_ms, 90000);
     assert_true(config->fallback_on_refusal);
@@ -105,183 +117,6 @@ static void each_setting_is_read(void **state)
     assert_int_equal(config->budget.week_nano, INT64_C(10500000000));
     assert_int_equal(config->budget.month_nano, 1000);
     assert_int_equal(config->budget.run_nano, 0);
-    assert_int_equal(config->keep_outputs_ms, INT64_C(90) * 86400000);
-    assert_int_equal(config->keep_failed_ms, INT64_C(2) * 86400000);
-    assert_int_equal(config->keep_events_ms, INT64_C(364) * 86400000);
-    config_free(config);
-}
-
-static void a_provider_has_defaults(void **state)
-{
-    struct config *config = accept(*state, "provider \"openai\" { }");
-    assert_int_equal(config->provider_count, 1);
-    const struct config_provider *provider = &config->providers[0];
-    assert_string_equal(provider->name, "openai");
-    assert_string_equal(provider->protocol, "openai");
-    assert_int_equal(provider->url_count, 1);
-    assert_string_equal(provider->urls[0], "https://api.openai.com/v1");
-    assert_null(provider->urls[1]);
-    assert_null(provider->url_file);
-    assert_int_equal(provider->key_count, 0);
-    assert_null(provider->key_header);
-    assert_null(provider->query);
-    assert_null(provider->headers);
-    assert_int_equal(provider->limits.max_in_flight, 0);
-    assert_int_equal(provider->limits.rpm, 0);
-    assert_int_equal(provider->limits.tpm, 0);
-    assert_int_equal(provider->limits.input_tpm, 0);
-    assert_int_equal(provider->limits.output_tpm, 0);
-    assert_int_equal(provider->limits.rpd, 0);
-    assert_int_equal(provider->connect_timeout_ms, 10000);
-    assert_int_equal(provider->first_byte_timeout_ms, 600000);
-    assert_int_equal(provider->idle_timeout_ms, 300000);
-    assert_int_equal(provider->timeout_ms, 1800000);
-    assert_null(provider->proxy);
-    assert_null(provider->ca_file);
-    assert_null(provider->client_cert);
-    assert_null(provider->client_key);
-    assert_int_equal(provider->budget.day_nano, -1);
-    assert_int_equal(provider->budget.run_nano, -1);
-    config_free(config);
-}
-
-static void a_provider_has_its_own_settings(void **state)
-{
-    struct fixture *fixture = *state;
-    put_text(fixture->key, 0640, "a key");
-    char *text = xasprintf("provider local {\n"
-                           "  protocol = openai\n"
-                           "  url = { \"http://127.0.0.1:8000/v1//\", 'http://b/{model}' }\n"
-                           "  url += 'http://c'\n"
-                           "  key_env = HOME\n"
-                           "  key_header = api-key\n"
-                           "  query = \"api-version=2024-10-21\"\n"
-                           "  headers = { \"OpenAI-Organization: org\", 'X-Empty:x' }\n"
-                           "  max_in_flight = 2 rpm = 3 tpm = 4 input_tpm = 5 output_tpm = 6\n"
-                           "  rpd = 7\n"
-                           "  connect_timeout = 1s\n"
-                           "  first_byte_timeout = 2m\n"
-                           "  idle_timeout = 0\n"
-                           "  timeout = 3h\n"
-                           "  proxy = http://user:word@proxy:3128\n"
-                           "  ca_file = '%s' client_cert = '%s' client_key = '%s'\n"
-                           "  budget { day = 1 week = 2 month = 3 run = 4 }\n"
-                           "}\n",
-                           fixture->key, fixture->key, fixture->key);
-    struct config *config = accept(fixture, text);
-    free(text);
-    const struct config_provider *local = &config->providers[0];
-    assert_int_equal(local->url_count, 3);
-    assert_string_equal(local->urls[0], "http://127.0.0.1:8000/v1");
-    assert_string_equal(local->urls[1], "http://b/{model}");
-    assert_string_equal(local->urls[2], "http://c");
-    assert_string_equal(local->key_header, "api-key");
-    assert_string_equal(local->query, "api-version=2024-10-21");
-    assert_string_equal(local->headers[0], "OpenAI-Organization: org");
-    assert_string_equal(local->headers[1], "X-Empty:x");
-    assert_null(local->headers[2]);
-    assert_int_equal(local->limits.max_in_flight, 2);
-    assert_int_equal(local->limits.rpm, 3);
-    assert_int_equal(local->limits.tpm, 4);
-    assert_int_equal(local->limits.input_tpm, 5);
-    assert_int_equal(local->limits.output_tpm, 6);
-    assert_int_equal(local->limits.rpd, 7);
-    assert_int_equal(local->connect_timeout_ms, 1000);
-    assert_int_equal(local->first_byte_timeout_ms, 120000);
-    assert_int_equal(local->idle_timeout_ms, 0);
-    assert_int_equal(local->timeout_ms, 10800000);
-    assert_string_equal(local->proxy, "http://user:word@proxy:3128");
-    assert_string_equal(local->ca_file, fixture->key);
-    assert_string_equal(local->client_cert, fixture->key);
-    assert_string_equal(local->client_key, fixture->key);
-    assert_int_equal(local->budget.day_nano, INT64_C(1000000000));
-    assert_int_equal(local->budget.week_nano, INT64_C(2000000000));
-    assert_int_equal(local->budget.month_nano, INT64_C(3000000000));
-    assert_int_equal(local->budget.run_nano, INT64_C(4000000000));
-    config_free(config);
-}
-
-static void a_model_has_its_own_settings(void **state)
-{
-    struct config *config = accept(*state, "provider a { url = http://a }\n"
-                                           "model 'x*' {\n"
-                                           "  provider = a\n"
-                                           "  fallback = {b, c}\n"
-                                           "  input_price = 2.50 cached_price = 1.25\n"
-                                           "  output_price = 10\n"
-                                           "  max_output_tokens = 16384\n"
-                                           "  max_in_flight = 2 rpm = 3 tpm = 4 input_tpm = 5\n"
-                                           "  output_tpm = 6 rpd = 7\n"
-                                           "  budget { day = 1 week = 2 month = 3 run = 4 }\n"
-                                           "}\n"
-                                           "model y { price = free }\n");
-    const struct config_model *model = &config->models[0];
-    assert_string_equal(model->pattern, "x*");
-    assert_string_equal(model->provider, "a");
-    assert_string_equal(model->fallback[0], "b");
-    assert_string_equal(model->fallback[1], "c");
-    assert_null(model->fallback[2]);
-    assert_true(model->price.given);
-    assert_false(model->price.free);
-    assert_int_equal(model->price.input_nano, 2500);
-    assert_int_equal(model->price.cached_nano, 1250);
-    assert_int_equal(model->price.output_nano, 10000);
-    assert_int_equal(model->max_output_tokens, 16384);
-    assert_int_equal(model->limits.max_in_flight, 2);
-    assert_int_equal(model->limits.rpm, 3);
-    assert_int_equal(model->limits.tpm, 4);
-    assert_int_equal(model->limits.input_tpm, 5);
-    assert_int_equal(model->limits.output_tpm, 6);
-    assert_int_equal(model->limits.rpd, 7);
-    assert_int_equal(model->budget.day_nano, INT64_C(1000000000));
-    assert_int_equal(model->budget.week_nano, INT64_C(2000000000));
-    assert_int_equal(model->budget.month_nano, INT64_C(3000000000));
-    assert_int_equal(model->budget.run_nano, INT64_C(4000000000));
-    model = &config->models[1];
-    assert_null(model->provider);
-    assert_null(model->fallback);
-    assert_true(model->price.given);
-    assert_true(model->price.free);
-    assert_int_equal(model->max_output_tokens, 0);
-    assert_int_equal(model->budget.run_nano, -1);
-    config_free(config);
-}
-
-static void a_user_has_their_own_settings(void **state)
-{
-    assert_int_equal(setenv("TEST_KEY", KEY, 1), 0);
-    struct config *config = accept(*state, "provider a { url = http://a }\n"
-                                           "user alice {\n"
-                                           "  key_env = TEST_KEY\n"
-                                           "  provider = a\n"
-                                           "  max_in_flight = 2 max_waiting = 1000\n"
-                                           "  models = {'gpt-*', o3}\n"
-                                           "  budget { day = 1 week = 2 month = 3 run = 4 }\n"
-                                           "}\n"
-                                           "user bob { }\n");
-    assert_int_equal(config->user_count, 2);
-    const struct config_user *user = &config->users[0];
-    assert_string_equal(user->name, "alice");
-    assert_int_equal(user->key_count, 1);
-    assert_string_equal(user->keys[0].key, KEY);
-    assert_string_equal(user->keys[0].source, "key_env TEST_KEY");
-    assert_string_equal(user->provider, "a");
-    assert_int_equal(user->max_in_flight, 2);
-    assert_int_equal(user->max_waiting, 1000);
-    assert_string_equal(user->models[0], "gpt-*");
-    assert_string_equal(user->models[1], "o3");
-    assert_null(user->models[2]);
-    assert_int_equal(user->budget.day_nano, INT64_C(1000000000));
-    assert_int_equal(user->budget.week_nano, INT64_C(2000000000));
-    assert_int_equal(user->budget.month_nano, INT64_C(3000000000));
-    assert_int_equal(user->budget.run_nano, INT64_C(4000000000));
-    user = &config->users[1];
-    assert_int_equal(user->key_count, 0);
-    assert_null(user->provider);
-    assert_int_equal(user->max_in_flight, 0);
-    assert_int_equal(user->max_waiting, 0);
-    assert_null(user->models);
-    assert_int_equal(user->budget.day_nano, -1);
     config_free(config);
 }
 
@@ -356,11 +191,7 @@ static void the_command_line_wins(void **state)
 
 static void settings_out_of_bounds_are_refused_with_their_line(void **state)
 {
-    static const struct {
-        const char *text;
-        int line;
-        const char *words;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"concurrency = 0", 1, "concurrency = \"0\" is not a number from 1 to 65536"},
         {"\n\nconcurrency = 65537", 3, "from 1 to 65536"},
         {"concurrency = -1", 1, "concurrency"},
@@ -384,7 +215,6 @@ static void settings_out_of_bounds_are_refused_with_their_line(void **state)
         {"ca_file = \"/nonexistent/ca.pem\"", 1, "/nonexistent/ca.pem cannot be read: No such"},
         {"ca_file = \"\"", 1, "ca_file is empty"},
         {"retention {\n outputs = ever\n}", 2, "outputs"},
-        {"provider x { url = http://a\n timeout = 0s }", 2, "timeout"},
         {"trusted_droppers = {a, b, a}", 1, "trusted_droppers holds \"a\" twice"},
         {"aging = 8d", 1, "from 0ms to 7d"},
         {"fallback_after = 8d", 1, "from 0ms to 7d"},
@@ -396,6 +226,14 @@ static void settings_out_of_bounds_are_refused_with_their_line(void **state)
         {"budget { week = -1 }", 1, "from 0.00 to 1000000000.00"},
         {"budget { month = 1000000000.01 }", 1, "from 0.00 to 1000000000.00"},
         {"budget { run = 1e3 }", 1, "such as 5 or 0.50"},
+    };
+    refuse_each(*state, cases, UNIT_COUNT(cases));
+}
+
+static void settings_of_sections_have_bounds_too(void **state)
+{
+    static const struct refusal cases[] = {
+        {"provider x { url = http://a\n timeout = 0s }", 2, "timeout"},
         {"provider x { url = http://a\n max_in_flight = 0 }", 2, "from 1 to 65536"},
         {"provider x { url = http://a\n rpm = 0 }", 2, "from 1 to 1000000000"},
         {"provider x { url = http://a\n tpm = 0 }", 2, "from 1 to 1000000000000"},
@@ -417,17 +255,12 @@ static void settings_out_of_bounds_are_refused_with_their_line(void **state)
         {"user x { max_waiting = 0 }", 1, "from 1 to 1000000000"},
         {"user x { models = {\"\"} }", 1, "models is empty"},
     };
-    for (size_t i = 0; i < UNIT_COUNT(cases); i++)
-        refuse(*state, 0600, cases[i].text, cases[i].line, cases[i].words);
+    refuse_each(*state, cases, UNIT_COUNT(cases));
 }
 
 static void unknown_words_are_refused_with_the_nearest_one(void **state)
 {
-    static const struct {
-        const char *text;
-        int line;
-        const char *words;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"\nconcurency = 5", 2,
          "there is no setting \"concurency\"; did you mean \"concurrency\"?"},
         {"zzzzzzzzzz = 5", 1, "there is no setting \"zzzzzzzzzz\"; see llmspoold.conf(5)"},
@@ -442,17 +275,12 @@ static void unknown_words_are_refused_with_the_nearest_one(void **state)
         {"model a { key = b }", 1, "there is no setting \"key\" in this section"},
         {"provder a { }", 1, "did you mean \"provider\"?"},
     };
-    for (size_t i = 0; i < UNIT_COUNT(cases); i++)
-        refuse(*state, 0600, cases[i].text, cases[i].line, cases[i].words);
+    refuse_each(*state, cases, UNIT_COUNT(cases));
 }
 
 static void broken_syntax_is_refused_with_its_line(void **state)
 {
-    static const struct {
-        const char *text;
-        int line;
-        const char *words;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"concurrency 5", 1, "equal"},
         {"concurrency =", 2, "end of file"},
         {"concurrency = {5}", 1, "unexpected"},
@@ -482,11 +310,7 @@ static void broken_syntax_is_refused_with_its_line(void **state)
 
 static void sections_that_make_no_sense_are_refused(void **state)
 {
-    static const struct {
-        const char *text;
-        int line;
-        const char *words;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"provider \"a\" {\n}", 2, "provider \"a\" has no url"},
         {"provider \"\" { url = http://a }", 1, "needs a name"},
         {"provider { url = http://a }", 1, "title"},
@@ -520,8 +344,7 @@ static void sections_that_make_no_sense_are_refused(void **state)
         {"provider alpha { url = http://a }\nmodel \"x\" { provider = alpah }", 0,
          "\"alpah\", which is not there; did you mean \"alpha\"?"},
     };
-    for (size_t i = 0; i < UNIT_COUNT(cases); i++)
-        refuse(*state, 0600, cases[i].text, cases[i].line, cases[i].words);
+    refuse_each(*state, cases, UNIT_COUNT(cases));
 }
 
 static void what_is_no_file_is_refused(void **state)
@@ -664,15 +487,13 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CONFIG_TEST(an_empty_file_gives_the_defaults),
         CONFIG_TEST(each_setting_is_read),
-        CONFIG_TEST(a_provider_has_defaults),
-        CONFIG_TEST(a_provider_has_its_own_settings),
-        CONFIG_TEST(a_model_has_its_own_settings),
-        CONFIG_TEST(a_user_has_their_own_settings),
+        CONFIG_TEST(each_setting_of_order_and_money_is_read),
         CONFIG_TEST(a_list_may_be_one_value_and_is_replaced_as_a_whole),
         CONFIG_TEST(a_budget_belongs_to_the_section_that_it_stands_in),
         CONFIG_TEST(comments_and_addresses_are_told_apart),
         CONFIG_TEST(the_command_line_wins),
         CONFIG_TEST(settings_out_of_bounds_are_refused_with_their_line),
+        CONFIG_TEST(settings_of_sections_have_bounds_too),
         CONFIG_TEST(unknown_words_are_refused_with_the_nearest_one),
         CONFIG_TEST(broken_syntax_is_refused_with_its_line),
         CONFIG_TEST(sections_that_make_no_sense_are_refused),

@@ -1,6 +1,182 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_config_sections: keys of providers and users, and what users have from "*". */
+/* test_config_sections: providers, models and users, their keys, and what users have from "*". */
 #include "config_fixture.h"
+
+/* Tests: settings. */
+
+static void a_provider_has_defaults(void **state)
+{
+    struct config *config = accept(*state, "provider \"openai\" { }");
+    assert_int_equal(config->provider_count, 1);
+    const struct config_provider *provider = &config->providers[0];
+    assert_string_equal(provider->name, "openai");
+    assert_string_equal(provider->protocol, "openai");
+    assert_int_equal(provider->url_count, 1);
+    assert_string_equal(provider->urls[0], "https://api.openai.com/v1");
+    assert_null(provider->urls[1]);
+    assert_null(provider->url_file);
+    assert_int_equal(provider->key_count, 0);
+    assert_null(provider->key_header);
+    assert_null(provider->query);
+    assert_null(provider->headers);
+    assert_int_equal(provider->limits.max_in_flight, 0);
+    assert_int_equal(provider->limits.rpm, 0);
+    assert_int_equal(provider->limits.tpm, 0);
+    assert_int_equal(provider->limits.input_tpm, 0);
+    assert_int_equal(provider->limits.output_tpm, 0);
+    assert_int_equal(provider->limits.rpd, 0);
+    assert_int_equal(provider->connect_timeout_ms, 10000);
+    assert_int_equal(provider->first_byte_timeout_ms, 600000);
+    assert_int_equal(provider->idle_timeout_ms, 300000);
+    assert_int_equal(provider->timeout_ms, 1800000);
+    assert_null(provider->proxy);
+    assert_null(provider->ca_file);
+    assert_null(provider->client_cert);
+    assert_null(provider->client_key);
+    assert_int_equal(provider->budget.day_nano, -1);
+    assert_int_equal(provider->budget.run_nano, -1);
+    config_free(config);
+}
+
+static void a_provider_has_its_own_settings(void **state)
+{
+    struct fixture *fixture = *state;
+    put_text(fixture->key, 0640, "a key");
+    char *text = xasprintf("provider local {\n"
+                           "  protocol = openai\n"
+                           "  url = { \"http://127.0.0.1:8000/v1//\", 'http://b/{model}' }\n"
+                           "  url += 'http://c'\n"
+                           "  key_env = HOME\n"
+                           "  key_header = api-key\n"
+                           "  query = \"api-version=2024-10-21\"\n"
+                           "  headers = { \"OpenAI-Organization: org\", 'X-Empty:x' }\n"
+                           "  max_in_flight = 2 rpm = 3 tpm = 4 input_tpm = 5 output_tpm = 6\n"
+                           "  rpd = 7\n"
+                           "  connect_timeout = 1s\n"
+                           "  first_byte_timeout = 2m\n"
+                           "  idle_timeout = 0\n"
+                           "  timeout = 3h\n"
+                           "  proxy = http://user:word@proxy:3128\n"
+                           "  ca_file = '%s' client_cert = '%s' client_key = '%s'\n"
+                           "  budget { day = 1 week = 2 month = 3 run = 4 }\n"
+                           "}\n",
+                           fixture->key, fixture->key, fixture->key);
+    struct config *config = accept(fixture, text);
+    free(text);
+    const struct config_provider *local = &config->providers[0];
+    assert_int_equal(local->url_count, 3);
+    assert_string_equal(local->urls[0], "http://127.0.0.1:8000/v1");
+    assert_string_equal(local->urls[1], "http://b/{model}");
+    assert_string_equal(local->urls[2], "http://c");
+    assert_string_equal(local->key_header, "api-key");
+    assert_string_equal(local->query, "api-version=2024-10-21");
+    assert_string_equal(local->headers[0], "OpenAI-Organization: org");
+    assert_string_equal(local->headers[1], "X-Empty:x");
+    assert_null(local->headers[2]);
+    assert_int_equal(local->limits.max_in_flight, 2);
+    assert_int_equal(local->limits.rpm, 3);
+    assert_int_equal(local->limits.tpm, 4);
+    assert_int_equal(local->limits.input_tpm, 5);
+    assert_int_equal(local->limits.output_tpm, 6);
+    assert_int_equal(local->limits.rpd, 7);
+    assert_int_equal(local->connect_timeout_ms, 1000);
+    assert_int_equal(local->first_byte_timeout_ms, 120000);
+    assert_int_equal(local->idle_timeout_ms, 0);
+    assert_int_equal(local->timeout_ms, 10800000);
+    assert_string_equal(local->proxy, "http://user:word@proxy:3128");
+    assert_string_equal(local->ca_file, fixture->key);
+    assert_string_equal(local->client_cert, fixture->key);
+    assert_string_equal(local->client_key, fixture->key);
+    assert_int_equal(local->budget.day_nano, INT64_C(1000000000));
+    assert_int_equal(local->budget.week_nano, INT64_C(2000000000));
+    assert_int_equal(local->budget.month_nano, INT64_C(3000000000));
+    assert_int_equal(local->budget.run_nano, INT64_C(4000000000));
+    config_free(config);
+}
+
+static void a_model_has_its_own_settings(void **state)
+{
+    struct config *config = accept(*state, "provider a { url = http://a }\n"
+                                           "model 'x*' {\n"
+                                           "  provider = a\n"
+                                           "  fallback = {b, c}\n"
+                                           "  input_price = 2.50 cached_price = 1.25\n"
+                                           "  output_price = 10\n"
+                                           "  max_output_tokens = 16384\n"
+                                           "  max_in_flight = 2 rpm = 3 tpm = 4 input_tpm = 5\n"
+                                           "  output_tpm = 6 rpd = 7\n"
+                                           "  budget { day = 1 week = 2 month = 3 run = 4 }\n"
+                                           "}\n"
+                                           "model y { price = free }\n");
+    const struct config_model *model = &config->models[0];
+    assert_string_equal(model->pattern, "x*");
+    assert_string_equal(model->provider, "a");
+    assert_string_equal(model->fallback[0], "b");
+    assert_string_equal(model->fallback[1], "c");
+    assert_null(model->fallback[2]);
+    assert_true(model->price.given);
+    assert_false(model->price.free);
+    assert_int_equal(model->price.input_nano, 2500);
+    assert_int_equal(model->price.cached_nano, 1250);
+    assert_int_equal(model->price.output_nano, 10000);
+    assert_int_equal(model->max_output_tokens, 16384);
+    assert_int_equal(model->limits.max_in_flight, 2);
+    assert_int_equal(model->limits.rpm, 3);
+    assert_int_equal(model->limits.tpm, 4);
+    assert_int_equal(model->limits.input_tpm, 5);
+    assert_int_equal(model->limits.output_tpm, 6);
+    assert_int_equal(model->limits.rpd, 7);
+    assert_int_equal(model->budget.day_nano, INT64_C(1000000000));
+    assert_int_equal(model->budget.week_nano, INT64_C(2000000000));
+    assert_int_equal(model->budget.month_nano, INT64_C(3000000000));
+    assert_int_equal(model->budget.run_nano, INT64_C(4000000000));
+    model = &config->models[1];
+    assert_null(model->provider);
+    assert_null(model->fallback);
+    assert_true(model->price.given);
+    assert_true(model->price.free);
+    assert_int_equal(model->max_output_tokens, 0);
+    assert_int_equal(model->budget.run_nano, -1);
+    config_free(config);
+}
+
+static void a_user_has_their_own_settings(void **state)
+{
+    assert_int_equal(setenv("TEST_KEY", KEY, 1), 0);
+    struct config *config = accept(*state, "provider a { url = http://a }\n"
+                                           "user alice {\n"
+                                           "  key_env = TEST_KEY\n"
+                                           "  provider = a\n"
+                                           "  max_in_flight = 2 max_waiting = 1000\n"
+                                           "  models = {'gpt-*', o3}\n"
+                                           "  budget { day = 1 week = 2 month = 3 run = 4 }\n"
+                                           "}\n"
+                                           "user bob { }\n");
+    assert_int_equal(config->user_count, 2);
+    const struct config_user *user = &config->users[0];
+    assert_string_equal(user->name, "alice");
+    assert_int_equal(user->key_count, 1);
+    assert_string_equal(user->keys[0].key, KEY);
+    assert_string_equal(user->keys[0].source, "key_env TEST_KEY");
+    assert_string_equal(user->provider, "a");
+    assert_int_equal(user->max_in_flight, 2);
+    assert_int_equal(user->max_waiting, 1000);
+    assert_string_equal(user->models[0], "gpt-*");
+    assert_string_equal(user->models[1], "o3");
+    assert_null(user->models[2]);
+    assert_int_equal(user->budget.day_nano, INT64_C(1000000000));
+    assert_int_equal(user->budget.week_nano, INT64_C(2000000000));
+    assert_int_equal(user->budget.month_nano, INT64_C(3000000000));
+    assert_int_equal(user->budget.run_nano, INT64_C(4000000000));
+    user = &config->users[1];
+    assert_int_equal(user->key_count, 0);
+    assert_null(user->provider);
+    assert_int_equal(user->max_in_flight, 0);
+    assert_int_equal(user->max_waiting, 0);
+    assert_null(user->models);
+    assert_int_equal(user->budget.day_nano, -1);
+    config_free(config);
+}
 
 /* Tests: keys. */
 
@@ -192,6 +368,10 @@ static void a_password_in_a_proxy_is_a_secret(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        CONFIG_TEST(a_provider_has_defaults),
+        CONFIG_TEST(a_provider_has_its_own_settings),
+        CONFIG_TEST(a_model_has_its_own_settings),
+        CONFIG_TEST(a_user_has_their_own_settings),
         CONFIG_TEST(a_key_comes_from_where_it_is_kept),
         CONFIG_TEST(a_key_in_an_open_file_is_refused),
         CONFIG_TEST(a_bad_key_file_is_refused),
