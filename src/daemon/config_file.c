@@ -189,23 +189,33 @@ static const struct {
 
 /* Settings. */
 
-static int on_setting(cfg_t *section, cfg_opt_t *option)
-{
-    struct reading *reading = reading_of(section);
-    enum kind kind = section_of(section)->kind;
-    struct error problem = {0};
-    if (setting_read(setting_find(kinds[kind].settings, option->name), cfg_opt_getnstr(option, 0),
-                     kinds[kind].object(reading), &problem) == -1)
-        return reading_fail(reading, section->line, &problem);
-    return 0;
-}
-
-/* Takes a value out of a list, so that it is read once; NULL when that was done already. */
+/* Takes a value away from libconfuse, so that it is read once; NULL when that was done already. */
 static char *take_value(cfg_opt_t *option, unsigned i)
 {
     char *value = option->values[i]->string;
     option->values[i]->string = NULL;
     return value;
+}
+
+/* Keys and proxies hold secrets. */
+static void wipe_value(char *value)
+{
+    if (value == NULL)
+        return;
+    explicit_bzero(value, strlen(value));
+    free(value);
+}
+
+static int on_setting(cfg_t *section, cfg_opt_t *option)
+{
+    struct reading *reading = reading_of(section);
+    enum kind kind = section_of(section)->kind;
+    struct error problem = {0};
+    char *value = take_value(option, 0);
+    int failed = setting_read(setting_find(kinds[kind].settings, option->name), value,
+                              kinds[kind].object(reading), &problem);
+    wipe_value(value);
+    return failed == 0 ? 0 : reading_fail(reading, section->line, &problem);
 }
 
 /* Called for each element of a list, and once more at its end. */
@@ -223,7 +233,7 @@ static int on_list(cfg_t *section, cfg_opt_t *option)
             setting_empty_list(setting, object);
         if (value != NULL)
             (void)setting_read(setting, value, object, &problem);
-        free(value);
+        wipe_value(value);
     }
     return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
 }
@@ -251,8 +261,7 @@ static int on_key(cfg_t *section, cfg_opt_t *option)
             continue;
         if (problem.kind == ERROR_NONE)
             (void)add_key(reading, section_of(section)->kind, option->name, value, &problem);
-        explicit_bzero(value, strlen(value));
-        free(value);
+        wipe_value(value);
     }
     return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
 }

@@ -129,6 +129,7 @@ static void a_time_zone_is_one_that_is_there(void **state)
         "../zoneinfo/UTC",
         "/usr/share/zoneinfo/UTC",
         "tzdata.zi",
+        "leapseconds",
         "",
         "UTC\\n",
         "Europe/Berlin ",

@@ -13,7 +13,6 @@ static void a_url_may_hold_the_model_in_its_path(void **state)
         "http://[::1]:8000/v1",
         "https://a.example/openai/deployments/{model}",
         "https://a.example/{model}/x/{model}",
-        "https://a.example/?model={model}",
     };
     static const struct {
         const char *url;
@@ -30,6 +29,8 @@ static void a_url_may_hold_the_model_in_its_path(void **state)
         {"https://a.example/{deployment}", "a brace"},
         {"https://a.example/{model", "a brace"},
         {"https://a.example/}", "a brace"},
+        {"https://a.example/?model={model}", "a query or a fragment"},
+        {"https://a.example/#x", "a query or a fragment"},
         {"https://a.example/ {model}", "the URL cannot be used"},
     };
     for (size_t i = 0; i < UNIT_COUNT(good); i++)
@@ -40,6 +41,31 @@ static void a_url_may_hold_the_model_in_its_path(void **state)
         assert_int_equal(error.kind, ERROR_DATA);
         if (strstr(error.text, bad[i].words) == NULL)
             fail_msg("%s: \"%s\" does not hold \"%s\"", bad[i].url, error.text, bad[i].words);
+    }
+}
+
+static void a_model_cannot_change_the_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *base;
+        const char *model;
+        const char *query;
+        const char *url;
+    } cases[] = {
+        {"http://a/v1", "m", NULL, "http://a/v1/chat"},
+        {"http://a/v1", "m", "b=c", "http://a/v1/chat?b=c"},
+        {"http://a/{model}", "gpt-4.1_x~", "b=c", "http://a/gpt-4.1_x~/chat?b=c"},
+        {"http://a/{model}/{model}", "m", NULL, "http://a/m/m/chat"},
+        {"http://a/{model}", "x/../y?z#@:%", NULL, "http://a/x%2F..%2Fy%3Fz%23%40%3A%25/chat"},
+        {"http://a/{model}", "..", NULL, "http://a/%2E%2E/chat"},
+        {"http://a/{model}", "gr\xc3\xbc\xc3\x9f\n", NULL, "http://a/gr%C3%BC%C3%9F%0A/chat"},
+        {"http://a/{model}", "{model}", NULL, "http://a/%7Bmodel%7D/chat"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        char *url = config_url_make(cases[i].base, cases[i].model, "/chat", cases[i].query);
+        assert_string_equal(url, cases[i].url);
+        free(url);
     }
 }
 
@@ -151,6 +177,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CONFIG_TEST(a_url_may_hold_the_model_in_its_path),
+        CONFIG_TEST(a_model_cannot_change_the_address),
         CONFIG_TEST(what_the_paths_begin_with_is_cut_off),
         CONFIG_TEST(each_protocol_has_an_address_for_its_namesake),
         CONFIG_TEST(a_file_of_urls_is_read),
