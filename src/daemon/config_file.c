@@ -189,23 +189,33 @@ static const struct {
 
 /* Settings. */
 
-static int on_setting(cfg_t *section, cfg_opt_t *option)
-{
-    struct reading *reading = reading_of(section);
-    enum kind kind = section_of(section)->kind;
-    struct error problem = {0};
-    if (setting_read(setting_find(kinds[kind].settings, option->name), cfg_opt_getnstr(option, 0),
-                     kinds[kind].object(reading), &problem) == -1)
-        return reading_fail(reading, section->line, &problem);
-    return 0;
-}
-
-/* Takes a value out of a list, so that it is read once; NULL when that was done already. */
+/* Takes a value away from libconfuse, so that it is read once; NULL when that was done already. */
 static char *take_value(cfg_opt_t *option, unsigned i)
 {
     char *value = option->values[i]->string;
     option->values[i]->string = NULL;
     return value;
+}
+
+/* Keys and proxies hold secrets. */
+static void wipe_value(char *value)
+{
+    if (value == NULL)
+        return;
+    explicit_bzero(value, strlen(value));
+    free(value);
+}
+
+static int on_setting(cfg_t *section, cfg_opt_t *option)
+{
+    struct reading *reading = reading_of(section);
+    enum kind kind = section_of(section)->kind;
+    struct error problem = {0};
+    char *value = take_value(option, 0);
+    int failed = setting_read(setting_find(kinds[kind].settings, option->name), value,
+                              kinds[kind].object(reading), &problem);
+    wipe_value(value);
+    return failed == 0 ? 0 : reading_fail(reading, section->line, &problem);
 }
 
 /* Called for each element of a list, and once more at its end. */
@@ -217,15 +227,13 @@ static int on_list(cfg_t *section, cfg_opt_t *option)
     void *object = kinds[kind].object(reading);
     struct error problem = {0};
     unsigned count = cfg_opt_size(option);
-    if (count == 0)
-        setting_empty_list(setting, object);
     for (unsigned i = 0; i < count && problem.kind == ERROR_NONE; i++) {
         char *value = take_value(option, i);
         if (value != NULL && i == 0)
             setting_empty_list(setting, object);
         if (value != NULL)
             (void)setting_read(setting, value, object, &problem);
-        free(value);
+        wipe_value(value);
     }
     return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
 }
@@ -253,44 +261,42 @@ static int on_key(cfg_t *section, cfg_opt_t *option)
             continue;
         if (problem.kind == ERROR_NONE)
             (void)add_key(reading, section_of(section)->kind, option->name, value, &problem);
-        explicit_bzero(value, strlen(value));
-        free(value);
+        wipe_value(value);
     }
     return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
 }
 
 /* Ends of sections. */
 
-static int section_end(struct reading *reading, int failed, const struct error *problem)
+/* libconfuse calls nobody for a list without elements; it only notes that it was there. */
+static void take_empty_lists(cfg_t *section)
 {
-    return failed == 0 ? 0 : reading_fail(reading, reading->root->line, problem);
+    enum kind kind = section_of(section)->kind;
+    for (cfg_opt_t *option = section->opts + 1; option->name != NULL; option++) {
+        const struct setting *setting = setting_find(kinds[kind].settings, option->name);
+        bool is_empty = (option->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(option) == 0;
+        if (is_empty && setting != NULL && setting->kind->list)
+            setting_empty_list(setting, kinds[kind].object(reading_of(section)));
+    }
 }
 
-static int on_provider(cfg_t *root, cfg_opt_t *option)
+static int check_end(struct reading *reading, enum kind kind, struct error *error)
 {
-    (void)option;
-    struct reading *reading = reading_of(root);
-    struct error problem = {0};
-    int failed = config_provider_end(&reading->place, provider_object(reading), &problem);
-    return section_end(reading, failed, &problem);
+    void *object = kinds[kind].object(reading);
+    if (kind == KIND_PROVIDER)
+        return config_provider_end(&reading->place, object, error);
+    return kind == KIND_MODEL ? config_model_end(object, error) : config_user_end(object, error);
 }
 
-static int on_model(cfg_t *root, cfg_opt_t *option)
+static int on_end(cfg_t *root, cfg_opt_t *option)
 {
-    (void)option;
     struct reading *reading = reading_of(root);
     struct error problem = {0};
-    int failed = config_model_end(model_object(reading), &problem);
-    return section_end(reading, failed, &problem);
-}
-
-static int on_user(cfg_t *root, cfg_opt_t *option)
-{
-    (void)option;
-    struct reading *reading = reading_of(root);
-    struct error problem = {0};
-    int failed = config_user_end(user_object(reading), &problem);
-    return section_end(reading, failed, &problem);
+    cfg_t *section = cfg_opt_getnsec(option, cfg_opt_size(option) - 1);
+    take_empty_lists(section);
+    if (check_end(reading, section_of(section)->kind, &problem) == -1)
+        return reading_fail(reading, root->line, &problem);
+    return 0;
 }
 
 /* What libconfuse is told. */
@@ -343,8 +349,7 @@ struct titled {
 };
 
 static void add_titled(struct options *root, struct reading *reading, struct titled *titled,
-                       const char *name, enum kind kind, enum kind budget,
-                       cfg_validate_callback_t at_end)
+                       const char *name, enum kind kind, enum kind budget)
 {
     begin_options(&titled->section, reading, kind);
     begin_options(&titled->budget, reading, budget);
@@ -352,7 +357,7 @@ static void add_titled(struct options *root, struct reading *reading, struct tit
         add_keys(&titled->section);
     add_section(&titled->section, "budget", &titled->budget, CFGF_NONE, NULL);
     add_section(root, name, &titled->section, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES,
-                at_end);
+                on_end);
 }
 
 static cfg_t *reading_open(struct reading *reading)
@@ -364,10 +369,10 @@ static cfg_t *reading_open(struct reading *reading)
     begin_options(&all->root, reading, KIND_ROOT);
     begin_options(&all->retention, reading, KIND_RETENTION);
     begin_options(&all->budget, reading, KIND_BUDGET);
-    add_titled(&all->root, reading, &all->provider, "provider", KIND_PROVIDER, KIND_PROVIDER_BUDGET,
-               on_provider);
-    add_titled(&all->root, reading, &all->model, "model", KIND_MODEL, KIND_MODEL_BUDGET, on_model);
-    add_titled(&all->root, reading, &all->user, "user", KIND_USER, KIND_USER_BUDGET, on_user);
+    add_titled(&all->root, reading, &all->provider, "provider", KIND_PROVIDER,
+               KIND_PROVIDER_BUDGET);
+    add_titled(&all->root, reading, &all->model, "model", KIND_MODEL, KIND_MODEL_BUDGET);
+    add_titled(&all->root, reading, &all->user, "user", KIND_USER, KIND_USER_BUDGET);
     add_section(&all->root, "retention", &all->retention, CFGF_NONE, NULL);
     add_section(&all->root, "budget", &all->budget, CFGF_NONE, NULL);
     cfg_t *parser = cfg_init(all->root.list, CFGF_NONE); /* copies them all */
@@ -389,6 +394,8 @@ static int reading_parse(struct reading *reading, char *text)
     reading->root = parser;
     (void)cfg_set_error_function(parser, on_error);
     int result = cfg_parse_buf(parser, text);
+    if (result == CFG_SUCCESS)
+        take_empty_lists(parser);
     (void)cfg_free(parser);
     if (result != CFG_SUCCESS && !reading->failed) {
         error_set(reading->error, ERROR_SYSTEM, "%s cannot be read", reading->place.path);

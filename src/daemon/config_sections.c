@@ -182,8 +182,6 @@ int config_provider_end(const struct config_place *place, struct config_provider
         problem = "has a url twice";
     else if (provider->client_key != NULL && provider->client_cert == NULL)
         problem = "has a client_key without client_cert";
-    else if (provider->key_header != NULL && provider->key_count == 0)
-        problem = "has a key_header without a key";
     else if (provider->proxy != NULL && kind_proxy_is_secret(provider->proxy) && !is_private(place))
         problem = "has a password in its proxy, and users other than the file's owner may open it:"
                   " chmod 600";

@@ -28,18 +28,33 @@ static int url_problem(struct error *error, const char *problem)
     return -1;
 }
 
-/* The URL with a harmless name in place of each {model}, for the caller to free. */
-static char *url_filled(const char *url)
+/* All that is not unreserved (RFC 3986, 2.3); a name of dots alone would climb up the path. */
+static void append_encoded(struct buffer *url, const char *name)
+{
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~.";
+    bool dots = name[strspn(name, ".")] == '\0';
+    for (const char *at = name; *at != '\0'; at++) {
+        if (!dots && strchr(unreserved, *at) != NULL)
+            buffer_byte(url, *at);
+        else
+            buffer_printf(url, "%%%02X", (unsigned char)*at);
+    }
+}
+
+char *config_url_make(const char *base, const char *model, const char *path, const char *query)
 {
     static const char place[] = "{model}";
-    struct buffer filled = {0};
+    struct buffer url = {0};
     const char *found;
-    for (; (found = strstr(url, place)) != NULL; url = found + strlen(place)) {
-        buffer_append(&filled, url, (size_t)(found - url));
-        buffer_text(&filled, "model");
+    for (; (found = strstr(base, place)) != NULL; base = found + strlen(place)) {
+        buffer_append(&url, base, (size_t)(found - base));
+        append_encoded(&url, model);
     }
-    buffer_text(&filled, url);
-    return buffer_take(&filled);
+    buffer_printf(&url, "%s%s", base, path);
+    if (query != NULL)
+        buffer_printf(&url, "?%s", query);
+    return buffer_take(&url);
 }
 
 /* A model's name, which comes with a job, must not choose the server that gets the key. */
@@ -54,7 +69,9 @@ int config_url_check(const char *url, struct error *error)
 {
     if (braces_before_path(url))
         return url_problem(error, "{model} may stand in its path only");
-    char *filled = url_filled(url);
+    if (strpbrk(url, "?#") != NULL)
+        return url_problem(error, "it holds a query or a fragment; query is a setting of its own");
+    char *filled = config_url_make(url, "model", "", NULL);
     int failed = strpbrk(filled, "{}") != NULL
                      ? url_problem(error, "it holds a brace, and not as {model}")
                      : easy_check_url(filled, NULL, error);

@@ -13,6 +13,10 @@
  * error of kind ERROR_DATA that does not repeat the URL. */
 int config_url_check(const char *url, struct error *error);
 
+/* The URL of a request: base with the model's name, percent-encoded, in place of each {model}, then
+ * path, then the query after a question mark (or NULL). For the caller to free. */
+char *config_url_make(const char *base, const char *model, const char *path, const char *query);
+
 /* Cuts off what the protocol's paths begin with: slashes at the end, and /v1 for anthropic. */
 void config_url_trim(const char *protocol, char *url);
 
