@@ -81,7 +81,8 @@ struct money_request {
     const char *run; /* its name; a job in several runs is charged to the first */
     const char *provider;
     const char *model;
-    int64_t cost_nano; /* estimated, the most it may be; -1: no price is known */
+    int64_t cost_nano; /* the most it may be, by tokens_ceiling_of_job and tokens_of_output; -1: no
+                          price is known */
 };
 
 enum money_answer {
