@@ -2,6 +2,9 @@
 /* Money that is set aside and spent: prices, state/money, what status shows. */
 #include "money_world.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 /* --- configuration ---------------------------------------------------------------------------- */
 
 static void a_new_configuration_counts_what_was_spent(void **state)
@@ -213,6 +216,85 @@ static void a_long_file_is_made_short_while_it_is_used(void **state)
     assert_int_equal(ask(request), MONEY_HELD);
 }
 
+struct life {
+    struct money_reservation reservation;
+    int sent; /* a pipe: a byte for each request that left */
+    bool waiting;
+};
+
+static void send_it(void *context, int result)
+{
+    struct life *life = context;
+
+    if (result != 0 || write(life->sent, "x", 1) != 1) {
+        _exit(1);
+    }
+    life->waiting = false;
+    money_paid(world.money, life->reservation.number, NULL, CENT);
+}
+
+/* Sends as long as it may, then goes; killed meanwhile. */
+static void live(int sent)
+{
+    struct life life = {.sent = sent};
+    struct money_request request = by("alice", CENT);
+
+    begin();
+    while (ask(request) == MONEY_GO) {
+        life.reservation = money_reserve(world.money, &request);
+        life.waiting = true;
+        money_flush(world.money, send_it, &life);
+        while (life.waiting) {
+            uv_run(&world.loop, UV_RUN_ONCE);
+        }
+    }
+    _exit(0);
+}
+
+/* Starts a life, kills it after so many requests; returns how many it sent in all. */
+static int kill_after(int requests)
+{
+    int ends[2], sent = 0, status;
+    char byte;
+    pid_t child;
+
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[0]);
+        live(ends[1]);
+    }
+    close(ends[1]);
+    while (read(ends[0], &byte, 1) == 1) {
+        if (++sent == requests) {
+            assert_int_equal(kill(child, SIGKILL), 0);
+        }
+    }
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+    return sent;
+}
+
+static void however_often_it_is_killed_the_budget_is_kept(void **state)
+{
+    int sent = 0;
+
+    (void)state;
+    world.config.budget.day_nano = AMOUNT_UNIT;
+    for (int life = 1; life <= 30; life++) {
+        sent += kill_after(1 + life % 5);
+        assert_true(sent <= 100);
+    }
+    sent += kill_after(0); /* never: it goes when nothing is left */
+    /* What was reserved at a kill stays charged: one at most for each. */
+    assert_true(sent >= 100 - 30);
+    assert_true(sent <= 100);
+    begin();
+    assert_int_equal(ask(by("alice", CENT)), MONEY_HELD);
+}
+
 static void a_damaged_file_stops_the_start(void **state)
 {
     struct money_setup with = money_setup();
@@ -294,6 +376,7 @@ static void status_tells_the_prices_that_apply(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(however_often_it_is_killed_the_budget_is_kept),
         TEST(a_new_configuration_counts_what_was_spent),
         TEST(another_currency_is_refused_while_sums_are_there),
         TEST(prices_of_the_configuration_come_first),
