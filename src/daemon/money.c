@@ -117,13 +117,22 @@ static struct ledger *read_ledger(const struct money_setup *setup, struct error 
     return ledger;
 }
 
+/* A table in another currency is of no use. */
+static const struct price_table *usable(const struct price_table *prices,
+                                        const struct config *config)
+{
+    bool same = prices != NULL && strcmp(price_table_currency(prices), config->currency) == 0;
+
+    return same ? prices : NULL;
+}
+
 static struct money *make(const struct money_setup *setup, struct zone *zone, struct ledger *ledger)
 {
     struct money *money = xcalloc(1, sizeof *money);
 
     money->setup = *setup;
     money->config = setup->config;
-    money->prices = setup->prices;
+    money->prices = usable(setup->prices, setup->config);
     money->zone = zone;
     money->ledger = ledger;
     money->budgets = budgets_new(setup->config);
@@ -208,12 +217,17 @@ int money_configure(struct money *money, const struct config *config,
     budgets_free(money->budgets);
     money->zone = zone;
     money->config = config;
-    money->prices = prices;
+    money->prices = usable(prices, config);
     money->budgets = budgets_new(config);
     ledger_rename(money->ledger, config->currency, config->time_zone);
     new_day(money, zone_day(zone, clock_wall(money->setup.clock)));
     tell_freed(money);
     return 0;
+}
+
+size_t money_damaged(const struct money *money)
+{
+    return ledger_damaged(money->ledger);
 }
 
 bool money_idle(const struct money *money)
