@@ -57,6 +57,7 @@ struct daemon {
     enum stop_stage stop;
     struct mono stop_until;
     int64_t clock_offset; /* wall minus monotonic when last looked at */
+    bool money_finished; /* … was told that nothing more comes */
     int exit_code;
     bool replaced; /* the path leads to another spool: only a restart helps */
     struct error lost;
@@ -158,13 +159,22 @@ static void stop_now(struct daemon *daemon)
     daemon->stop_until.ms = INT64_MAX;
 }
 
+/* Once nothing can be settled any more, what was is written at once, not with the next second's lines. */
+static void finish_money(struct daemon *daemon)
+{
+    if (daemon->stop == STOP_NO || daemon->money_finished ||
+        (daemon->stop == STOP_DRAINING && dispatch_in_flight(daemon->core.dispatch) > 0))
+        return;
+    daemon->money_finished = true;
+    money_finish(daemon->core.money);
+}
+
 static void look_at_stop(struct daemon *daemon)
 {
     if (daemon->stop == STOP_DRAINING && !nothing_under_way(daemon) &&
         clock_mono(daemon->core.clock).ms >= daemon->stop_until.ms)
         stop_now(daemon);
-    if (daemon->stop != STOP_NO)
-        money_finish(daemon->core.money);
+    finish_money(daemon);
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
