@@ -57,7 +57,6 @@ struct daemon {
     enum stop_stage stop;
     struct mono stop_until;
     int64_t clock_offset; /* wall minus monotonic when last looked at */
-    bool money_finished; /* … was told that nothing more comes */
     int exit_code;
     bool replaced; /* the path leads to another spool: only a restart helps */
     struct error lost;
@@ -133,7 +132,7 @@ static bool nothing_under_way(const struct daemon *daemon)
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
            finish_stuck(core->finish) == 0 && queue_count(core->queue, TASK_SETTLING) == 0 &&
-           money_idle(core->money);
+           !money_writing(core->money); /* closing writes the rest */
 }
 
 static void daemon_leave(struct daemon *daemon, int exit_code)
@@ -159,26 +158,15 @@ static void stop_now(struct daemon *daemon)
     daemon->stop_until.ms = INT64_MAX;
 }
 
-/* Once nothing can be settled any more, what was is written at once, not with the next second's lines. */
-static void finish_money(struct daemon *daemon)
-{
-    if (daemon->stop == STOP_NO || daemon->money_finished ||
-        (daemon->stop == STOP_DRAINING && dispatch_in_flight(daemon->core.dispatch) > 0))
-        return;
-    daemon->money_finished = true;
-    money_finish(daemon->core.money);
-}
-
 static void look_at_stop(struct daemon *daemon)
 {
     if (daemon->stop == STOP_DRAINING && !nothing_under_way(daemon) &&
         clock_mono(daemon->core.clock).ms >= daemon->stop_until.ms)
         stop_now(daemon);
-    finish_money(daemon);
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
-             money_idle(daemon->core.money))
+             !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 

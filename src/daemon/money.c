@@ -235,17 +235,9 @@ bool money_idle(const struct money *money)
     return money_file_idle(money->file);
 }
 
-static void finished(void *context, int result)
+bool money_writing(const struct money *money)
 {
-    (void)context;
-    (void)result;
-}
-
-void money_finish(struct money *money)
-{
-    if (!money_file_idle(money->file)) {
-        money_file_flush(money->file, finished, NULL);
-    }
+    return money_file_writing(money->file);
 }
 
 int money_close(struct money *money, struct error *error)

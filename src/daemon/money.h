@@ -156,8 +156,8 @@ size_t money_damaged(const struct money *money);
 /* Whether nothing waits to be written and no write runs. */
 bool money_idle(const struct money *money);
 
-/* Asks for all to be written now, as a stopping daemon does before it waits for money_idle. */
-void money_finish(struct money *money);
+/* Whether a write runs in the thread pool: then money_close must not be called yet. */
+bool money_writing(const struct money *money);
 
 /* Writes state/money anew and frees it; no write may run. -1 with an error when it cannot be
  * written: it is freed all the same. NULL is allowed. The loop must run once more to close a timer.
