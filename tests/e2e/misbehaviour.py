@@ -5,7 +5,7 @@ import collections
 import os
 
 from misbehaviour_rows import ROWS
-from rig import Failure, equal, expect, run_scenario, scenario, until
+from rig import Failure, equal, expect, provider, run_scenario, scenario, until
 from scripted import Scripted
 
 GENERAL = """
@@ -20,11 +20,10 @@ PROTOCOLS = {"chat": "openai", "completion": "openai", "embed": "openai",
 FINISH = 25  # seconds in which all rows of a kind have ended
 
 
-def configuration(url, protocol):
-    """The mock as two providers: one takes its time, the other none between two bytes."""
-    base = url if protocol == "anthropic" else url + "/v1"
-    sections = [f'provider "{name}" {{ protocol = "{protocol}" url = "{base}" key_env = "RIG_KEY" '
-                f'idle_timeout = {idle} }}' for name, idle in (("p", "20s"), ("hasty", "300ms"))]
+def configuration(server, protocol):
+    """The server as two providers: one takes its time, the other none between two bytes."""
+    sections = [provider(server, protocol, name, idle_timeout=idle)
+                for name, idle in (("p", "20s"), ("hasty", "300ms"))]
     return "\n".join([GENERAL, *sections,
                       'model "m-stalled-stream" { provider = "hasty" }',
                       # With one request in flight a time-out is not for a queue that is too long.
@@ -125,12 +124,10 @@ def print_table(kind, rows, found, problems):
             print(f"    WRONG: {problem}")
 
 
-def try_rows(rig, kind, rows, url, count):
+def try_rows(rig, kind, rows, server, count):
     """Drops a job for each row, waits for all of them, and judges them."""
-    with open(os.path.join(rig.folder, "llmspoold.conf"), "w", encoding="utf-8") as file:
-        file.write(configuration(url, PROTOCOLS[kind.split(",", maxsplit=1)[0]]))
-    os.environ["RIG_KEY"] = "k"
-    daemon = rig.daemon(conf=file.name)
+    rig.configuration(configuration(server, PROTOCOLS[kind.split(",", maxsplit=1)[0]]))
+    daemon = rig.daemon()
     warm = [rig.spool.drop(job_of(row, kind, "fine so far")) for row in rows if row.before]
     until(lambda: all(found_of(rig.spool, job) for job in warm), "the jobs before", FINISH)
     jobs = {row.name: rig.spool.drop(job_of(row, kind, f"{'' if row.script else row.does} Is all well?"))
@@ -161,7 +158,7 @@ def mocked(kind):
     """A scenario for all rows of a kind that the mock can show."""
     def run(rig):
         mock = rig.mock()
-        try_rows(rig, kind, rows_for(kind, False), mock.url, lambda: requests_by_model(rig))
+        try_rows(rig, kind, rows_for(kind, False), mock, lambda: requests_by_model(rig))
         expect(not rig.checker.judge(rig.spool.dropped, None, False, True), "the spool is not sound")
     return run
 
@@ -179,7 +176,7 @@ def shapes(rig):
     rows = rows_for("chat", True)
     server = Scripted({row.model: list(row.script) for row in rows})
     try:
-        try_rows(rig, "chat", rows, server.url,
+        try_rows(rig, "chat", rows, server,
                  lambda: {row.model: server.count(row.model) for row in rows})
     finally:
         server.close()
