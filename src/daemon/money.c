@@ -117,13 +117,22 @@ static struct ledger *read_ledger(const struct money_setup *setup, struct error 
     return ledger;
 }
 
+/* A table in another currency is of no use. */
+static const struct price_table *usable(const struct price_table *prices,
+                                        const struct config *config)
+{
+    bool same = prices != NULL && strcmp(price_table_currency(prices), config->currency) == 0;
+
+    return same ? prices : NULL;
+}
+
 static struct money *make(const struct money_setup *setup, struct zone *zone, struct ledger *ledger)
 {
     struct money *money = xcalloc(1, sizeof *money);
 
     money->setup = *setup;
     money->config = setup->config;
-    money->prices = setup->prices;
+    money->prices = usable(setup->prices, setup->config);
     money->zone = zone;
     money->ledger = ledger;
     money->budgets = budgets_new(setup->config);
@@ -208,7 +217,7 @@ int money_configure(struct money *money, const struct config *config,
     budgets_free(money->budgets);
     money->zone = zone;
     money->config = config;
-    money->prices = prices;
+    money->prices = usable(prices, config);
     money->budgets = budgets_new(config);
     ledger_rename(money->ledger, config->currency, config->time_zone);
     new_day(money, zone_day(zone, clock_wall(money->setup.clock)));
@@ -216,22 +225,19 @@ int money_configure(struct money *money, const struct config *config,
     return 0;
 }
 
+size_t money_damaged(const struct money *money)
+{
+    return ledger_damaged(money->ledger);
+}
+
 bool money_idle(const struct money *money)
 {
     return money_file_idle(money->file);
 }
 
-static void finished(void *context, int result)
+bool money_writing(const struct money *money)
 {
-    (void)context;
-    (void)result;
-}
-
-void money_finish(struct money *money)
-{
-    if (!money_file_idle(money->file)) {
-        money_file_flush(money->file, finished, NULL);
-    }
+    return money_file_writing(money->file);
 }
 
 int money_close(struct money *money, struct error *error)

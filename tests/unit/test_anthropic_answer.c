@@ -97,8 +97,9 @@ static void a_refusal_is_told_in_the_words_there_are(void **state)
         {JOB, MESSAGE(TEXT("I will not."), END("refusal")), "null|I will not.|refusal|0|" NO_USAGE,
          OUTCOME_OK, 0},
         {JOB,
-         MESSAGE("", END("refusal") ",'stop_details':{'type':'refusal','category':'bio',"
-                                    "'explanation':'It is dangerous.'}"),
+         MESSAGE(TEXT("First,"),
+                 END("refusal") ",'stop_details':{'type':'refusal','category':'bio',"
+                                "'explanation':'It is dangerous.'}"),
          "null|It is dangerous.|refusal|0|" NO_USAGE, OUTCOME_OK, 0},
         {JOB, MESSAGE("", END("refusal") ",'stop_details':{'category':'bio','explanation':null}"),
          "null|the model refused to answer: bio|refusal|0|" NO_USAGE, OUTCOME_OK, 0},
