@@ -18,6 +18,7 @@
 
 enum {
     MODEL_TRUSTED_MS = 10 * 60 * 1000, /* a success this young says that URL and model are right */
+    UNKNOWN_TRANSIENT = 2, /* an error that nobody knows is passing trouble so often */
     SHORTEST_KEY = 16,
     OUTPUT_MOST = 4096, /* tokens of an answer that nothing bounds, for money */
     OPEN_HEADERS = 32,  /* of ours and of the configuration */
@@ -180,6 +181,16 @@ static void judge_model(const struct flight *flight, struct verdict *verdict)
         verdict->outcome = OUTCOME_JOB;
 }
 
+/* An error that nobody knows and that came again and again, in no outage, is the job's own. */
+static void judge_unknown(const struct flight *flight, struct verdict *verdict)
+{
+    const struct state *memory = flight->task->memory;
+
+    if (verdict->unknown && verdict->outcome == OUTCOME_TRANSIENT && memory != NULL &&
+        state_count_failures(memory, verdict->code) >= UNKNOWN_TRANSIENT)
+        verdict->outcome = OUTCOME_JOB;
+}
+
 static void gate_tell(const struct flight *flight, enum gate_state before)
 {
     struct core *core = flight->core;
@@ -292,6 +303,7 @@ static struct landing flight_read(struct flight *flight, const struct transfer_r
                           ? verdict_of_answer(flight, &landing.reply, &landing.answer)
                           : verdict_of_transfer(result);
     judge_model(flight, &landing.verdict);
+    judge_unknown(flight, &landing.verdict);
     if (landing.verdict.outcome == OUTCOME_OK)
         landing.real = (struct gate_cost){.input_tokens = landing.answer.usage.input_tokens,
                                           .output_tokens = landing.answer.usage.output_tokens};

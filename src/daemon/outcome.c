@@ -21,7 +21,6 @@ enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
     THROTTLE_OTHERS = 10,              /* … when so many others succeeded between each two */
     RETRY_MS = 1000,
-    UNKNOWN_TRANSIENT = 2, /* an error that nobody knows is passing trouble so often */
 };
 
 struct outcomes {
@@ -364,9 +363,6 @@ static bool used_up(const struct core *core, const struct task *task, const stru
     unsigned malformed = state_count(memory, OUTCOME_UNUSABLE, PROVIDER_INVALID_JSON) +
                          state_count(memory, OUTCOME_UNUSABLE, PROVIDER_SCHEMA);
 
-    if (verdict->unknown &&
-        state_count(memory, verdict->outcome, verdict->code) > UNKNOWN_TRANSIENT)
-        return true;
     if (is_malformed(verdict) && malformed > core->config->json_retries)
         return true;
     return memory->failures >= most;

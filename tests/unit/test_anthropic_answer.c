@@ -124,6 +124,7 @@ static void errors_have_their_class(void **state)
         {JOB, FAULT("rate_limit_error", ",'details':{'error_code':'enforced_spend_limit_reached'}"),
          "enforced_spend_limit_reached", OUTCOME_UPSTREAM, 429},
         {JOB, FAULT("api_error", ""), "api_error", OUTCOME_TRANSIENT, 500},
+        {JOB, FAULT("api_error", ""), "api_error", OUTCOME_THROTTLED, 503},
         {JOB, FAULT("overloaded_error", ""), "overloaded_error", OUTCOME_THROTTLED, 529},
         {JOB, FAULT("overloaded_error", ""), "overloaded_error", OUTCOME_THROTTLED, 0},
         {JOB, "<html>", "http_413", OUTCOME_JOB, 413},
