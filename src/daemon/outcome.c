@@ -219,19 +219,11 @@ static const char by_transient[] = "transient";
 static const char by_refusal[] = "refused";
 static const char by_gate[] = "gate_closed";
 
-/* The lane of the next model of the chain, if there is one that can be asked. */
-static struct lane *next_model(struct core *core, const struct request_end *end)
-{
-    struct lane *next = lanes_fallback(core->lanes, end->via);
-
-    return next != NULL && next->upstream_count > 0 ? next : NULL;
-}
-
 /* Turns to the next model of the chain. Returns whether there is one: then the task waits for it. */
 static bool fall_back(struct core *core, struct task *task, const struct job *job,
                       const struct request_end *end, const char *reason)
 {
-    struct lane *next = next_model(core, end);
+    struct lane *next = lanes_fallback(core->lanes, end->via);
 
     if (next == NULL)
         return false;
@@ -300,7 +292,8 @@ static void ask_for_longer(struct core *core, struct task *task, struct job *job
 static bool falls_back_on_refusal(struct core *core, const struct request_end *end)
 {
     return core->config->fallback_on_refusal &&
-           (end->verdict.refused || end->verdict.moderation) && next_model(core, end) != NULL;
+           (end->verdict.refused || end->verdict.moderation) &&
+           lanes_fallback(core->lanes, end->via) != NULL;
 }
 
 /* The model refused in its answer: the refusal stays with the attempt, and another model is asked. */
