@@ -133,6 +133,31 @@ static void every_budget_that_applies_must_have_room(void **state)
     }
 }
 
+static void of_the_sections_of_a_model_the_first_that_says_a_limit_counts(void **state)
+{
+    struct money_request other = by("alice", CENT);
+
+    (void)state;
+    world.models[0].budget.day_nano = 2 * CENT; /* gpt-* */
+    world.models[1].budget.day_nano = CENT;     /* * */
+    world.models[1].budget.month_nano = 3 * CENT;
+    begin();
+    assert_true(spend(by("alice", CENT), CENT));
+    assert_true(spend(by("alice", CENT), CENT));
+    assert_false(spend(by("alice", CENT), CENT));
+    other.model = "gpt-4o"; /* each model has a budget of its own */
+    assert_true(spend(other, CENT));
+    other.model = "llama";
+    assert_true(spend(other, CENT));
+    assert_false(spend(other, CENT));
+    set_time("2026-02-11T00:00:00Z");
+    assert_true(spend(by("alice", CENT), CENT));
+    held_until(by("alice", CENT),
+               "budget: 0.0300 USD a month for model gpt-4o-mini used up until 2026-03-01 00:00 "
+               "(UTC)",
+               "2026-03-01T00:00:00.000Z");
+}
+
 static void others_have_the_default_budget_each_for_himself(void **state)
 {
     (void)state;
@@ -358,6 +383,7 @@ int main(void)
         TEST(what_is_not_billed_is_free_again),
         TEST(a_number_settled_twice_counts_once),
         TEST(every_budget_that_applies_must_have_room),
+        TEST(of_the_sections_of_a_model_the_first_that_says_a_limit_counts),
         TEST(others_have_the_default_budget_each_for_himself),
         TEST(the_longest_wait_is_told),
         TEST(a_budget_smaller_than_the_request_never_lets_it_go),
