@@ -411,6 +411,10 @@ static int open_money(struct daemon *daemon, struct error *error)
     if (core->money != NULL && doubts > 0)
         log_warning(&core->log, "what %zu %s may have cost is not known and stays charged", doubts,
                     doubts == 1 ? "request" : "requests");
+    if (core->money != NULL && money_damaged(core->money) > 0)
+        log_error(&core->log,
+                  "state/money has %zu lines that cannot be read: what they tell of is not counted",
+                  money_damaged(core->money));
     return core->money != NULL ? 0 : -1;
 }
 

@@ -275,7 +275,7 @@ static void task_offer(struct dispatch *dispatch, const struct pick *pick, struc
                                   .run = pick->task->in_run,
                                   .provider = pick->upstream->provider,
                                   .model = pick->via->model,
-                                  .cost_nano = flight_cost_nano(core, job, pick, request)};
+                                  .cost_nano = flight_cost_nano(core, job, pick)};
 
     if (task_affords(core, pick->task, &price)) {
         if (task_mark(core, pick->task, fd) == 0) {

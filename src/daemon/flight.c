@@ -48,12 +48,9 @@ struct provider_ask flight_ask(struct core *core, const struct task *task, const
     };
 }
 
-/* Tokens of a prompt are never more than the bytes of its request, but for what a link leads to. */
-int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick,
-                         const struct provider_request *request)
+int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick)
 {
     uint64_t most = config_model_max_output(core->config, pick->via->model);
-    int64_t input = (int64_t)request->body.length;
     int64_t raised = raised_bound(pick->task, job);
     int64_t output;
     struct price price = {0};
@@ -62,10 +59,9 @@ int64_t flight_cost_nano(struct core *core, const struct job *job, const struct 
         return -1;
     if (most == 0)
         most = price.max_output_tokens > 0 ? (uint64_t)price.max_output_tokens : OUTPUT_MOST;
-    if (pick->task->input_tokens > input)
-        input = pick->task->input_tokens;
     output = tokens_of_output(job, most);
-    return price_estimate_nano(&price, input, output > raised ? output : raised);
+    return price_estimate_nano(&price, tokens_ceiling_of_job(job),
+                               output > raised ? output : raised);
 }
 
 struct flight *flight_new(struct core *core, const struct pick *pick, struct job *job,

@@ -178,7 +178,6 @@ struct money *money_open(const struct money_setup *setup, size_t *doubts, struct
     struct ledger *ledger = zone != NULL ? read_ledger(setup, error) : NULL;
     struct money *money;
     size_t doubted;
-    int result;
 
     if (ledger == NULL || check_currency(ledger, setup->config, error) < 0) {
         ledger_free(ledger);
@@ -188,12 +187,7 @@ struct money *money_open(const struct money_setup *setup, size_t *doubts, struct
     doubted = ledger_doubt_open(ledger);
     ledger_rename(ledger, setup->config->currency, setup->config->time_zone);
     money = make(setup, zone, ledger);
-    result = money_file_replace(money->file);
-    if (result < 0) {
-        error_system(error, -result, "state/%s cannot be written", FILE_NAME);
-        free_money(money);
-        return NULL;
-    }
+    (void)money_file_replace(money->file); /* a failure is told by setup.trouble, and tried again */
     if (doubts != NULL) {
         *doubts = doubted;
     }

@@ -62,9 +62,9 @@ struct money_setup {
 };
 
 /* Reads state/money (none is an empty one), puts what a crash left open in doubt, and writes it
- * anew, which is waited for. NULL with an error: state/money cannot be read, is damaged, cannot be
- * written, or the time zone is unknown. *doubts receives how many reservations came in doubt,
- * unless NULL. */
+ * anew, which is waited for; where that fails it is tried again like any write. NULL with an error:
+ * state/money cannot be read or is damaged, or the time zone is unknown. *doubts receives how many
+ * reservations came in doubt, unless NULL. */
 struct money *money_open(const struct money_setup *setup, size_t *doubts, struct error *error);
 
 /* A new configuration (SIGHUP): other budgets, prices, zone; all is counted anew. -1 with an error
