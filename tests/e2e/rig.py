@@ -101,6 +101,11 @@ class Mock:
     def requests(self):
         return sum(self.ledger().values())
 
+    def summary(self):
+        """Its own totals; the ledger file is that of all mocks of a rig."""
+        with urllib.request.urlopen(self.url + "/mock/ledger?summary=1", timeout=20) as answer:
+            return json.load(answer)
+
     def configure(self, **options):
         data = json.dumps({k.replace("_", "-"): v for k, v in options.items()}).encode()
         with urllib.request.urlopen(self.url + "/mock/config", data, timeout=20):
