@@ -43,7 +43,11 @@ void gate_settle(struct gate *gate, const struct gate_ticket *ticket,
                  const struct gate_report *report, struct mono now)
 {
     struct allowance_use use = use_of(ticket, report);
+    bool untold = gate->allowance.told[ALLOWANCE_REQUESTS].limit == 0;
     allowance_ended(&gate->allowance, ticket, &use, report->limits, now);
+    if (untold && gate->allowance.told[ALLOWANCE_REQUESTS].limit > 0) {
+        rate_init(&gate->learn.rate); /* what was guessed before is worth less */
+    }
     meter_add(&gate->meter, (struct meter_use){0, tokens_of(&use.cost) - tokens_of(&ticket->cost)},
               now);
     gate->pace_wake_ms = -1;

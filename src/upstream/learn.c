@@ -71,18 +71,23 @@ void learn_succeeded(struct learn *learn, const struct learn_end *end)
                      end->now);
 }
 
-/* Whether the window held requests back, rather than the rate: more than it is known to bear were
- * in flight, or the rate would have let more go. At the first refusal nobody can tell; but a window
- * that was cut a moment ago and has borne nothing since was not what was wrong. */
+/* Whether more were in flight than the window is known to bear, or as many as each time. */
+static bool is_beyond(const struct learn *learn, const struct learn_end *end)
+{
+    const struct window *window = &learn->window;
+    return window->doubling || end->in_flight >= window->climb.top || learn->same >= SAME_IN_A_ROW;
+}
+
+/* Whether it is the window that is too large, rather than the rate. At the first refusal nobody can
+ * tell; but a window that was cut a moment ago and has borne nothing since was not what was wrong.
+ */
 static bool is_windows(const struct learn *learn, const struct learn_end *end)
 {
-    const struct gate_ticket *ticket = end->ticket;
     const struct window *window = &learn->window;
-    bool beyond = end->in_flight >= window->climb.top || !ticket->pace_bound;
     bool borne = window->doubling || window->climb.steps >= WINDOW_BORNE_STEPS;
     bool used = end->in_flight >= window->size / 2;
-    return used && (!learn->rate.known || (ticket->window_full && beyond && borne) ||
-                    learn->same >= SAME_IN_A_ROW);
+    return used && (!learn->rate.known || learn->same >= SAME_IN_A_ROW ||
+                    (end->ticket->window_full && borne && is_beyond(learn, end)));
 }
 
 /* An upstream that refuses each time that so many are in flight counts them. Of few it says little:
@@ -102,7 +107,7 @@ static void cut(struct learn *learn, const struct learn_end *end, enum allowance
     const struct gate_ticket *ticket = end->ticket;
     bool first = !learn->rate.known;
     note_place(learn, end->in_flight);
-    bool window = word == ALLOWANCE_ENOUGH || is_windows(learn, end);
+    bool window = word == ALLOWANCE_ENOUGH ? is_beyond(learn, end) : is_windows(learn, end);
     bool rate = word != ALLOWANCE_ENOUGH && (first ? learn->answered : !window);
     double hope = learn->window.size / fmax(1, learn->window.usual_ms);
     bool accepted = !first && learn->rate.cut_sent > learn->rate.cut_refused + 1;

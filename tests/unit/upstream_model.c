@@ -212,6 +212,8 @@ static void arrive(struct model *model, unsigned place)
     int64_t wait_ms = 0;
     if (server->down) {
         answer(model, request, OUTCOME_TRANSIENT, 500);
+    } else if (server->moody > 0 && uniform(model) < server->moody) {
+        refuse(model, request, 0);
     } else if (server->most > 0 && model->serving >= server->most) {
         refuse(model, request, 0);
     } else if (!take(model, request, &wait_ms)) {

@@ -24,6 +24,7 @@ struct model_server {
     double spread;         /* sigma of its logarithm; 0: all alike */
     bool headers;          /* tells its limits */
     bool retry_after;      /* tells how long to wait, in whole seconds */
+    double moody;          /* part of the requests that it refuses for no reason */
     bool down;             /* fails every request at once */
     int64_t first_byte_ms; /* the client's time-out; 0: none */
 };
