@@ -20,6 +20,7 @@
 enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
     THROTTLE_OTHERS = 10,              /* … when so many others succeeded between each two */
+    FREE_TIMEOUTS = 3,                 /* a queue that is too long excuses a job so often */
     RETRY_MS = 1000,
 };
 
@@ -364,10 +365,22 @@ static bool used_up(const struct core *core, const struct task *task, const stru
     return memory->failures >= most;
 }
 
+/* An outage counts nothing. A time-out before the first byte is the queue's doing, but a job that meets
+ * it again and again would go round for ever. */
+static bool counts(const struct task *task, const struct request_end *end)
+{
+    const struct verdict *verdict = &end->verdict;
+
+    if (end->effect == GATE_COUNTS)
+        return true;
+    return strcmp(verdict->code, OUTCOME_FIRST_BYTE) == 0 && task->memory != NULL &&
+           state_count(task->memory, verdict->outcome, verdict->code) >= FREE_TIMEOUTS;
+}
+
 static void settle_transient(struct core *core, struct task *task, struct job *job,
                              struct request_end *end)
 {
-    bool counted = end->effect == GATE_COUNTS;
+    bool counted = counts(task, end);
     unsigned most = job->max_attempts != 0 ? job->max_attempts : core->config->max_attempts;
     struct state *memory;
 
