@@ -17,6 +17,7 @@
 #include "spool/spool.h"
 #include "client/cli.h"
 #include "client/draft.h"
+#include "client/estimate.h"
 #include "client/show.h"
 #include "client/submission.h"
 #include "client/wait.h"
@@ -38,6 +39,8 @@ static const char usage[] =
     "      --json              print JSON, a line for each job\n"
     "      --print-id          print the IDs, submit nothing\n"
     "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
+    "      --estimate          print what they would come to in tokens and money, submit nothing\n"
+    "      --prices FILE       by these prices\n"
     "      --help, --version\n"
     "\n"
     "What decides the answer:\n"
@@ -61,6 +64,8 @@ enum {
     OPTION_JSON,
     OPTION_PRINT_ID,
     OPTION_DRY_RUN,
+    OPTION_ESTIMATE,
+    OPTION_PRICES,
     OPTION_HELP,
     OPTION_VERSION,
     SHOWN_JOBS = 8, /* in the line that says how to come back */
@@ -76,6 +81,8 @@ static const struct option options[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"print-id", no_argument, NULL, OPTION_PRINT_ID},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"estimate", no_argument, NULL, OPTION_ESTIMATE},
+    {"prices", required_argument, NULL, OPTION_PRICES},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
@@ -104,11 +111,12 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN };
+enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN, MODE_ESTIMATE };
 
 struct command {
     const char *place; /* of the spool, as given */
     enum mode mode;
+    const char *prices; /* a file, or NULL */
     bool json;
     bool progress; /* a line on stderr that is written over */
     struct field {
@@ -351,6 +359,17 @@ static int wait_for_all(struct command *command)
 /* --- the command line
  * ------------------------------------------------------------------------------ */
 
+static int estimate(struct command *command)
+{
+    struct screen screen = screen_open(stdout);
+
+    if (estimate_print(command->spool, &command->jobs, command->prices, command->json, &screen,
+                       clock_wall(&clock_system), &command->error) < 0) {
+        return cli_fail(PROGRAM, &command->error);
+    }
+    return EXIT_DONE;
+}
+
 static int submit(struct command *command)
 {
     if (prepare(command) < 0) {
@@ -358,6 +377,9 @@ static int submit(struct command *command)
     }
     if (command->mode == MODE_PRINT_ID || command->mode == MODE_DRY_RUN) {
         return print_all(command);
+    }
+    if (command->mode == MODE_ESTIMATE) {
+        return estimate(command);
     }
     if (drop_all(command) < 0) {
         return cli_fail(PROGRAM, &command->error);
@@ -407,6 +429,12 @@ static int take_mode(struct command *command, int option)
         break;
     case OPTION_DRY_RUN:
         command->mode = MODE_DRY_RUN;
+        break;
+    case OPTION_ESTIMATE:
+        command->mode = MODE_ESTIMATE;
+        break;
+    case OPTION_PRICES:
+        command->prices = optarg;
         break;
     case OPTION_HELP:
         return cli_help(usage);
@@ -462,6 +490,9 @@ static int take_words(struct command *command, int argc, char **argv)
     }
     for (; result < 0 && optind < argc; optind++) {
         add_input(command, argv[optind]);
+    }
+    if (result < 0 && command->prices != NULL && command->mode != MODE_ESTIMATE) {
+        return cli_usage(PROGRAM, "--prices goes with --estimate");
     }
     if (result < 0 && command->jobs.count == 0) {
         return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");

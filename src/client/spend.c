@@ -238,7 +238,7 @@ static void print_notes(const struct report *report, const struct screen *screen
         screen_line(screen, TONE_PLAIN, "under way: %" PRIu64 " requests, %s %s reserved",
                     report->total.open, amount, currency);
     }
-    if (ledger_damaged(report->ledger) > 1) {
+    if (ledger_damaged(report->ledger) > 0) {
         screen_line(screen, TONE_BAD, "%zu lines of state/money cannot be read",
                     ledger_damaged(report->ledger));
     }

@@ -17,6 +17,7 @@ enum { REASONS_KEPT = 64 }; /* reasons hold times: those without jobs are droppe
 struct afford {
     TAILQ_HEAD(, task) held; /* the longest first */
     size_t count;
+    size_t open_ended;
     struct afford_reason *reasons;
     size_t reason_count;
 };
@@ -84,6 +85,7 @@ void afford_hold(struct afford *afford, struct task *task, const char *reason, i
     task->money_until = until_ms > 0 ? until_ms : INT64_MAX;
     TAILQ_INSERT_TAIL(&afford->held, task, money_link);
     afford->count++;
+    afford->open_ended += until_ms > 0 ? 0 : 1;
 }
 
 void afford_forget(struct task *task)
@@ -94,6 +96,7 @@ void afford_forget(struct task *task)
         return;
     TAILQ_REMOVE(&reason->afford->held, task, money_link);
     reason->afford->count--;
+    reason->afford->open_ended -= task->money_until == INT64_MAX ? 1 : 0;
     reason->jobs--;
     task->money_reason = NULL;
     task->money_until = 0;
@@ -111,6 +114,11 @@ struct task *afford_let_go(struct afford *afford)
 size_t afford_count(const struct afford *afford)
 {
     return afford->count;
+}
+
+size_t afford_open_ended(const struct afford *afford)
+{
+    return afford->open_ended;
 }
 
 const struct afford_reason *afford_reasons(const struct afford *afford)

@@ -37,8 +37,9 @@ void afford_forget(struct task *task);
 /* Lets the task go that was held longest ago and returns it for queue_place, or NULL. */
 struct task *afford_let_go(struct afford *afford);
 
-/* How many are held. */
+/* How many are held, and how many of them until no certain time. */
 size_t afford_count(const struct afford *afford);
+size_t afford_open_ended(const struct afford *afford);
 
 /* The first reason; others follow by next. Some may have no jobs. */
 const struct afford_reason *afford_reasons(const struct afford *afford);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/amount.h"
+#include "base/buffer.h"
 #include "base/day.h"
 #include "base/xalloc.h"
 
@@ -36,8 +37,8 @@ struct counter {
     int64_t used_nano;
     int64_t reserved_nano;
     bool exhausted;
+    bool of_list; /* it is a run's max_cost, which no rule says */
     UT_hash_handle hh;
-    size_t key_length;
     char key[]; /* number of the rule, subject, run */
 };
 
@@ -47,6 +48,7 @@ struct budgets {
     struct rule *rules;
     size_t count;
     struct counter *counters; /* in the order in which they were made */
+    struct buffer key;        /* being looked for */
 };
 
 /* --- rules ------------------------------------------------------------------------------------ */
@@ -166,31 +168,36 @@ static char *scope_text(const struct rule *rule, const char *subject, const char
     return xstrdup("all");
 }
 
+static struct counter *make_counter(struct budgets *budgets, const struct rule *rule,
+                                    const char *subject, const char *run)
+{
+    const struct buffer *key = &budgets->key;
+    struct counter *counter = xcalloc(1, sizeof *counter + key->length);
+
+    memcpy(counter->key, key->bytes, key->length);
+    counter->period = rule->period;
+    counter->scope = scope_text(rule, subject, run);
+    counter->run = run[0] != '\0' ? xstrdup(run) : NULL;
+    counter->limit_nano = rule->limit_nano;
+    counter->of_list = rule->scope == SCOPE_RUN;
+    HASH_ADD_KEYPTR(hh, budgets->counters, counter->key, key->length, counter);
+    return counter;
+}
+
 /* The counter of a rule, made where there is none. number tells the rules apart. */
 static struct counter *rule_counter(struct budgets *budgets, size_t number, const struct rule *rule,
                                     const struct spend_key *key)
 {
     const char *subject = rule_subject(rule, key);
     const char *run = rule->period == PERIOD_RUN ? text_or_empty(key->run) : "";
-    size_t length = sizeof number + strlen(subject) + 1 + strlen(run) + 1;
-    struct counter *counter = xcalloc(1, sizeof *counter + length);
-    struct counter *found;
+    struct counter *counter;
 
-    memcpy(counter->key, &number, sizeof number);
-    memcpy(counter->key + sizeof number, subject, strlen(subject) + 1);
-    memcpy(counter->key + sizeof number + strlen(subject) + 1, run, strlen(run) + 1);
-    HASH_FIND(hh, budgets->counters, counter->key, length, found);
-    if (found != NULL) {
-        free(counter);
-        return found;
-    }
-    counter->period = rule->period;
-    counter->scope = scope_text(rule, subject, run);
-    counter->run = run[0] != '\0' ? xstrdup(run) : NULL;
-    counter->limit_nano = rule->limit_nano;
-    counter->key_length = length;
-    HASH_ADD_KEYPTR(hh, budgets->counters, counter->key, length, counter);
-    return counter;
+    buffer_clear(&budgets->key);
+    buffer_append(&budgets->key, &number, sizeof number);
+    buffer_append(&budgets->key, subject, strlen(subject) + 1);
+    buffer_append(&budgets->key, run, strlen(run) + 1);
+    HASH_FIND(hh, budgets->counters, budgets->key.bytes, budgets->key.length, counter);
+    return counter != NULL ? counter : make_counter(budgets, rule, subject, run);
 }
 
 /* Goes through the counters that apply to a key: *at begins with 0; NULL after the last. The last
@@ -269,6 +276,7 @@ void budgets_free(struct budgets *budgets)
     for (char **name = budgets->users; *name != NULL; name++) {
         free(*name);
     }
+    buffer_free(&budgets->key);
     free(budgets->users);
     free(budgets->rules);
     free(budgets);
@@ -368,6 +376,7 @@ void budgets_count(struct budgets *budgets, const struct ledger *ledger, int32_t
     for (struct counter *counter = budgets->counters; counter != NULL; counter = counter->hh.next) {
         counter->used_nano = 0;
         counter->reserved_nano = 0;
+        counter->limit_nano = counter->of_list ? -1 : counter->limit_nano; /* until it is used */
         counter->exhausted =
             counter->exhausted &&
             period_start(counter->period, today) == period_start(counter->period, budgets->today);
@@ -447,7 +456,9 @@ struct budget_view *budgets_views(const struct budgets *budgets, size_t *count)
 
     for (const struct counter *counter = budgets->counters; counter != NULL;
          counter = counter->hh.next) {
-        views[number++] = counter_view(budgets, counter);
+        if (counter->limit_nano >= 0) {
+            views[number++] = counter_view(budgets, counter);
+        }
     }
     *count = number;
     return views;

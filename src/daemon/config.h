@@ -146,6 +146,7 @@ struct config *config_read(const struct config_options *options, struct error *e
  * config_list_free; or NULL with an error that has file and line, also when there is none. */
 char **config_read_urls(const struct config_provider *provider, size_t *count, struct error *error);
 
+/* Frees a NULL-terminated list and its texts; NULL is allowed. */
 void config_list_free(char **list);
 
 /* The provider for a model (and the job's own `provider`, or NULL), or NULL when there is none:

@@ -86,6 +86,8 @@ static int take_other(struct scan *scan)
         scan->line++;
     else if (strchr("*()", byte) != NULL || (byte == '+' && *scan->at != '='))
         return scan_problem(scan, "text with *, +, ( or ) has to stand in quotes");
+    else if (byte == '$' && *scan->at == '{')
+        return scan_problem(scan, "${NAME} has to stand in double quotes");
     else if ((byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7f)
         return scan_problem(scan, "there is a control character here");
     return 0;

@@ -4,7 +4,8 @@
  *
  * Floor: daemon. libconfuse 3.3 takes a file whose last section or comment is never closed, drops
  * characters that fit nowhere (so model gpt-* would become gpt-), counts a line too many after some
- * comments, and a string that is never closed stays open in the next file that it reads.
+ * comments, looks for the end of a ${ on later lines, and a string that is never closed stays open
+ * in the next file that it reads.
  */
 #ifndef DAEMON_CONFIG_TEXT_H
 #define DAEMON_CONFIG_TEXT_H

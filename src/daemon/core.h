@@ -74,7 +74,7 @@ struct core {
     bool draining;         /* ctl/drain: nothing is taken from new/ */
     bool stopping;         /* told to stop: neither */
     bool abandoned;        /* the bound of a stop was reached: what is in flight stays marked */
-    bool freed;            /* money was given back: jobs that were too dear are asked again */
+    size_t asks;           /* so many of the jobs that wait for money are to be asked again */
     LIST_HEAD(, flight) streams; /* in flight, whose answers are seen while they grow */
     bool spool_lost;       /* the path does not lead to our spool: neither, and told */
     bool changed;          /* status.json is older than what it tells */

@@ -33,6 +33,7 @@ enum {
     SECOND_MS = 1000,
     SYNC_THREADS = 4,
     CLOCK_JUMP_MS = 2000, /* the wall clock was set when it moved by so much against the other */
+    ASKS_A_RELEASE = 32, /* jobs that are asked again each time that money is given back */
     EXTEND_MS = 10 * 1000, /* while draining, the supervisor is asked for more time so often */
 };
 
@@ -131,7 +132,7 @@ static bool nothing_under_way(const struct daemon *daemon)
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
            finish_stuck(core->finish) == 0 && queue_count(core->queue, TASK_SETTLING) == 0 &&
-           money_idle(core->money);
+           !money_writing(core->money); /* closing writes the rest */
 }
 
 static void daemon_leave(struct daemon *daemon, int exit_code)
@@ -162,12 +163,10 @@ static void look_at_stop(struct daemon *daemon)
     if (daemon->stop == STOP_DRAINING && !nothing_under_way(daemon) &&
         clock_mono(daemon->core.clock).ms >= daemon->stop_until.ms)
         stop_now(daemon);
-    if (daemon->stop != STOP_NO)
-        money_finish(daemon->core.money);
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
-             money_idle(daemon->core.money))
+             !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
@@ -356,8 +355,9 @@ static void money_used_up(void *context, const struct money_notice *notice)
 static void money_freed(void *context)
 {
     struct core *core = context;
+    size_t held = afford_count(core->afford);
 
-    core->freed = true;
+    core->asks = core->asks + ASKS_A_RELEASE < held ? core->asks + ASKS_A_RELEASE : held;
     core_touch(core);
 }
 
@@ -369,6 +369,8 @@ static void money_trouble(void *context, const char *sentence)
         log_error(&core->log, "%s", sentence);
     else
         log_info(&core->log, "state/money can be written again");
+    if (sentence == NULL)
+        core->asks = afford_count(core->afford);
     core_touch(core);
 }
 
@@ -409,6 +411,10 @@ static int open_money(struct daemon *daemon, struct error *error)
     if (core->money != NULL && doubts > 0)
         log_warning(&core->log, "what %zu %s may have cost is not known and stays charged", doubts,
                     doubts == 1 ? "request" : "requests");
+    if (core->money != NULL && money_damaged(core->money) > 0)
+        log_error(&core->log,
+                  "state/money has %zu lines that cannot be read: what they tell of is not counted",
+                  money_damaged(core->money));
     return core->money != NULL ? 0 : -1;
 }
 
@@ -454,7 +460,7 @@ static int reconfigure(struct daemon *daemon, struct config *config, struct erro
     daemon->prices = prices;
     lanes_configure(core->lanes, config, clock_mono(core->clock));
     core->config = config;
-    core->freed = true;
+    core->asks = afford_count(core->afford);
     config_free(daemon->config);
     daemon->config = config;
     return 0;

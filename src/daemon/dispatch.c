@@ -21,7 +21,7 @@
 enum {
     UNPUBLISHED_MOST = 512, /* ends waiting for the disk, above which nothing new is sent */
     BROKE_A_TURN = 1000,    /* jobs that turn out to be too dear, before others get the loop */
-    FREED_A_TURN = 256,     /* jobs that are asked again when money was given back */
+    ASKED_A_TURN = 256,     /* jobs that wait for money and are asked again */
     URLS_LOOK_MS = 1000,    /* between looks at files of URLs while a job waits for a gate */
 };
 
@@ -70,6 +70,9 @@ static void landed(struct flight *flight)
 
     dispatch->in_flight--;
     dispatch->alone_in_flight = false;
+    /* What waited for reservations of others waits for a better reason from now on, or goes. */
+    if (dispatch->in_flight == 0 && afford_open_ended(dispatch->core->afford) > 0)
+        dispatch->core->asks = afford_count(dispatch->core->afford);
     core_progress(dispatch->core);
 }
 
@@ -272,7 +275,7 @@ static void task_offer(struct dispatch *dispatch, const struct pick *pick, struc
                                   .run = pick->task->in_run,
                                   .provider = pick->upstream->provider,
                                   .model = pick->via->model,
-                                  .cost_nano = flight_cost_nano(core, job, pick, request)};
+                                  .cost_nano = flight_cost_nano(core, job, pick)};
 
     if (task_affords(core, pick->task, &price)) {
         if (task_mark(core, pick->task, fd) == 0) {
@@ -352,17 +355,21 @@ static bool next_task(const struct dispatch *dispatch, struct pick *pick)
            lanes_pick(core->lanes, false, wall, now, pick);
 }
 
-/* Money was given back, or a new configuration allows more: some that were too dear are asked again. */
+/* Some that were too dear are asked again; those that still are go to the end of the line. */
 static void ask_again(struct core *core)
 {
     struct task *task;
 
-    for (unsigned i = 0; i < FREED_A_TURN && core->freed; i++) {
+    for (unsigned i = 0; i < ASKED_A_TURN && core->asks > 0; i++) {
+        core->asks--;
         task = afford_let_go(core->afford);
-        core->freed = task != NULL;
-        if (task != NULL)
+        if (task == NULL)
+            core->asks = 0;
+        else
             queue_place(core->queue, task);
     }
+    if (core->asks > 0)
+        core->kick(core);
 }
 
 static void look_at_urls(struct dispatch *dispatch)

@@ -18,6 +18,7 @@
 
 enum {
     MODEL_TRUSTED_MS = 10 * 60 * 1000, /* a success this young says that URL and model are right */
+    UNKNOWN_TRANSIENT = 2, /* an error that nobody knows is passing trouble so often */
     OUTPUT_MOST = 4096, /* tokens of an answer that nothing bounds, for money */
 };
 
@@ -45,12 +46,9 @@ struct provider_ask flight_ask(struct core *core, const struct task *task, const
     };
 }
 
-/* Tokens of a prompt are never more than the bytes of its request, but for what a link leads to. */
-int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick,
-                         const struct provider_request *request)
+int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick)
 {
     uint64_t most = config_model_max_output(core->config, pick->via->model);
-    int64_t input = (int64_t)request->body.length;
     int64_t raised = raised_bound(pick->task, job);
     int64_t output;
     struct price price = {0};
@@ -59,10 +57,9 @@ int64_t flight_cost_nano(struct core *core, const struct job *job, const struct 
         return -1;
     if (most == 0)
         most = price.max_output_tokens > 0 ? (uint64_t)price.max_output_tokens : OUTPUT_MOST;
-    if (pick->task->input_tokens > input)
-        input = pick->task->input_tokens;
     output = tokens_of_output(job, most);
-    return price_estimate_nano(&price, input, output > raised ? output : raised);
+    return price_estimate_nano(&price, tokens_ceiling_of_job(job),
+                               output > raised ? output : raised);
 }
 
 struct flight *flight_new(struct core *core, const struct pick *pick, struct job *job,
@@ -130,6 +127,16 @@ static void judge_model(const struct flight *flight, struct verdict *verdict)
 
     if (verdict->outcome == OUTCOME_UPSTREAM && verdict->about_model &&
         view.last_success_mono_ms >= 0 && now - view.last_success_mono_ms < MODEL_TRUSTED_MS)
+        verdict->outcome = OUTCOME_JOB;
+}
+
+/* An error that nobody knows and that came again and again, in no outage, is the job's own. */
+static void judge_unknown(const struct flight *flight, struct verdict *verdict)
+{
+    const struct state *memory = flight->task->memory;
+
+    if (verdict->unknown && verdict->outcome == OUTCOME_TRANSIENT && memory != NULL &&
+        state_count_failures(memory, verdict->code) >= UNKNOWN_TRANSIENT)
         verdict->outcome = OUTCOME_JOB;
 }
 
@@ -232,6 +239,7 @@ static struct landing flight_read(struct flight *flight, const struct transfer_r
                           ? verdict_of_answer(flight, &landing.reply, &landing.answer)
                           : exchange_verdict(result);
     judge_model(flight, &landing.verdict);
+    judge_unknown(flight, &landing.verdict);
     if (landing.verdict.outcome == OUTCOME_OK)
         landing.real = (struct gate_cost){.input_tokens = landing.answer.usage.input_tokens,
                                           .output_tokens = landing.answer.usage.output_tokens};

@@ -48,8 +48,7 @@ struct provider_ask flight_ask(struct core *core, const struct task *task, const
                                const struct pick *pick);
 
 /* What a request may cost at most, nano; -1: no price is known. */
-int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick,
-                         const struct provider_request *request);
+int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick);
 
 /* A flight for a pick: the gate and the share are charged. job and request are taken over. */
 struct flight *flight_new(struct core *core, const struct pick *pick, struct job *job,

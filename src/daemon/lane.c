@@ -170,24 +170,34 @@ struct lane *lanes_get(struct lanes *lanes, const struct lane_want *want)
     return lane;
 }
 
-struct lane *lanes_fallback(struct lanes *lanes, const struct lane *lane)
+/* The lane of one model of a lane's chain, with what follows in it as its own. */
+static struct lane *fallback_at(struct lanes *lanes, const struct lane *lane, size_t place)
 {
-    size_t count = json_array_size(lane->chain);
-    json_t *rest;
+    json_t *rest = json_array();
     struct lane *next;
 
-    if (count == 0 || count > CHAIN_LIMIT)
-        return NULL;
-    rest = json_array();
-    for (size_t i = 1; i < count; i++)
+    for (size_t i = place + 1; i < json_array_size(lane->chain); i++)
         json_array_append(rest, json_array_get(lane->chain, i));
     next = lanes_get(lanes, &(struct lane_want){
-                                .model = json_string_value(json_array_get(lane->chain, 0)),
+                                .model = json_string_value(json_array_get(lane->chain, place)),
                                 .type = lane->type,
                                 .user = lane->user,
                                 .chain = rest});
     json_decref(rest);
     return next;
+}
+
+struct lane *lanes_fallback(struct lanes *lanes, const struct lane *lane)
+{
+    size_t count = json_array_size(lane->chain);
+
+    for (size_t i = 0; i < count && count <= CHAIN_LIMIT; i++) {
+        struct lane *next = fallback_at(lanes, lane, i);
+
+        if (next->upstream_count > 0)
+            return next;
+    }
+    return NULL;
 }
 
 void lanes_configure(struct lanes *lanes, const struct config *config, struct mono now)

@@ -63,7 +63,8 @@ void lanes_close(struct lanes *lanes);
 /* The lane for what a job wants, made when it is new. */
 struct lane *lanes_get(struct lanes *lanes, const struct lane_want *want);
 
-/* The lane of the next model of a lane's chain, or NULL when there is none. */
+/* The lane of the next model of a lane's chain that any upstream serves, or NULL when there is
+ * none. */
 struct lane *lanes_fallback(struct lanes *lanes, const struct lane *lane);
 
 /* The first lane; others follow by hh.next. */

@@ -117,13 +117,22 @@ static struct ledger *read_ledger(const struct money_setup *setup, struct error 
     return ledger;
 }
 
+/* A table in another currency is of no use. */
+static const struct price_table *usable(const struct price_table *prices,
+                                        const struct config *config)
+{
+    bool same = prices != NULL && strcmp(price_table_currency(prices), config->currency) == 0;
+
+    return same ? prices : NULL;
+}
+
 static struct money *make(const struct money_setup *setup, struct zone *zone, struct ledger *ledger)
 {
     struct money *money = xcalloc(1, sizeof *money);
 
     money->setup = *setup;
     money->config = setup->config;
-    money->prices = setup->prices;
+    money->prices = usable(setup->prices, setup->config);
     money->zone = zone;
     money->ledger = ledger;
     money->budgets = budgets_new(setup->config);
@@ -169,7 +178,6 @@ struct money *money_open(const struct money_setup *setup, size_t *doubts, struct
     struct ledger *ledger = zone != NULL ? read_ledger(setup, error) : NULL;
     struct money *money;
     size_t doubted;
-    int result;
 
     if (ledger == NULL || check_currency(ledger, setup->config, error) < 0) {
         ledger_free(ledger);
@@ -179,12 +187,7 @@ struct money *money_open(const struct money_setup *setup, size_t *doubts, struct
     doubted = ledger_doubt_open(ledger);
     ledger_rename(ledger, setup->config->currency, setup->config->time_zone);
     money = make(setup, zone, ledger);
-    result = money_file_replace(money->file);
-    if (result < 0) {
-        error_system(error, -result, "state/%s cannot be written", FILE_NAME);
-        free_money(money);
-        return NULL;
-    }
+    (void)money_file_replace(money->file); /* a failure is told by setup.trouble, and tried again */
     if (doubts != NULL) {
         *doubts = doubted;
     }
@@ -208,7 +211,7 @@ int money_configure(struct money *money, const struct config *config,
     budgets_free(money->budgets);
     money->zone = zone;
     money->config = config;
-    money->prices = prices;
+    money->prices = usable(prices, config);
     money->budgets = budgets_new(config);
     ledger_rename(money->ledger, config->currency, config->time_zone);
     new_day(money, zone_day(zone, clock_wall(money->setup.clock)));
@@ -216,22 +219,19 @@ int money_configure(struct money *money, const struct config *config,
     return 0;
 }
 
+size_t money_damaged(const struct money *money)
+{
+    return ledger_damaged(money->ledger);
+}
+
 bool money_idle(const struct money *money)
 {
     return money_file_idle(money->file);
 }
 
-static void finished(void *context, int result)
+bool money_writing(const struct money *money)
 {
-    (void)context;
-    (void)result;
-}
-
-void money_finish(struct money *money)
-{
-    if (!money_file_idle(money->file)) {
-        money_file_flush(money->file, finished, NULL);
-    }
+    return money_file_writing(money->file);
 }
 
 int money_close(struct money *money, struct error *error)

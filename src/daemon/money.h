@@ -49,7 +49,8 @@ struct money_setup {
     int temp_dir; /* tmp/ of the same file system; not taken over */
     mode_t mode;  /* of state/money: 0600, or 0640 in a shared spool */
     const struct config *config;
-    const struct price_table *prices; /* beside the configuration's own; may be NULL */
+    const struct price_table *prices; /* beside the configuration's own, of no use in another
+                                         currency than its; may be NULL */
     const struct clock *clock;
     int64_t lazy_ms; /* between writes that nobody waits for, and between tries; 0: 1,000 */
 
@@ -61,9 +62,9 @@ struct money_setup {
 };
 
 /* Reads state/money (none is an empty one), puts what a crash left open in doubt, and writes it
- * anew, which is waited for. NULL with an error: state/money cannot be read, is damaged, cannot be
- * written, or the time zone is unknown. *doubts receives how many reservations came in doubt,
- * unless NULL. */
+ * anew, which is waited for; where that fails it is tried again like any write. NULL with an error:
+ * state/money cannot be read or is damaged, or the time zone is unknown. *doubts receives how many
+ * reservations came in doubt, unless NULL. */
 struct money *money_open(const struct money_setup *setup, size_t *doubts, struct error *error);
 
 /* A new configuration (SIGHUP): other budgets, prices, zone; all is counted anew. -1 with an error
@@ -80,7 +81,8 @@ struct money_request {
     const char *run; /* its name; a job in several runs is charged to the first */
     const char *provider;
     const char *model;
-    int64_t cost_nano; /* estimated, the most it may be; -1: no price is known */
+    int64_t cost_nano; /* the most it may be, by tokens_ceiling_of_job and tokens_of_output; -1: no
+                          price is known */
 };
 
 enum money_answer {
@@ -147,11 +149,15 @@ int64_t money_until_ms(const struct money *money, const struct budget_view *view
 json_t *money_status_json(struct money *money);
 json_t *money_prices_json(const struct money *money, const char *const *models, size_t count);
 
+/* Lines of state/money that could not be read at the start, beside a torn last one: to be told
+ * loudly, because what they said is not counted. */
+size_t money_damaged(const struct money *money);
+
 /* Whether nothing waits to be written and no write runs. */
 bool money_idle(const struct money *money);
 
-/* Asks for all to be written now, as a stopping daemon does before it waits for money_idle. */
-void money_finish(struct money *money);
+/* Whether a write runs in the thread pool: then money_close must not be called yet. */
+bool money_writing(const struct money *money);
 
 /* Writes state/money anew and frees it; no write may run. -1 with an error when it cannot be
  * written: it is freed all the same. NULL is allowed. The loop must run once more to close a timer.

@@ -317,6 +317,11 @@ bool money_file_idle(const struct money_file *file)
     return !file->running && !wanted(file);
 }
 
+bool money_file_writing(const struct money_file *file)
+{
+    return file->running;
+}
+
 static void timer_closed(uv_handle_t *timer)
 {
     free(timer);

@@ -56,6 +56,9 @@ int money_file_failing(const struct money_file *file);
 /* Whether nothing is to be written and nothing runs. */
 bool money_file_idle(const struct money_file *file);
 
+/* Whether something runs. */
+bool money_file_writing(const struct money_file *file);
+
 /* Frees it; no write may run. The loop must run once more for its timer. NULL is allowed. */
 void money_file_free(struct money_file *file);
 

@@ -21,7 +21,6 @@ enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
     THROTTLE_OTHERS = 10,              /* … when so many others succeeded between each two */
     RETRY_MS = 1000,
-    UNKNOWN_TRANSIENT = 2, /* an error that nobody knows is passing trouble so often */
 };
 
 struct outcomes {
@@ -220,19 +219,11 @@ static const char by_transient[] = "transient";
 static const char by_refusal[] = "refused";
 static const char by_gate[] = "gate_closed";
 
-/* The lane of the next model of the chain, if there is one that can be asked. */
-static struct lane *next_model(struct core *core, const struct request_end *end)
-{
-    struct lane *next = lanes_fallback(core->lanes, end->via);
-
-    return next != NULL && next->upstream_count > 0 ? next : NULL;
-}
-
 /* Turns to the next model of the chain. Returns whether there is one: then the task waits for it. */
 static bool fall_back(struct core *core, struct task *task, const struct job *job,
                       const struct request_end *end, const char *reason)
 {
-    struct lane *next = next_model(core, end);
+    struct lane *next = lanes_fallback(core->lanes, end->via);
 
     if (next == NULL)
         return false;
@@ -273,8 +264,9 @@ static bool wants_longer(const struct core *core, const struct task *task, const
                          const struct request_end *end)
 {
     unsigned most = core->config->truncated_retries;
+    bool cut = end->answer->truncated || end->verdict.cut;
 
-    return end->answer->truncated && tokens_bound(job) > 0 && most > 0 &&
+    return cut && tokens_bound(job) > 0 && most > 0 &&
            (task->memory == NULL ||
             state_count(task->memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED) < most);
 }
@@ -285,9 +277,11 @@ static void ask_for_longer(struct core *core, struct task *task, struct job *job
 {
     struct buffer text = {0};
 
-    jsontext_write(&text, end->answer->output);
-    end->raw = text.bytes;
-    end->raw_length = text.length;
+    if (end->answer->output != NULL) { /* else it was JSON, and its raw is there */
+        jsontext_write(&text, end->answer->output);
+        end->raw = text.bytes;
+        end->raw_length = text.length;
+    }
     end->verdict.outcome = OUTCOME_UNUSABLE;
     snprintf(end->verdict.code, sizeof end->verdict.code, "%s", OUTCOME_TRUNCATED);
     snprintf(end->verdict.message, sizeof end->verdict.message,
@@ -301,7 +295,8 @@ static void ask_for_longer(struct core *core, struct task *task, struct job *job
 static bool falls_back_on_refusal(struct core *core, const struct request_end *end)
 {
     return core->config->fallback_on_refusal &&
-           (end->verdict.refused || end->verdict.moderation) && next_model(core, end) != NULL;
+           (end->verdict.refused || end->verdict.moderation) &&
+           lanes_fallback(core->lanes, end->via) != NULL;
 }
 
 /* The model refused in its answer: the refusal stays with the attempt, and another model is asked. */
@@ -364,9 +359,6 @@ static bool used_up(const struct core *core, const struct task *task, const stru
     unsigned malformed = state_count(memory, OUTCOME_UNUSABLE, PROVIDER_INVALID_JSON) +
                          state_count(memory, OUTCOME_UNUSABLE, PROVIDER_SCHEMA);
 
-    if (verdict->unknown &&
-        state_count(memory, verdict->outcome, verdict->code) > UNKNOWN_TRANSIENT)
-        return true;
     if (is_malformed(verdict) && malformed > core->config->json_retries)
         return true;
     return memory->failures >= most;
@@ -379,6 +371,10 @@ static void settle_transient(struct core *core, struct task *task, struct job *j
     unsigned most = job->max_attempts != 0 ? job->max_attempts : core->config->max_attempts;
     struct state *memory;
 
+    if (wants_longer(core, task, job, end)) {
+        ask_for_longer(core, task, job, end);
+        return;
+    }
     record_attempt(task, end, counted);
     memory = task_memory(task);
     if (used_up(core, task, job, &end->verdict)) {

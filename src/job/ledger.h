@@ -74,7 +74,7 @@ const char *ledger_zone(const struct ledger *ledger); /* or NULL */
 /* From now on in this currency and zone; days that are there keep their dates. */
 void ledger_rename(struct ledger *ledger, const char *currency, const char *time_zone);
 
-/* Lines that ledger_read passed over; more than the torn last one means damage. */
+/* Lines that ledger_read could not read and passed over, beside a torn last one: damage. */
 size_t ledger_damaged(const struct ledger *ledger);
 
 /* Appends the text of a snapshot that says all there is. */

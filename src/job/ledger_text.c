@@ -304,6 +304,5 @@ struct ledger *ledger_read(const char *text, size_t length, struct error *error)
             return NULL;
         }
     }
-    ledger->damaged += length > 0;
     return ledger;
 }

@@ -2,7 +2,7 @@
 /*
  * price: what models cost: a dated table of prices, and the cost of a usage.
  *
- * Floor: job. The shipped table is spool-layout/prices.json; its format is in llmspoold.conf(5).
+ * Floor: job. The shipped table is spool-layout/prices.json; its format is in llmspool-spool(5).
  */
 #ifndef JOB_PRICE_H
 #define JOB_PRICE_H

@@ -114,7 +114,7 @@ static void set_fallback(json_t *object, const struct record *record)
 
 static void set_cost(json_t *object, const struct record *record)
 {
-    if (record->cost_nano < 0) {
+    if (record->currency == NULL || record->cost_nano < 0) {
         return;
     }
     json_t *cost = json_object();

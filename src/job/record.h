@@ -63,7 +63,7 @@ struct record {
     bool store_response;
     int64_t latency_ms; /* of the last request */
     int64_t cost_nano;  /* of the answer; -1: not known */
-    const char *currency;
+    const char *currency; /* of cost_nano; NULL: no cost is told */
     /* error files, and outputs of a status that is not completed */
     const char *reason;  /* machine word; what is not a-z 0-9 _ in a provider's code is made so */
     const char *message; /* sentence */

@@ -367,6 +367,18 @@ unsigned state_count(const struct state *state, enum outcome outcome, const char
     return count;
 }
 
+unsigned state_count_failures(const struct state *state, const char *code)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < state->attempt_count; i++) {
+        const struct attempt *attempt = &state->attempts[i];
+        if (attempt->number > state->since && attempt->counted && same_text(attempt->code, code)) {
+            count += attempt->count;
+        }
+    }
+    return count;
+}
+
 /* Widening */
 
 static bool lower(int64_t *widened, int64_t own, int64_t other)

@@ -66,6 +66,9 @@ void state_fall_back(struct state *state, const char *model, const char *reason)
 /* How many requests of the model that is asked now ended with an outcome and a code. */
 unsigned state_count(const struct state *state, enum outcome outcome, const char *code);
 
+/* How many of these counted as failures and had a code. */
+unsigned state_count_failures(const struct state *state, const char *code);
+
 /* Records a request that ended, of any outcome but not_sent: the texts of *attempt are taken over,
  * number is given, counters go up (sends, failures where counted, throttled, doubts). One that used
  * nothing up (throttled, upstream, or not counted because of an outage) is merged with the one

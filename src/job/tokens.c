@@ -80,11 +80,14 @@ static enum script script_of(uint32_t point)
     return point >= 0x10000 ? SCRIPT_OTHER : SCRIPT_SIGN;
 }
 
+/* What a word may take with it in front. */
+enum before { BEFORE_NOTHING, BEFORE_SPACE, BEFORE_SIGN };
+
 /* Where a scan is, and what it has counted. */
 struct scan {
     const unsigned char *at, *end;
     int64_t counts[FEATURE_COUNT];
-    enum { BEFORE_NOTHING, BEFORE_SPACE, BEFORE_SIGN } before; /* what a word may take in front */
+    enum before before;
 };
 
 /* The code point at at and its bytes; 0 bytes when there is none. Overlong forms and surrogates,
@@ -226,6 +229,7 @@ static void scan_signs(struct scan *scan)
         scan->at++;
     }
     length = (size_t)(scan->at - start);
+    scan->before = BEFORE_NOTHING;
     if (letter_follows(scan)) {
         scan->counts[FEATURE_PREFIXES]++;
         scan->before = BEFORE_SIGN;
@@ -277,37 +281,37 @@ static void scan_high(struct scan *scan)
     }
 }
 
+/* Takes the piece at at, which leaves in before what the next word may take with it. */
+static void scan_piece(struct scan *scan, enum byte_class class)
+{
+    switch (class) {
+    case BYTE_LOWER:
+    case BYTE_UPPER:
+        scan_word(scan);
+        break;
+    case BYTE_DIGIT:
+        scan_digits(scan);
+        break;
+    case BYTE_SIGN:
+        scan_signs(scan);
+        return;
+    case BYTE_SPACE:
+        scan_spaces(scan);
+        return;
+    case BYTE_LINE:
+        scan_lines(scan);
+        break;
+    case BYTE_HIGH:
+        scan_high(scan);
+        break;
+    }
+    scan->before = BEFORE_NOTHING;
+}
+
 static void scan_text(struct scan *scan)
 {
     while (scan->at < scan->end) {
-        int before = scan->before;
-
-        switch (classify(*scan->at)) {
-        case BYTE_LOWER:
-        case BYTE_UPPER:
-            scan_word(scan);
-            break;
-        case BYTE_DIGIT:
-            scan_digits(scan);
-            break;
-        case BYTE_SIGN:
-            scan_signs(scan);
-            before = before == BEFORE_SIGN ? BEFORE_NOTHING : before;
-            if (scan->before == BEFORE_SIGN) {
-                continue;
-            }
-            break;
-        case BYTE_SPACE:
-            scan_spaces(scan);
-            continue;
-        case BYTE_LINE:
-            scan_lines(scan);
-            break;
-        case BYTE_HIGH:
-            scan_high(scan);
-            break;
-        }
-        scan->before = BEFORE_NOTHING;
+        scan_piece(scan, classify(*scan->at));
     }
 }
 

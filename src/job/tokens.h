@@ -25,6 +25,11 @@ int64_t tokens_estimate(const char *text, size_t length);
  * Input that is given as tokens counts exactly. At least 1. */
 int64_t tokens_of_job(const struct job *job);
 
+/* The most tokens that it can be: as tokens_of_job, with as many for a text as it has bytes, as no
+ * tokenizer makes more of it. What is set aside of a budget is reckoned with it, so that an
+ * estimate that is too low cannot overdraw it. Images are counted as there. */
+int64_t tokens_ceiling_of_job(const struct job *job);
+
 /* The most tokens that the answer may have: what params bounds it to (max_tokens,
  * max_completion_tokens, max_output_tokens; the largest), else usual; as many times as choices are
  * asked for (params.n, at most 128). 0 for embeddings. */

@@ -15,13 +15,22 @@ enum {
     CHOICES_LIMIT = 128,
 };
 
-static int64_t tokens_of_text(const json_t *text)
+/* How a text is measured: tokens_estimate, or as many tokens as it has bytes. */
+typedef int64_t measure(const char *text, size_t length);
+
+static int64_t measure_bytes(const char *text, size_t length)
 {
-    return tokens_estimate(json_string_value(text), json_string_length(text));
+    (void)text;
+    return length < INT64_MAX ? (int64_t)length : INT64_MAX;
+}
+
+static int64_t tokens_of_text(const json_t *text, measure *tokens_of)
+{
+    return tokens_of(json_string_value(text), json_string_length(text));
 }
 
 /* Text as text, anything else as its JSON. */
-static int64_t tokens_of_value(const json_t *value)
+static int64_t tokens_of_value(const json_t *value, measure *tokens_of)
 {
     struct buffer text = {0};
     int64_t tokens;
@@ -30,10 +39,10 @@ static int64_t tokens_of_value(const json_t *value)
         return 0;
     }
     if (json_is_string(value)) {
-        return tokens_of_text(value);
+        return tokens_of_text(value, tokens_of);
     }
     jsontext_write(&text, value);
-    tokens = tokens_estimate(text.bytes, text.length);
+    tokens = tokens_of(text.bytes, text.length);
     buffer_free(&text);
     return tokens;
 }
@@ -48,7 +57,7 @@ static int64_t tokens_of_image(const json_t *part)
     return strcmp(detail, "low") == 0 ? TOKENS_IMAGE_LOW : TOKENS_IMAGE;
 }
 
-static int64_t tokens_of_part(const json_t *part)
+static int64_t tokens_of_part(const json_t *part, measure *tokens_of)
 {
     const char *type = jsontext_get_text(part, "type", "");
     const json_t *text = json_object_get(part, "text");
@@ -56,26 +65,27 @@ static int64_t tokens_of_part(const json_t *part)
     if (strstr(type, "image") != NULL) {
         return tokens_of_image(part);
     }
-    return json_is_string(text) ? tokens_of_text(text) : tokens_of_value(part);
+    return json_is_string(text) ? tokens_of_text(text, tokens_of)
+                                : tokens_of_value(part, tokens_of);
 }
 
-static int64_t tokens_of_content(const json_t *content)
+static int64_t tokens_of_content(const json_t *content, measure *tokens_of)
 {
     const json_t *part;
     int64_t tokens = 0;
     size_t i;
 
     if (!json_is_array(content)) {
-        return tokens_of_value(content);
+        return tokens_of_value(content, tokens_of);
     }
     json_array_foreach (content, i, part) {
-        tokens += tokens_of_part(part);
+        tokens += tokens_of_part(part, tokens_of);
     }
     return tokens;
 }
 
 /* Members beside role and content, such as the calls of tools, are sent as well. */
-static int64_t tokens_of_message(const json_t *message)
+static int64_t tokens_of_message(const json_t *message, measure *tokens_of)
 {
     int64_t tokens = A_MESSAGE;
     const char *key;
@@ -83,28 +93,28 @@ static int64_t tokens_of_message(const json_t *message)
 
     json_object_foreach ((json_t *)(uintptr_t)message, key, value) {
         if (strcmp(key, "content") == 0) {
-            tokens += tokens_of_content(value);
+            tokens += tokens_of_content(value, tokens_of);
         } else if (strcmp(key, "role") != 0) {
-            tokens += tokens_of_value(value);
+            tokens += tokens_of_value(value, tokens_of);
         }
     }
     return tokens;
 }
 
-static int64_t tokens_of_messages(const json_t *messages)
+static int64_t tokens_of_messages(const json_t *messages, measure *tokens_of)
 {
     const json_t *message;
     int64_t tokens = AN_ANSWER;
     size_t i;
 
     json_array_foreach (messages, i, message) {
-        tokens += tokens_of_message(message);
+        tokens += tokens_of_message(message, tokens_of);
     }
     return tokens;
 }
 
 /* Of embeddings: texts, or tokens as numbers, or arrays of either. */
-static int64_t tokens_of_input(const json_t *input)
+static int64_t tokens_of_input(const json_t *input, measure *tokens_of)
 {
     const json_t *item;
     int64_t tokens = 0;
@@ -114,44 +124,55 @@ static int64_t tokens_of_input(const json_t *input)
         return 1;
     }
     if (!json_is_array(input)) {
-        return tokens_of_value(input);
+        return tokens_of_value(input, tokens_of);
     }
     json_array_foreach (input, i, item) {
-        tokens += tokens_of_input(item);
+        tokens += tokens_of_input(item, tokens_of);
     }
     return tokens;
 }
 
 /* What params adds to the prompt: tools and the schema of the answer. */
-static int64_t tokens_of_params(const json_t *params)
+static int64_t tokens_of_params(const json_t *params, measure *tokens_of)
 {
     const json_t *tools = json_object_get(params, "tools");
 
-    return tokens_of_value(tools) + A_TOOL * (int64_t)json_array_size(tools) +
-           tokens_of_value(json_object_get(params, "functions")) +
+    return tokens_of_value(tools, tokens_of) + A_TOOL * (int64_t)json_array_size(tools) +
+           tokens_of_value(json_object_get(params, "functions"), tokens_of) +
            tokens_of_value(
-               json_object_get(json_object_get(params, "response_format"), "json_schema"));
+               json_object_get(json_object_get(params, "response_format"), "json_schema"),
+               tokens_of);
 }
 
-int64_t tokens_of_job(const struct job *job)
+static int64_t measure_job(const struct job *job, measure *tokens_of)
 {
     const json_t *document = job->document;
     const json_t *prompt = json_object_get(document, "prompt");
     const json_t *system = json_object_get(document, "system");
     bool chat = strcmp(job->type, "chat") == 0;
-    int64_t tokens = tokens_of_params(json_object_get(document, "params"));
+    int64_t tokens = tokens_of_params(json_object_get(document, "params"), tokens_of);
 
     if (prompt != NULL) {
-        tokens += tokens_of_value(prompt) + (chat ? A_MESSAGE + AN_ANSWER : 0);
+        tokens += tokens_of_value(prompt, tokens_of) + (chat ? A_MESSAGE + AN_ANSWER : 0);
     }
     if (system != NULL) {
-        tokens += tokens_of_value(system) + A_MESSAGE;
+        tokens += tokens_of_value(system, tokens_of) + A_MESSAGE;
     }
     if (json_object_get(document, "messages") != NULL) {
-        tokens += tokens_of_messages(json_object_get(document, "messages"));
+        tokens += tokens_of_messages(json_object_get(document, "messages"), tokens_of);
     }
-    tokens += tokens_of_input(json_object_get(document, "input"));
+    tokens += tokens_of_input(json_object_get(document, "input"), tokens_of);
     return tokens > 0 ? tokens : 1;
+}
+
+int64_t tokens_of_job(const struct job *job)
+{
+    return measure_job(job, tokens_estimate);
+}
+
+int64_t tokens_ceiling_of_job(const struct job *job)
+{
+    return measure_job(job, measure_bytes);
 }
 
 int64_t tokens_bound(const struct job *job)

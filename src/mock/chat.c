@@ -6,10 +6,9 @@
 
 #include "base/jsontext.h"
 #include "mock/completion.h"
+#include "mock/input.h"
 #include "mock/parameter.h"
 #include "mock/said.h"
-
-enum { TOKENS_PER_MESSAGE = 3, TOKENS_PER_PICTURE = 85, STOPS_MAX = 4 };
 
 static const struct parameter parameters[] = {
     {"temperature", PARAMETER_NUMBER, 0, 2},
@@ -35,54 +34,32 @@ static const struct parameter parameters[] = {
     {"tools", PARAMETER_ARRAY, 0, 0},
 };
 
-static void append_string(struct buffer *out, const json_t *string)
-{
-    if (json_is_string(string)) {
-        buffer_append(out, json_string_value(string), json_string_length(string));
-    }
-}
-
 /* Appends the text of a message's content, a string or a list of parts; counts pictures. */
 static void append_content(struct buffer *out, const json_t *content, int64_t *pictures)
 {
-    append_string(out, content);
+    input_append_string(out, content);
     for (size_t i = 0; i < json_array_size(content); i++) {
         const json_t *part = json_array_get(content, i);
 
-        append_string(out, json_object_get(part, "text"));
+        input_append_string(out, json_object_get(part, "text"));
         *pictures += json_object_get(part, "image_url") != NULL;
     }
-}
-
-static bool is_instruction(const char *role)
-{
-    return strcmp(role, "system") == 0 || strcmp(role, "developer") == 0;
 }
 
 static void chat_read(struct call *call)
 {
     const json_t *messages = json_object_get(call->body, "messages");
-    int64_t tokens = TOKENS_PER_MESSAGE, pictures = 0;
+    int64_t pictures = 0;
 
+    call->prompt_tokens = INPUT_TURN_TOKENS;
     for (size_t i = 0; i < json_array_size(messages); i++) {
         const json_t *message = json_array_get(messages, i);
-        const json_t *content = json_object_get(message, "content");
-        const char *role = jsontext_get_text(message, "role", "");
         size_t before = call->text.length;
-        const char *text;
 
-        append_content(&call->text, content, &pictures);
-        tokens += TOKENS_PER_MESSAGE + call_tokens(call->text.length - before);
-        text = call->text.bytes != NULL ? call->text.bytes + before : "";
-        if (strcmp(role, "user") == 0) {
-            buffer_clear(&call->question);
-            buffer_append(&call->question, text, call->text.length - before);
-        } else if (is_instruction(role)) {
-            buffer_append(&call->system, text, call->text.length - before);
-            buffer_byte(&call->system, '\n');
-        }
+        append_content(&call->text, json_object_get(message, "content"), &pictures);
+        input_take_turn(call, jsontext_get_text(message, "role", ""), before);
     }
-    call->prompt_tokens = tokens + pictures * TOKENS_PER_PICTURE;
+    call->prompt_tokens += pictures * INPUT_PICTURE_TOKENS;
 }
 
 static int refuse(struct reply *reply, const char *param, const char *code, const char *message)
@@ -199,16 +176,7 @@ static int check_lengths(const struct call *call, struct reply *reply)
 
 static int check_stop(const struct call *call, struct reply *reply)
 {
-    const json_t *stop = json_object_get(call->body, "stop");
-    bool good = stop == NULL || json_is_null(stop) || json_is_string(stop) ||
-                (json_is_array(stop) && json_array_size(stop) <= STOPS_MAX);
-
-    for (size_t i = 0; good && i < json_array_size(stop); i++) {
-        good = json_is_string(json_array_get(stop, i));
-    }
-    return good ? 0
-                : refuse(reply, "stop", "invalid_type",
-                         "Invalid type for 'stop': expected a string or up to 4 strings.");
+    return parameter_check_stop(call->body, reply);
 }
 
 static int check_stream_options(const struct call *call, struct reply *reply)

@@ -11,6 +11,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "mock/input.h"
 #include "mock/parameter.h"
 
 enum { INPUTS_MAX = 2048, DIMENSIONS_MAX = 4096, TOKENS_MAX = 8192, TOKENS_SUM_MAX = 300000 };
@@ -21,74 +22,29 @@ static const struct parameter parameters[] = {
     {"user", PARAMETER_STRING, 0, 0},
 };
 
-/* A list of integers is one input of tokens; any other list is several inputs. */
-static bool is_several(const json_t *input)
-{
-    return json_is_array(input) && !json_is_integer(json_array_get(input, 0));
-}
-
-static size_t count_inputs(const json_t *input)
-{
-    return is_several(input) ? json_array_size(input) : 1;
-}
-
-static const json_t *input_at(const json_t *input, size_t index)
-{
-    return is_several(input) ? json_array_get(input, index) : input;
-}
-
-static int64_t count_tokens(const json_t *input)
-{
-    return json_is_array(input) ? (int64_t)json_array_size(input)
-                                : call_tokens(json_string_length(input));
-}
-
-/* Appends an input's text; tokens become their numbers. */
-static void append_input(struct buffer *out, const json_t *input)
-{
-    if (json_is_string(input)) {
-        buffer_append(out, json_string_value(input), json_string_length(input));
-    }
-    for (size_t i = 0; i < json_array_size(input); i++) {
-        buffer_printf(out, "%lld ", (long long)json_integer_value(json_array_get(input, i)));
-    }
-}
-
 static void embedding_read(struct call *call)
 {
-    const json_t *input = json_object_get(call->body, "input");
-
-    for (size_t i = 0; i < count_inputs(input); i++) {
-        append_input(&call->text, input_at(input, i));
-        call->prompt_tokens += count_tokens(input_at(input, i));
-    }
-    buffer_append(&call->question, call->text.bytes != NULL ? call->text.bytes : "",
-                  call->text.length);
+    input_take(call, json_object_get(call->body, "input"));
 }
 
-static bool is_good_input(const json_t *input)
+static bool is_empty(const json_t *input)
 {
-    bool good = json_string_length(input) > 0 || json_array_size(input) > 0;
-
-    for (size_t i = 0; i < json_array_size(input); i++) {
-        good = good && json_is_integer(json_array_get(input, i));
-    }
-    return good;
+    return json_string_length(input) == 0 && json_array_size(input) == 0;
 }
 
 static int check_one(const json_t *input, struct reply *reply)
 {
-    if (!is_good_input(input)) {
+    if (is_empty(input) || !input_is_good(input)) {
         reply_refuse(reply, 400, "input", NULL,
                      "Invalid 'input': expected a text that is not empty, a list of tokens, or a "
                      "list of those.");
         return -1;
     }
-    if (count_tokens(input) > TOKENS_MAX) {
+    if (input_tokens(input) > TOKENS_MAX) {
         reply_refuse(reply, 400, "input", NULL,
                      "This model's maximum context length is %d tokens, however you requested "
                      "%lld tokens. Please reduce your prompt.",
-                     TOKENS_MAX, (long long)count_tokens(input));
+                     TOKENS_MAX, (long long)input_tokens(input));
         return -1;
     }
     return 0;
@@ -97,7 +53,7 @@ static int check_one(const json_t *input, struct reply *reply)
 static int check_inputs(const struct call *call, struct reply *reply)
 {
     const json_t *input = json_object_get(call->body, "input");
-    size_t count = count_inputs(input);
+    size_t count = input_count(input);
 
     if (input == NULL) {
         reply_refuse(reply, 400, "input", "missing_required_parameter",
@@ -261,7 +217,7 @@ static void write_embedding(const struct call *call, size_t index, struct buffer
     double *vector = xcalloc(dimensions, sizeof *vector);
     struct buffer text = {0};
 
-    append_input(&text, input_at(json_object_get(call->body, "input"), index));
+    input_append(&text, input_at(json_object_get(call->body, "input"), index));
     marker_strip(&text);
     add_words(vector, dimensions, &text);
     make_unit(vector, dimensions);
@@ -281,7 +237,7 @@ static void embedding_answer(struct call *call, struct reply *reply)
 
     reply_begin(reply, 200, "application/json");
     buffer_text(out, "{\"object\":\"list\",\"data\":[");
-    for (size_t i = 0; i < count_inputs(input); i++) {
+    for (size_t i = 0; i < input_count(input); i++) {
         write_embedding(call, i, out);
     }
     buffer_text(out, "],\"model\":");

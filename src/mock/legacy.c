@@ -7,10 +7,11 @@
 
 #include "base/jsontext.h"
 #include "mock/completion.h"
+#include "mock/input.h"
 #include "mock/parameter.h"
 #include "mock/said.h"
 
-enum { PROMPTS_MAX = 2048, STOPS_MAX = 4, USUAL_TOKENS = 16 };
+enum { PROMPTS_MAX = 2048, USUAL_TOKENS = 16 };
 
 static const struct parameter parameters[] = {
     {"temperature", PARAMETER_NUMBER, 0, 2},
@@ -30,58 +31,19 @@ static const struct parameter parameters[] = {
     {"logit_bias", PARAMETER_OBJECT, 0, 0},
 };
 
-/* A list of integers is one prompt of tokens; any other list is several prompts. */
-static bool is_several(const json_t *prompt)
+static const json_t *find_prompts(const struct call *call)
 {
-    return json_is_array(prompt) && !json_is_integer(json_array_get(prompt, 0));
+    return json_object_get(call->body, "prompt");
 }
 
 static size_t count_prompts(const struct call *call)
 {
-    const json_t *prompt = json_object_get(call->body, "prompt");
-
-    return is_several(prompt) ? json_array_size(prompt) : 1;
-}
-
-static const json_t *prompt_at(const struct call *call, size_t index)
-{
-    const json_t *prompt = json_object_get(call->body, "prompt");
-
-    return is_several(prompt) ? json_array_get(prompt, index) : prompt;
-}
-
-/* Appends a prompt's text; tokens become their numbers. */
-static void append_prompt(struct buffer *out, const json_t *prompt)
-{
-    if (json_is_string(prompt)) {
-        buffer_append(out, json_string_value(prompt), json_string_length(prompt));
-    }
-    for (size_t i = 0; i < json_array_size(prompt); i++) {
-        buffer_printf(out, "%lld ", (long long)json_integer_value(json_array_get(prompt, i)));
-    }
+    return input_count(find_prompts(call));
 }
 
 static void legacy_read(struct call *call)
 {
-    for (size_t i = 0; i < count_prompts(call); i++) {
-        const json_t *prompt = prompt_at(call, i);
-
-        append_prompt(&call->text, prompt);
-        call->prompt_tokens += json_is_array(prompt) ? (int64_t)json_array_size(prompt)
-                                                     : call_tokens(json_string_length(prompt));
-    }
-    buffer_append(&call->question, call->text.bytes != NULL ? call->text.bytes : "",
-                  call->text.length);
-}
-
-static bool is_good_prompt(const json_t *prompt)
-{
-    bool good = json_is_string(prompt) || json_array_size(prompt) > 0;
-
-    for (size_t i = 0; i < json_array_size(prompt); i++) {
-        good = good && json_is_integer(json_array_get(prompt, i));
-    }
-    return good;
+    input_take(call, find_prompts(call));
 }
 
 static int check_prompts(const struct call *call, struct reply *reply)
@@ -89,31 +51,17 @@ static int check_prompts(const struct call *call, struct reply *reply)
     size_t count = count_prompts(call);
     bool good = count > 0 && count <= PROMPTS_MAX;
 
-    if (json_object_get(call->body, "prompt") == NULL) {
+    if (find_prompts(call) == NULL) {
         reply_refuse(reply, 400, "prompt", "missing_required_parameter",
                      "Missing required parameter: 'prompt'.");
         return -1;
     }
     for (size_t i = 0; good && i < count; i++) {
-        good = is_good_prompt(prompt_at(call, i));
+        good = input_is_good(input_at(find_prompts(call), i));
     }
     if (!good) {
         reply_refuse(reply, 400, "prompt", "invalid_type",
                      "Invalid 'prompt': expected a text, a list of tokens, or a list of those.");
-        return -1;
-    }
-    return 0;
-}
-
-static int check_stop(const struct call *call, struct reply *reply)
-{
-    const json_t *stop = json_object_get(call->body, "stop");
-    bool good = stop == NULL || json_is_null(stop) || json_is_string(stop) ||
-                (json_is_array(stop) && json_array_size(stop) <= STOPS_MAX);
-
-    if (!good) {
-        reply_refuse(reply, 400, "stop", "invalid_type",
-                     "Invalid type for 'stop': expected a string or up to 4 strings.");
         return -1;
     }
     return 0;
@@ -133,7 +81,7 @@ static int legacy_check(struct call *call, struct reply *reply)
 {
     if (parameter_check(call->body, parameters, sizeof parameters / sizeof parameters[0], reply) !=
             0 ||
-        check_prompts(call, reply) != 0 || check_stop(call, reply) != 0) {
+        check_prompts(call, reply) != 0 || parameter_check_stop(call->body, reply) != 0) {
         return -1;
     }
     call->answer_tokens = token_limit(call) * count_each(call) * (int64_t)count_prompts(call);
@@ -148,7 +96,7 @@ static void say(const struct call *call, size_t index, struct said *said)
                              .limit = token_limit(call)};
     struct buffer prompt = {0}, whole = {0};
 
-    append_prompt(&prompt, prompt_at(call, index));
+    input_append(&prompt, input_at(find_prompts(call), index));
     marker_strip(&prompt);
     wish.prompt.question = prompt.bytes != NULL ? prompt.bytes : "";
     said_make(call, &wish, said);

@@ -133,6 +133,14 @@ static struct limits_gauge read_gauge(double used, const struct size *size)
     return gauge;
 }
 
+static void read_gauges(const struct model *model, const struct size *sizes,
+                        struct limits_report *report)
+{
+    for (size_t i = 0; i < LIMITS_BUCKETS; i++) {
+        report->gauges[i] = read_gauge(model->used[i], &sizes[i]);
+    }
+}
+
 /* Whether the request may pass by all of a model's buckets; *report says which is in the way. */
 static enum limits_verdict look(const struct model *model, const struct size *sizes,
                                 struct limits_report *report)
@@ -186,10 +194,28 @@ enum limits_verdict limits_take(struct limits *limits, const struct settings *se
     verdict = look(model, sizes, report);
     for (size_t i = 0; i < LIMITS_BUCKETS; i++) {
         model->used[i] += verdict == LIMITS_PASS && sizes[i].rate > 0 ? sizes[i].need : 0;
-        report->gauges[i] = read_gauge(model->used[i], &sizes[i]);
     }
+    read_gauges(model, sizes, report);
     (void)pthread_mutex_unlock(&limits->lock);
     return verdict;
+}
+
+void limits_tell(struct limits *limits, const struct settings *settings, const char *name,
+                 struct limits_report *report)
+{
+    struct size sizes[LIMITS_BUCKETS];
+    struct model *model;
+
+    *report = (struct limits_report){0};
+    if (!has_limits(settings)) {
+        return;
+    }
+    read_sizes(settings, 0, 0, sizes);
+    (void)pthread_mutex_lock(&limits->lock);
+    model = find_model(limits, name);
+    refill(model, sizes, clock_mono(limits->clock));
+    read_gauges(model, sizes, report);
+    (void)pthread_mutex_unlock(&limits->lock);
 }
 
 void limits_write_duration(int64_t ms, char out[LIMITS_DURATION_SIZE])

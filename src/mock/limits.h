@@ -54,6 +54,10 @@ enum limits_verdict limits_take(struct limits *limits, const struct settings *se
                                 const char *model, int64_t input, int64_t output,
                                 struct limits_report *report);
 
+/* Fills *report with what is told of model's buckets, and takes nothing. */
+void limits_tell(struct limits *limits, const struct settings *settings, const char *model,
+                 struct limits_report *report);
+
 enum { LIMITS_DURATION_SIZE = 32 };
 
 /* Writes a duration as Go's time.Duration.String does: "6m0s", "7.66s", "12ms", "0s". */

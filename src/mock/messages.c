@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "mock/input.h"
 #include "mock/message.h"
 #include "mock/parameter.h"
 #include "mock/said.h"
-
-enum { TOKENS_PER_MESSAGE = 3, TOKENS_PER_PICTURE = 85 };
 
 static const struct parameter parameters[] = {
     {"max_tokens", PARAMETER_INTEGER, 1, 1e9}, {"temperature", PARAMETER_NUMBER, 0, 1},
@@ -22,63 +21,26 @@ static const struct parameter parameters[] = {
     {"messages", PARAMETER_ARRAY, 0, 0},
 };
 
+enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
+
 /* What a request may have besides. */
 static const char *const others[] = {"model", "system", "container", "context_management",
                                      "mcp_servers"};
 
-static bool is_known(const char *name)
-{
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
-        if (strcmp(parameters[i].name, name) == 0) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (strcmp(others[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void append_text(struct buffer *out, const json_t *text)
-{
-    if (json_is_string(text)) {
-        buffer_append(out, json_string_value(text), json_string_length(text));
-    }
-}
-
 /* Appends the text of a content: a string, or blocks of text, pictures and results of tools. */
 static void append_content(struct buffer *out, const json_t *content, int64_t *pictures)
 {
-    append_text(out, content);
+    input_append_string(out, content);
     for (size_t i = 0; i < json_array_size(content); i++) {
         const json_t *block = json_array_get(content, i);
         const json_t *inner = json_object_get(block, "content");
 
-        append_text(out, json_object_get(block, "text"));
+        input_append_string(out, json_object_get(block, "text"));
         *pictures += strcmp(jsontext_get_text(block, "type", ""), "image") == 0;
-        append_text(out, inner);
+        input_append_string(out, inner);
         for (size_t j = 0; j < json_array_size(inner); j++) {
-            append_text(out, json_object_get(json_array_get(inner, j), "text"));
+            input_append_string(out, json_object_get(json_array_get(inner, j), "text"));
         }
-    }
-}
-
-static void read_message(struct call *call, const json_t *message, int64_t *pictures)
-{
-    const char *role = jsontext_get_text(message, "role", "");
-    size_t before = call->text.length;
-    const char *text;
-
-    append_content(&call->text, json_object_get(message, "content"), pictures);
-    text = call->text.bytes != NULL ? call->text.bytes + before : "";
-    call->prompt_tokens += TOKENS_PER_MESSAGE + call_tokens(call->text.length - before);
-    if (strcmp(role, "user") == 0) {
-        buffer_clear(&call->question);
-        buffer_append(&call->question, text, call->text.length - before);
-    } else if (strcmp(role, "system") == 0) {
-        buffer_append(&call->system, text, call->text.length - before);
     }
 }
 
@@ -90,11 +52,15 @@ static void messages_read(struct call *call)
     append_content(&call->system, json_object_get(call->body, "system"), &pictures);
     buffer_append(&call->text, call->system.bytes != NULL ? call->system.bytes : "",
                   call->system.length);
-    call->prompt_tokens = TOKENS_PER_MESSAGE + call_tokens(call->text.length);
+    call->prompt_tokens = INPUT_TURN_TOKENS + call_tokens(call->text.length);
     for (size_t i = 0; i < json_array_size(messages); i++) {
-        read_message(call, json_array_get(messages, i), &pictures);
+        const json_t *message = json_array_get(messages, i);
+        size_t before = call->text.length;
+
+        append_content(&call->text, json_object_get(message, "content"), &pictures);
+        input_take_turn(call, jsontext_get_text(message, "role", ""), before);
     }
-    call->prompt_tokens += pictures * TOKENS_PER_PICTURE;
+    call->prompt_tokens += pictures * INPUT_PICTURE_TOKENS;
 }
 
 static int refuse(struct reply *reply, const char *message)
@@ -135,17 +101,14 @@ static int check_version(const struct call *call, struct reply *reply)
 
 static int check_names(const struct call *call, struct reply *reply)
 {
-    const char *name;
-    json_t *value;
+    const char *name = parameter_stranger(call->body, parameters, PARAMETERS, others,
+                                          sizeof others / sizeof others[0]);
 
-    json_object_foreach ((json_t *)(uintptr_t)call->body, name, value) {
-        (void)value;
-        if (!is_known(name)) {
-            reply_refuse(reply, 400, NULL, NULL, "%.60s: Extra inputs are not permitted", name);
-            return -1;
-        }
+    if (name == NULL) {
+        return 0;
     }
-    return 0;
+    reply_refuse(reply, 400, NULL, NULL, "%.60s: Extra inputs are not permitted", name);
+    return -1;
 }
 
 static int check_needed(const struct call *call, struct reply *reply)
@@ -281,8 +244,7 @@ static int messages_check(struct call *call, struct reply *reply)
         check_needed, check_messages, check_system, check_stops, check_tools, check_format};
 
     if (check_version(call, reply) != 0 || check_names(call, reply) != 0 ||
-        parameter_check(call->body, parameters, sizeof parameters / sizeof parameters[0], reply) !=
-            0) {
+        parameter_check(call->body, parameters, PARAMETERS, reply) != 0) {
         return -1;
     }
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {

@@ -3,6 +3,9 @@
 #include "mock/parameter.h"
 
 #include <stdbool.h>
+#include <string.h>
+
+enum { STOPS_MAX = 4 };
 
 static const char *const type_names[] = {
     [PARAMETER_NUMBER] = "a number",   [PARAMETER_INTEGER] = "an integer",
@@ -71,4 +74,56 @@ int parameter_check(const json_t *body, const struct parameter *table, size_t co
         }
     }
     return 0;
+}
+
+int parameter_check_stop(const json_t *body, struct reply *reply)
+{
+    const json_t *stop = json_object_get(body, "stop");
+    bool good = stop == NULL || json_is_null(stop) || json_is_string(stop) ||
+                (json_is_array(stop) && json_array_size(stop) <= STOPS_MAX);
+
+    for (size_t i = 0; good && i < json_array_size(stop); i++) {
+        good = json_is_string(json_array_get(stop, i));
+    }
+    if (good) {
+        return 0;
+    }
+    reply_refuse(reply, 400, "stop", "invalid_type",
+                 "Invalid type for 'stop': expected a string or up to %d strings.", STOPS_MAX);
+    return -1;
+}
+
+static bool is_in_table(const char *name, const struct parameter *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(table[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *parameter_stranger(const json_t *body, const struct parameter *table, size_t count,
+                               const char *const *others, size_t other_count)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)body, name, value)
+    {
+        if (!is_in_table(name, table, count) && !is_among(name, others, other_count)) {
+            return name;
+        }
+    }
+    return NULL;
 }

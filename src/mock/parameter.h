@@ -33,4 +33,12 @@ struct parameter {
 int parameter_check(const json_t *body, const struct parameter *table, size_t count,
                     struct reply *reply);
 
+/* Checks `stop`, which is a string or up to 4 strings. Returns as parameter_check. */
+int parameter_check_stop(const json_t *body, struct reply *reply);
+
+/* The first member of body that is neither in the table nor among the others; NULL: there is none.
+ */
+const char *parameter_stranger(const json_t *body, const struct parameter *table, size_t count,
+                               const char *const *others, size_t other_count);
+
 #endif

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "mock/input.h"
 #include "mock/parameter.h"
 #include "mock/response.h"
 #include "mock/said.h"
 
-enum { TOKENS_PER_ITEM = 3, TOKENS_PER_PICTURE = 85, OUTPUT_LEAST = 16 };
+enum { OUTPUT_LEAST = 16 };
 
 static const struct parameter parameters[] = {
     {"temperature", PARAMETER_NUMBER, 0, 2},
@@ -37,62 +38,24 @@ static const struct parameter parameters[] = {
     {"tools", PARAMETER_ARRAY, 0, 0},
 };
 
+enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
+
 /* What a request may have besides. */
 static const char *const others[] = {"model",  "input",        "tool_choice",
                                      "prompt", "conversation", "context_management"};
-
-static bool is_known(const char *name)
-{
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
-        if (strcmp(parameters[i].name, name) == 0) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (strcmp(others[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void append_text(struct buffer *out, const json_t *text)
-{
-    if (json_is_string(text)) {
-        buffer_append(out, json_string_value(text), json_string_length(text));
-    }
-}
 
 /* Appends the text of an item: a message's content, or the output of a tool. */
 static void append_item(struct buffer *out, const json_t *item, int64_t *pictures)
 {
     const json_t *content = json_object_get(item, "content");
 
-    append_text(out, content);
-    append_text(out, json_object_get(item, "output"));
+    input_append_string(out, content);
+    input_append_string(out, json_object_get(item, "output"));
     for (size_t i = 0; i < json_array_size(content); i++) {
         const json_t *part = json_array_get(content, i);
 
-        append_text(out, json_object_get(part, "text"));
+        input_append_string(out, json_object_get(part, "text"));
         *pictures += json_object_get(part, "image_url") != NULL;
-    }
-}
-
-static void read_item(struct call *call, const json_t *item, int64_t *pictures)
-{
-    const char *role = jsontext_get_text(item, "role", "");
-    size_t before = call->text.length;
-    const char *text;
-
-    append_item(&call->text, item, pictures);
-    text = call->text.bytes != NULL ? call->text.bytes + before : "";
-    call->prompt_tokens += TOKENS_PER_ITEM + call_tokens(call->text.length - before);
-    if (strcmp(role, "user") == 0) {
-        buffer_clear(&call->question);
-        buffer_append(&call->question, text, call->text.length - before);
-    } else if (strcmp(role, "system") == 0 || strcmp(role, "developer") == 0) {
-        buffer_append(&call->system, text, call->text.length - before);
-        buffer_byte(&call->system, '\n');
     }
 }
 
@@ -102,32 +65,32 @@ static void responses_read(struct call *call)
     const json_t *input = json_object_get(call->body, "input");
     int64_t pictures = 0;
 
-    append_text(&call->text, instructions);
-    append_text(&call->system, instructions);
-    append_text(&call->text, input);
-    append_text(&call->question, input);
-    call->prompt_tokens = TOKENS_PER_ITEM + call_tokens(call->text.length);
+    input_append_string(&call->text, instructions);
+    input_append_string(&call->system, instructions);
+    input_append_string(&call->text, input);
+    input_append_string(&call->question, input);
+    call->prompt_tokens = INPUT_TURN_TOKENS + call_tokens(call->text.length);
     for (size_t i = 0; i < json_array_size(input); i++) {
-        read_item(call, json_array_get(input, i), &pictures);
+        const json_t *item = json_array_get(input, i);
+        size_t before = call->text.length;
+
+        append_item(&call->text, item, &pictures);
+        input_take_turn(call, jsontext_get_text(item, "role", ""), before);
     }
-    call->prompt_tokens += pictures * TOKENS_PER_PICTURE;
+    call->prompt_tokens += pictures * INPUT_PICTURE_TOKENS;
 }
 
 /* The API takes no member that it does not know. */
 static int check_names(const struct call *call, struct reply *reply)
 {
-    const char *name;
-    json_t *value;
+    const char *name = parameter_stranger(call->body, parameters, PARAMETERS, others,
+                                          sizeof others / sizeof others[0]);
 
-    json_object_foreach ((json_t *)(uintptr_t)call->body, name, value) {
-        (void)value;
-        if (!is_known(name)) {
-            reply_refuse(reply, 400, name, "unknown_parameter", "Unknown parameter: '%.60s'.",
-                         name);
-            return -1;
-        }
+    if (name == NULL) {
+        return 0;
     }
-    return 0;
+    reply_refuse(reply, 400, name, "unknown_parameter", "Unknown parameter: '%.60s'.", name);
+    return -1;
 }
 
 static bool is_good_item(const json_t *item)
@@ -231,8 +194,7 @@ static int responses_check(struct call *call, struct reply *reply)
     static int (*const checks[])(const struct call *call, struct reply *reply) = {
         check_names, check_input, check_format, check_tools};
 
-    if (parameter_check(call->body, parameters, sizeof parameters / sizeof parameters[0], reply) !=
-        0) {
+    if (parameter_check(call->body, parameters, PARAMETERS, reply) != 0) {
         return -1;
     }
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {

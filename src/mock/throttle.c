@@ -154,26 +154,34 @@ static bool is_crowded(const struct call *call)
            ledger_in_flight(call->exchange->mock->ledger) > (uint64_t)settings->max_concurrent;
 }
 
+static enum fault refuse_crowd(const struct call *call, struct reply *reply)
+{
+    struct limits_report report;
+
+    reply_error(reply, 429, "requests", NULL, "rate_limit_exceeded",
+                "Too many requests are in flight at once.");
+    if (call->settings->rate_headers) {
+        limits_tell(call->exchange->mock->limits, call->settings, call->model, &report);
+        add_gauges(call, reply, &report);
+        add_retry_after(reply, call->settings->retry_after_ms);
+    }
+    return FAULT_TOO_BUSY;
+}
+
 enum fault throttle_check(const struct call *call, struct reply *reply)
 {
-    const struct settings *settings = call->settings;
     struct limits_report report;
     enum limits_verdict verdict;
 
     if (is_crowded(call)) {
-        reply_error(reply, 429, "requests", NULL, "rate_limit_exceeded",
-                    "Too many requests are in flight at once.");
-        if (settings->rate_headers) {
-            add_retry_after(reply, settings->retry_after_ms);
-        }
-        return FAULT_TOO_BUSY;
+        return refuse_crowd(call, reply);
     }
-    verdict = limits_take(call->exchange->mock->limits, settings, call->model, call->prompt_tokens,
-                          call->answer_tokens, &report);
+    verdict = limits_take(call->exchange->mock->limits, call->settings, call->model,
+                          call->prompt_tokens, call->answer_tokens, &report);
     if (verdict != LIMITS_PASS) {
         write_error(call, reply, verdict, &report);
     }
-    if (settings->rate_headers) {
+    if (call->settings->rate_headers) {
         add_gauges(call, reply, &report);
         if (verdict == LIMITS_WAIT) {
             add_retry_after(reply, report.wait_ms);

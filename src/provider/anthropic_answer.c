@@ -85,17 +85,17 @@ static json_t *find_calls(const json_t *content)
     return calls;
 }
 
-/* What a model said when it refused, or what is said of it. */
+/* Why there is no answer, as the server explains it; else what the model said until then. */
 static char *find_refusal(const json_t *document, const json_t *text)
 {
     const json_t *details = json_object_get(document, "stop_details");
     const char *explanation = jsontext_get_text(details, "explanation", "");
     const char *category = jsontext_get_text(details, "category", NULL);
-    if (json_string_length(text) > 0) {
-        return xstrdup(json_string_value(text));
-    }
     if (*explanation != '\0') {
         return xstrdup(explanation);
+    }
+    if (json_string_length(text) > 0) {
+        return xstrdup(json_string_value(text));
     }
     return category != NULL ? xasprintf("the model refused to answer: %s", category)
                             : xstrdup("the model refused to answer");

@@ -226,8 +226,10 @@ static int take_parallel(const struct param *param, json_t *value, json_t *body,
 {
     (void)param;
     (void)error;
-    if (json_is_false(value)) {
-        if (json_object_get(body, "tool_choice") == NULL) {
+    const json_t *choice = json_object_get(body, "tool_choice");
+    bool none = strcmp(jsontext_get_text(choice, "type", ""), "none") == 0;
+    if (json_is_false(value) && !none) {
+        if (choice == NULL) {
             set_choice(body, "auto", NULL);
         }
         set_inner(body, "tool_choice", "disable_parallel_tool_use", json_true());

@@ -23,6 +23,9 @@ const struct error_rule anthropic_errors[] = {
     {400, 400, .said = "reached your specified API usage limits", ERROR_LASTING("spend limit reached")},
     {400, 400, .said = "organization has been disabled", ERROR_LASTING("account closed")},
 
+    /* Overload, whatever its type. */
+    {503, 503, .outcome = ERROR_THROTTLED},
+
     /* Types */
     {0, 999, "authentication_error", ERROR_LASTING("key refused")},
     {0, 999, "billing_error", ERROR_LASTING("no quota")},

@@ -60,6 +60,7 @@ static struct verdict judge(enum flaw flaw, const struct provider_reply *reply, 
     struct verdict verdict = verdict_begin(reply, now, flaws[flaw].outcome);
     verdict.moderation = flaw == FLAW_FILTERED;
     verdict.refused = flaw == FLAW_FILTERED;
+    verdict.cut = flaw == FLAW_CUT_JSON;
     verdict_say(&verdict, flaws[flaw].code, "%s", flaws[flaw].message);
     return verdict;
 }

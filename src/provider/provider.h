@@ -71,6 +71,7 @@ struct verdict {
     bool moderation;     /* the provider refused the content */
     bool refused;        /* the content was refused: by the model in an OUTCOME_OK whose answer
                             says so, or by the provider (moderation) */
+    bool cut;            /* OUTCOME_UNUSABLE: the answer was cut at its bound of tokens */
     bool unknown;        /* an error that no rule knows: the outcome is a guess. The caller may
                             take it for the job's when it comes again */
     bool mock;           /* the reply carries x-llmspool-mock */

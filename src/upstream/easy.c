@@ -99,9 +99,21 @@ static int easy_problem(struct error *error, CURLcode code)
     return -1;
 }
 
+/* A request waits for minutes with this much and reads a few KiB in the end. */
+static CURLcode easy_buffer(CURL *easy)
+{
+    return curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
+}
+
+bool easy_reset(CURL *easy)
+{
+    curl_easy_reset(easy);
+    return easy_buffer(easy) == CURLE_OK;
+}
+
 static CURLcode easy_fix(CURL *easy)
 {
-    CURLcode code = CURLE_OK;
+    CURLcode code = easy_buffer(easy);
     for (size_t i = 0; i < COUNT(fixed_numbers) && code == CURLE_OK; i++)
         code = curl_easy_setopt(easy, fixed_numbers[i].option, fixed_numbers[i].value);
     for (size_t i = 0; i < COUNT(fixed_texts) && code == CURLE_OK; i++)

@@ -23,6 +23,11 @@ int easy_check_url(const char *url, bool *tls, struct error *error);
 int easy_prepare(CURL *easy, const struct transfer_request *request, const char *ca_file,
                  struct error *error);
 
+/* Forgets all that a handle was told. false: it cannot be used again, only cleaned up, as libcurl
+ * (7.88) keeps the buffer of one whose connection others still used, and forgets how large that is.
+ */
+bool easy_reset(CURL *easy);
+
 /* The request's headers as libcurl takes them, or NULL with an error that names a header which is
  * none, never its value. */
 struct curl_slist *easy_headers(const struct transfer_request *request, struct error *error);

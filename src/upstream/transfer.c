@@ -155,12 +155,11 @@ static void transfer_result(struct transfer *transfer, CURLcode code,
 
 static void spare_put(struct transfers *transfers, CURL *easy)
 {
-    if (transfers->spare_count == SPARE_MAX) {
+    /* Reset now, so that no pointer of this request stays. */
+    if (transfers->spare_count < SPARE_MAX && easy_reset(easy))
+        transfers->spare[transfers->spare_count++] = easy;
+    else
         curl_easy_cleanup(easy);
-        return;
-    }
-    curl_easy_reset(easy); /* now, so that no pointer of this request stays */
-    transfers->spare[transfers->spare_count++] = easy;
 }
 
 static CURL *spare_take(struct transfers *transfers)

@@ -7,6 +7,10 @@
 //   node clients_requests.mjs serve FILE
 //       listens on a loopback port, prints "listening on URL", answers whatever is posted well, and
 //       appends it to FILE as such a line without name and protocol; until it gets SIGTERM
+//
+// data/requests.json is a list of inputs: "name"; "protocol", as llmspool's configuration calls it;
+// "job", to be dropped into a spool; and "client", the same for a library: "call" names the method,
+// "arguments" is what it is given.
 import { appendFileSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 

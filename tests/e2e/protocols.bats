@@ -485,6 +485,7 @@ END
     until_summary '.in_flight == 1'
     post /mock/config '{"max-concurrent": 1}' >/dev/null
     [ "$(status_of ask chat x)" = 429 ]
+    [ "$(header x-ratelimit-limit-requests)" = 600000 ]
     post /mock/config '{"max-concurrent": 2}' >/dev/null
     [ "$(status_of ask chat x)" = 200 ]
     post /mock/config '{"max-concurrent": 0, "slots": 1}' >/dev/null

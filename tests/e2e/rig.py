@@ -101,6 +101,11 @@ class Mock:
     def requests(self):
         return sum(self.ledger().values())
 
+    def summary(self):
+        """Its own totals; the ledger file is that of all mocks of a rig."""
+        with urllib.request.urlopen(self.url + "/mock/ledger?summary=1", timeout=20) as answer:
+            return json.load(answer)
+
     def configure(self, **options):
         data = json.dumps({k.replace("_", "-"): v for k, v in options.items()}).encode()
         with urllib.request.urlopen(self.url + "/mock/config", data, timeout=20):
@@ -298,14 +303,19 @@ class Rig:
 
     def configure(self, mock, general="", provider="", key_env="RIG_KEY"):
         """Writes a configuration with one provider, the mock."""
+        text = general + "\n"
+        if mock is not None:
+            text += (f'provider "openai" {{\n    protocol = "openai"\n'
+                     f'    url = "{mock.url}/v1"\n    key_env = "{key_env}"\n{provider}\n}}\n'
+                     f'model "*" {{\n    provider = "openai"\n}}\n')
+        self.configuration(text)
+
+    def configuration(self, text):
+        """Writes a configuration; RIG_KEY is in the environment of its daemons."""
         self.conf = os.path.join(self.folder, "llmspoold.conf")
         os.environ.setdefault("RIG_KEY", "k")
         with open(self.conf + ".new", "w", encoding="utf-8") as file:
-            file.write(general + "\n")
-            if mock is not None:
-                file.write(f'provider "openai" {{\n    protocol = "openai"\n'
-                           f'    url = "{mock.url}/v1"\n    key_env = "{key_env}"\n{provider}\n}}\n'
-                           f'model "*" {{\n    provider = "openai"\n}}\n')
+            file.write(text)
         os.rename(self.conf + ".new", self.conf)
 
     def daemon(self, *options, **more):
@@ -357,6 +367,14 @@ class Rig:
 def numbered(first, count, text="Say number", **more):
     """Distinct jobs, complete in themselves, so that the dropped file is the job."""
     return [{"model": "m", "prompt": f"{text} {i}", **more} for i in range(first, first + count)]
+
+
+def provider(server, protocol="openai", name="p", **settings):
+    """A provider's section, for Rig.configuration; settings are words or numbers."""
+    base = server.url + ("" if protocol == "anthropic" else "/v1")
+    settings = {"url": f'"{base}"', "key_env": '"RIG_KEY"', **settings}
+    lines = "".join(f"    {key} = {value}\n" for key, value in settings.items() if value is not None)
+    return f'provider "{name}" {{\n    protocol = "{protocol}"\n{lines}}}\n'
 
 
 scenarios = {}

@@ -89,3 +89,89 @@ END
     [ "$status" -eq 65 ]
     [[ "$output" == *"state/money is damaged: its snapshot is not whole"* ]]
 }
+
+# --- llmspool-submit --estimate
+
+prices() {
+    cat >"$BATS_TEST_TMPDIR/prices.json" <<'END'
+{"date": "2026-02-10", "currency": "USD", "models": {
+  "cheap": {"input": 1, "output": 10, "max_output_tokens": 1000},
+  "embedder": {"input": 1, "output": 0}}}
+END
+    echo "$BATS_TEST_TMPDIR/prices.json"
+}
+
+estimate() {
+    llmspool-submit --estimate --prices "$(prices)" --json "$@"
+}
+
+@test "an estimate says what jobs would come to and submits nothing" {
+    run llmspool-submit --estimate --prices "$(prices)" -m cheap "Hello, world!" "Good morning."
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "requests   2" ]
+    [[ "${lines[1]}" =~ ^input\ +2[0-9]\ tokens$ ]]
+    [ "${lines[2]}" = "output     low 150, likely 600, high 2000 tokens" ]
+    [ "${lines[3]}" = "cost       low 0.001521, likely 0.006021, high 0.0200 USD" ]
+    [ "${lines[4]}" = "prices     the table of 2026-02-10" ]
+    [ -z "$(ls "$spool/new")" ]
+}
+
+@test "an estimate keeps to the bound that a job names, and counts choices" {
+    [ "$(estimate -m cheap --param max_tokens=40 hi | jq -c .output_tokens)" = \
+        '{"low":10,"likely":40,"high":40}' ]
+    [ "$(estimate -m cheap --param max_tokens=5000 --param n=2 hi | jq -c .output_tokens)" = \
+        '{"low":150,"likely":600,"high":10000}' ]
+}
+
+@test "what this spool's answers came to is what is likely" {
+    cat >"$spool/state/money" <<'END'
+{"money":{"version":1,"currency":"USD","next":7,"lines":1}}
+{"total":{"day":"2026-02-09","model":"cheap","requests":10,"output_tokens":390}}
+END
+    [ "$(estimate -m cheap hi | jq -c .output_tokens)" = '{"low":10,"likely":40,"high":1000}' ]
+}
+
+@test "a model without a price is named, and its tokens count" {
+    run llmspool-submit --estimate --prices "$(prices)" -m unheard "hi"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"no price   unheard (1 requests)"* ]]
+    [[ "$output" != *"cost"* ]]
+    [ "$(estimate -m unheard hi | jq -c '[.requests, .unpriced, .models_without_price, .cost.high]')" = \
+        '[1,1,["unheard"],0]' ]
+}
+
+@test "the same job twice, and what is in the spool already, costs nothing" {
+    llmspool-submit -m cheap "known" >/dev/null
+    [ "$(estimate -m cheap known hi hi | jq -c '[.requests, .queued, .again]')" = '[1,1,1]' ]
+}
+
+@test "what is done costs nothing unless it is asked for anew" {
+    local id
+    id=$(llmspool-submit --print-id -m cheap done)
+    echo '{"model": "cheap", "prompt": "done"}' >"$spool/done/$id.json"
+    echo '{"status": "completed", "times": {"finished": "2026-02-10T00:00:00.000Z"}}' \
+        >"$spool/done/$id.v1.json"
+    [ "$(estimate -m cheap done | jq -c '[.requests, .done]')" = '[0,1]' ]
+    [ "$(estimate -m cheap --fresh done | jq -c '[.requests, .done]')" = '[1,0]' ]
+    [ "$(estimate -m cheap --max-age 1h done | jq -c '[.requests, .done]')" = '[1,0]' ]
+    [ "$(estimate -m cheap --max-age 36500d done | jq -c '[.requests, .done]')" = '[0,1]' ]
+    run llmspool-submit --estimate --prices "$(prices)" -m cheap done
+    [ "${lines[0]}" = "requests   0; beside 1 done already, which cost nothing" ]
+}
+
+@test "the daemon's prices come first" {
+    echo '{"prices": {"unheard": {"input": 1, "output": 2, "max_output_tokens": 7}},
+           "money": {"currency": "EUR"}}' >"$spool/state/status.json"
+    run llmspool-submit --estimate --json -m unheard hi
+    [ "$(jq -c '[.unpriced, .output_tokens.high, .currency]' <<<"$output")" = '[0,7,"EUR"]' ]
+}
+
+@test "prices that cannot be read are an error" {
+    run llmspool-submit --estimate --prices /nowhere -m cheap hi
+    [ "$status" -eq 71 ]
+    echo '{}' >"$BATS_TEST_TMPDIR/bad.json"
+    run llmspool-submit --estimate --prices "$BATS_TEST_TMPDIR/bad.json" -m cheap hi
+    [ "$status" -eq 65 ]
+    run llmspool-submit --prices /nowhere -m cheap hi
+    [ "$status" -eq 64 ]
+}

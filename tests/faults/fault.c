@@ -172,6 +172,11 @@ ssize_t write(int fd, const void *bytes, size_t length)
     CALL(write, fd, bytes, length);
 }
 
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+    CALL(pwrite, fd, bytes, length, offset);
+}
+
 int openat(int dir, const char *name, int flags, ...)
 {
     va_list arguments;

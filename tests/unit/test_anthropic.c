@@ -256,6 +256,9 @@ static void tools_are_said_in_its_own_words(void **state)
         {JOB_OF("'parallel_tool_calls':false,'tool_choice':'required'"),
          BODY HI ",'tool_choice':{'type':'any','disable_parallel_tool_use':true}}",
          {0}},
+        {JOB_OF("'parallel_tool_calls':false,'tool_choice':'none'"),
+         BODY HI ",'tool_choice':{'type':'none'}}",
+         {0}},
         {JOB_OF("'parallel_tool_calls':true"), BODY HI "}", {0}},
     };
     (void)state;

@@ -97,8 +97,9 @@ static void a_refusal_is_told_in_the_words_there_are(void **state)
         {JOB, MESSAGE(TEXT("I will not."), END("refusal")), "null|I will not.|refusal|0|" NO_USAGE,
          OUTCOME_OK, 0},
         {JOB,
-         MESSAGE("", END("refusal") ",'stop_details':{'type':'refusal','category':'bio',"
-                                    "'explanation':'It is dangerous.'}"),
+         MESSAGE(TEXT("First,"),
+                 END("refusal") ",'stop_details':{'type':'refusal','category':'bio',"
+                                "'explanation':'It is dangerous.'}"),
          "null|It is dangerous.|refusal|0|" NO_USAGE, OUTCOME_OK, 0},
         {JOB, MESSAGE("", END("refusal") ",'stop_details':{'category':'bio','explanation':null}"),
          "null|the model refused to answer: bio|refusal|0|" NO_USAGE, OUTCOME_OK, 0},
@@ -123,6 +124,7 @@ static void errors_have_their_class(void **state)
         {JOB, FAULT("rate_limit_error", ",'details':{'error_code':'enforced_spend_limit_reached'}"),
          "enforced_spend_limit_reached", OUTCOME_UPSTREAM, 429},
         {JOB, FAULT("api_error", ""), "api_error", OUTCOME_TRANSIENT, 500},
+        {JOB, FAULT("api_error", ""), "api_error", OUTCOME_THROTTLED, 503},
         {JOB, FAULT("overloaded_error", ""), "overloaded_error", OUTCOME_THROTTLED, 529},
         {JOB, FAULT("overloaded_error", ""), "overloaded_error", OUTCOME_THROTTLED, 0},
         {JOB, "<html>", "http_413", OUTCOME_JOB, 413},

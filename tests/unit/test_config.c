@@ -295,6 +295,8 @@ static void broken_syntax_is_refused_with_its_line(void **state)
         {"model gpt-* { }", 1, "quotes"},
         {"model a+b { }", 1, "quotes"},
         {"concurrency = 5\001", 1, "control character"},
+        {"concurrency = 5\n${\nretention { }", 2, "double quotes"},
+        {"ca_file = ${HOME}", 1, "double quotes"},
         {"{{{{{{{{{{{{", 1, "too many sections"},
         {"\"\\x01reading\" = 5", 1, "parenthesis"},
     };

@@ -101,6 +101,19 @@ static void a_refused_request_takes_nothing(void **state)
     assert_int_equal(fixture->report.wait_ms, MINUTE_MS);
 }
 
+static void telling_takes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings->rpm = 60;
+    assert_int_equal(take(fixture, 1, 1), LIMITS_PASS);
+    for (int i = 0; i < 2; i++) {
+        limits_tell(fixture->limits, fixture->settings, "model", &fixture->report);
+        assert_int_equal(fixture->report.gauges[LIMITS_REQUESTS].remaining, 59);
+        assert_int_equal(fixture->report.gauges[LIMITS_REQUESTS].reset_ms, 1000);
+    }
+}
+
 static void more_than_a_bucket_holds_never_passes(void **state)
 {
     struct fixture *fixture = *state;
@@ -200,6 +213,7 @@ int main(void)
         WITH_LIMITS(without_limits_everything_passes_and_nothing_is_told),
         WITH_LIMITS(a_burst_passes_and_then_one_for_each_share_of_the_minute),
         WITH_LIMITS(a_refused_request_takes_nothing),
+        WITH_LIMITS(telling_takes_nothing),
         WITH_LIMITS(more_than_a_bucket_holds_never_passes),
         WITH_LIMITS(input_and_output_have_buckets_of_their_own),
         WITH_LIMITS(requests_a_day_come_back_in_a_day),

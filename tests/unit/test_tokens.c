@@ -200,6 +200,28 @@ static void parts_tools_and_schemas_count(void **state)
     assert_int_equal(input_of("{\"prompt\": \"x\", \"params\": {\"temperature\": 1}}"), bare);
 }
 
+static void a_ceiling_counts_bytes(void **state)
+{
+    static const char *const jobs[] = {
+        "{\"prompt\": \"Hello, world!\"}",
+        "{\"prompt\": \"\xe4\xb8\xad \xf0\x9f\x98\x80\", \"system\": \"qzjxk\"}",
+        "{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": "
+        "\"%%%%\"}, {\"type\": \"image_url\", \"image_url\": {\"url\": \"https://x\"}}]}]}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < UNIT_COUNT(jobs); i++) {
+        struct job *read = job(jobs[i]);
+
+        assert_true(tokens_ceiling_of_job(read) >= tokens_of_job(read));
+        job_free(read);
+    }
+    struct job *hello = job(jobs[0]);
+
+    assert_int_equal(tokens_ceiling_of_job(hello), 13 + 4 + 3);
+    job_free(hello);
+}
+
 static int64_t output_of(const char *text, uint64_t usual)
 {
     struct job *read = job(text);
@@ -235,6 +257,7 @@ int main(void)
         cmocka_unit_test(what_is_no_language_is_not_underestimated),
         cmocka_unit_test(a_prompt_is_a_message),
         cmocka_unit_test(parts_tools_and_schemas_count),
+        cmocka_unit_test(a_ceiling_counts_bytes),
         cmocka_unit_test(outputs_are_bounded_by_the_job_or_else_usual),
     };
     return UNIT_RUN(tests);

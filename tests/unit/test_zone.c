@@ -137,6 +137,15 @@ static void a_day_begins_where_its_midnight_does_not_exist(void **state)
     zone_free(cairo);
 }
 
+static void a_day_may_begin_between_minutes(void **state)
+{
+    struct zone *monrovia = zone("Africa/Monrovia");
+
+    (void)state;
+    day_begins(monrovia, "1971-06-01", "1971-06-01T00:44:30.000Z");
+    zone_free(monrovia);
+}
+
 static void a_date_that_was_skipped_begins_with_the_next(void **state)
 {
     struct zone *apia = zone("Pacific/Apia");
@@ -219,6 +228,7 @@ int main(void)
         cmocka_unit_test(days_with_a_change_are_shorter_and_longer),
         cmocka_unit_test(years_turn_when_they_do_here),
         cmocka_unit_test(a_day_begins_where_its_midnight_does_not_exist),
+        cmocka_unit_test(a_day_may_begin_between_minutes),
         cmocka_unit_test(a_date_that_was_skipped_begins_with_the_next),
         cmocka_unit_test(every_day_begins_at_its_first_moment),
         cmocka_unit_test(unknown_zones_are_refused),

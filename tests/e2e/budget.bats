@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Budgets: reserved before a request, settled after it, never exceeded. The scenarios are in budget.py.
+
+bats_require_minimum_version 1.5.0
+load rig
+
+@test "a budget of 1.00 pays 100 jobs of 0.01, and the rest is held, over restarts too" {
+    scenario budget.py hundred
+}
+
+@test "killed at random, the daemon never sends more than the budget pays" {
+    scenario budget.py killed
+}
+
+@test "without max_tokens the overshoot stays within what was in flight" {
+    scenario budget.py without_bound
+}
+
+@test "each user has a budget of his own, and one without money keeps nobody else" {
+    scenario budget.py users
+}
+
+@test "a run stops at its max_cost, also after a restart" {
+    scenario budget.py run
+}
+
+@test "under a budget a model without a price waits for one" {
+    scenario budget.py no_price
+}
+
+@test "what cannot be recorded is not sent" {
+    scenario budget.py unwritable
+}
