@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "daemon/config_urls.h"
+#include "daemon/exchange.h"
 #include "daemon/key.h"
 #include "daemon/outcome.h"
 #include "daemon/status.h"
@@ -19,9 +19,7 @@
 enum {
     MODEL_TRUSTED_MS = 10 * 60 * 1000, /* a success this young says that URL and model are right */
     UNKNOWN_TRANSIENT = 2, /* an error that nobody knows is passing trouble so often */
-    SHORTEST_KEY = 16,
     OUTPUT_MOST = 4096, /* tokens of an answer that nothing bounds, for money */
-    OPEN_HEADERS = 32,  /* of ours and of the configuration */
 };
 
 /* --- making it --------------------------------------------------------------------------------------- */
@@ -104,51 +102,6 @@ void flight_free(struct flight *flight)
 }
 
 /* --- what came back ----------------------------------------------------------------------------------- */
-
-/* What a request without a whole answer means. */
-static struct verdict verdict_of_transfer(const struct transfer_result *result)
-{
-    struct verdict verdict = {.wait_ms = -1};
-
-    switch (result->end) {
-    case TRANSFER_NOT_SENT:
-        verdict.outcome = OUTCOME_NOT_SENT;
-        break;
-    case TRANSFER_ABORTED:
-        verdict.outcome = OUTCOME_CANCELLED;
-        break;
-    case TRANSFER_UNKNOWN:
-    case TRANSFER_ANSWERED:
-        verdict.outcome = OUTCOME_UNKNOWN;
-        break;
-    }
-    if (result->too_large)
-        snprintf(verdict.code, sizeof verdict.code, "answer_too_large");
-    else if (result->timed_out)
-        snprintf(verdict.code, sizeof verdict.code, "%s",
-                 result->before_first_byte ? "timeout_first_byte" : "timeout");
-    else
-        snprintf(verdict.code, sizeof verdict.code, "curl_%d", result->curl_code);
-    snprintf(verdict.message, sizeof verdict.message, "%s", result->message);
-    return verdict;
-}
-
-/* Servers have been seen to repeat the key that they refuse: it must not get into a file or log. A key
- * that is shorter than any real one could be a word of the answer. */
-static void conceal_key(const struct flight *flight, const struct buffer *body)
-{
-    size_t length = flight->key != NULL ? strlen(flight->key) : 0;
-    char *from = body->bytes;
-    char *found;
-
-    if (length < SHORTEST_KEY || body->length == 0)
-        return;
-    while ((found = memmem(from, body->length - (size_t)(from - body->bytes), flight->key,
-                           length)) != NULL) {
-        memset(found, '*', length);
-        from = found + length;
-    }
-}
 
 static struct verdict verdict_of_answer(struct flight *flight, const struct provider_reply *reply,
                                         struct answer *answer)
@@ -279,25 +232,12 @@ static bool keeps_raw(const struct landing *landing)
 /* Reads what came back. The headers of the reply are the caller's to free. */
 static struct landing flight_read(struct flight *flight, const struct transfer_result *result)
 {
-    struct provider_header *headers = xcalloc(result->header_count + 1, sizeof *headers);
-    struct landing landing = {
-        .result = result,
-        .headers = headers,
-        .reply = {.status = result->status,
-                  .headers = headers,
-                  .header_count = result->header_count,
-                  .body = result->body.bytes != NULL ? result->body.bytes : "",
-                  .body_length = result->body.length},
-        .real = {-1, -1},
-    };
+    struct landing landing = {.result = result, .real = {-1, -1}};
 
-    for (size_t i = 0; i < result->header_count; i++) {
-        headers[i].name = result->headers[i].name;
-        headers[i].value = result->headers[i].value;
-    }
+    landing.reply = exchange_reply(result, &landing.headers);
     landing.verdict = result->end == TRANSFER_ANSWERED
                           ? verdict_of_answer(flight, &landing.reply, &landing.answer)
-                          : verdict_of_transfer(result);
+                          : exchange_verdict(result);
     judge_model(flight, &landing.verdict);
     judge_unknown(flight, &landing.verdict);
     if (landing.verdict.outcome == OUTCOME_OK)
@@ -382,7 +322,7 @@ static void flight_landed(void *context, struct transfer_result *result)
     struct landing landing;
 
     flight->transfer = NULL;
-    conceal_key(flight, &result->body);
+    exchange_conceal(flight->key, &result->body);
     if (!flight->core->abandoned) { /* else it stays marked: the next start counts the doubt */
         landing = flight_read(flight, result);
         flight_settle(flight, &landing);
@@ -433,79 +373,32 @@ static bool flight_heard(void *context, const struct transfer_head *head, const 
     return true;
 }
 
-/* The header with the key, for the caller to wipe; NULL: none is sent. */
-static char *flight_secret(const struct flight *flight)
-{
-    const struct config_provider *route = flight->upstream->route;
-
-    if (flight->key == NULL)
-        return NULL;
-    if (route->key_header != NULL)
-        return xasprintf("%s: %s", route->key_header, flight->key);
-    return provider_key_header(flight->protocol, flight->key);
-}
-
-/* The protocol's headers and those of the configuration; borrowed, the array is the caller's. */
-static const char **flight_headers(const struct flight *flight)
-{
-    const char **headers = xcalloc(OPEN_HEADERS + 1, sizeof(char *));
-    char **given = flight->upstream->route->headers;
-    size_t count = 0;
-
-    for (char *const *header = flight->request.headers; *header != NULL; header++)
-        headers[count++] = *header;
-    for (; given != NULL && *given != NULL && count < OPEN_HEADERS; given++)
-        headers[count++] = *given;
-    return headers;
-}
-
-static struct transfer *flight_launch(struct flight *flight, const char *url, const char *secret,
-                                      const char *const *headers, struct error *error)
+void flight_start(struct flight *flight)
 {
     struct core *core = flight->core;
     const struct config_provider *route = flight->upstream->route;
-    struct transfer_request request = {
-        .url = url,
-        .headers = headers,
-        .secret_header = secret,
-        .body = &flight->request.body,
-        .connect_timeout_ms = route->connect_timeout_ms,
-        .first_byte_timeout_ms = route->first_byte_timeout_ms,
-        .idle_timeout_ms = flight->stream != NULL ? route->idle_timeout_ms : 0,
-        .total_timeout_ms = flight->job->timeout > 0 ? flight->job->timeout : route->timeout_ms,
-        .answer_limit = core->config->answer_limit,
-        .identity = flight->stream != NULL,
-        .on_data = flight->stream != NULL ? flight_heard : NULL,
-        .data_context = flight,
-        .proxy = route->proxy,
-        .ca_file = route->ca_file,
-        .client_cert = route->client_cert,
-        .client_key = route->client_key,
-    };
-
-    return transfer_start(core->transfers, &request, flight_landed, flight, error);
-}
-
-void flight_start(struct flight *flight)
-{
+    bool stream = flight->stream != NULL;
     struct error error;
-    const char **headers;
-    char *url, *secret;
 
-    if (flight->upstream->route == NULL) { /* a reload took its provider away while it waited */
+    if (route == NULL) { /* a reload took its provider away while it waited */
         error_set(&error, ERROR_USAGE, "provider %s is no longer configured",
                   flight->upstream->provider);
         flight_refused(flight, &error);
         return;
     }
-    url = config_url_make(flight->upstream->url, flight->upstream->model, flight->request.path,
-                          flight->upstream->route->query);
-    secret = flight_secret(flight);
-    headers = flight_headers(flight);
-    flight->transfer = flight_launch(flight, url, secret, headers, &error);
-    key_free(secret);
-    free(headers);
-    free(url);
+    const struct transfer_request limits = {
+        .connect_timeout_ms = route->connect_timeout_ms,
+        .first_byte_timeout_ms = route->first_byte_timeout_ms,
+        .idle_timeout_ms = stream ? route->idle_timeout_ms : 0,
+        .total_timeout_ms = flight->job->timeout > 0 ? flight->job->timeout : route->timeout_ms,
+        .answer_limit = core->config->answer_limit,
+        .identity = stream,
+        .on_data = stream ? flight_heard : NULL,
+        .data_context = flight,
+    };
+    flight->transfer = exchange_start(core->transfers, flight->upstream, flight->protocol,
+                                      flight->key, &flight->request, &limits, flight_landed,
+                                      flight, &error);
     if (flight->transfer == NULL)
         flight_refused(flight, &error);
 }
