@@ -34,7 +34,8 @@ static bool answer_whole(CURL *easy, const struct incoming *incoming)
 enum transfer_end ending_judge(CURL *easy, CURLcode code, bool begun,
                                const struct incoming *incoming)
 {
-    if (code == CURLE_OK || answer_whole(easy, incoming))
+    /* libcurl (7.88) takes a connection that ends after the status line for an answer. */
+    if (incoming->head_whole && (code == CURLE_OK || answer_whole(easy, incoming)))
         return TRANSFER_ANSWERED;
     return begun ? TRANSFER_UNKNOWN : TRANSFER_NOT_SENT;
 }
@@ -42,7 +43,9 @@ enum transfer_end ending_judge(CURL *easy, CURLcode code, bool begun,
 void ending_describe(CURLcode code, const char *words, const struct incoming *incoming, char *out,
                      size_t size)
 {
-    if (code == CURLE_SEND_FAIL_REWIND)
+    if (code == CURLE_OK)
+        (void)snprintf(out, size, "the answer ended within its headers");
+    else if (code == CURLE_SEND_FAIL_REWIND)
         (void)snprintf(out, size, "the connection was closed before an answer came");
     else if (incoming->too_large && incoming->header_bytes > INCOMING_HEADER_LIMIT)
         (void)snprintf(out, size, "the answer's headers are larger than %d bytes",

@@ -20,9 +20,9 @@
  * sending the request (CURLOPT_PREREQFUNCTION): nothing of it can have left before. What libcurl
  * counts itself is no proof: uploaded bytes are set back when a connection breaks, and the head of
  * a CONNECT to a proxy counts as one of a request.
- * - TRANSFER_ANSWERED: libcurl saw the end of the answer (length, last chunk, end of stream, or for
- *   an answer without any of these the end of the connection, RFC 9112, 6.3), or failed after a
- * body as long as its content-length.
+ * - TRANSFER_ANSWERED: all headers are there, and libcurl saw the end of the answer (length, last
+ * chunk, end of stream, or for an answer without any of these the end of the connection, RFC
+ * 9112, 6.3), or failed after a body as long as its content-length.
  * - TRANSFER_NOT_SENT: resolving, connecting, a proxy's tunnel or setting TLS up failed, or its
  * time was over.
  * - TRANSFER_UNKNOWN: everything else. */

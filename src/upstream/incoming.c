@@ -48,8 +48,11 @@ bool incoming_header(struct incoming *incoming, const char *line, size_t length)
     }
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         incoming_forget_headers(incoming);
+        incoming->head_whole = false;
         return true;
     }
+    if (length > 0 && (*line == '\r' || *line == '\n'))
+        incoming->head_whole = true;
     const char *colon = memchr(line, ':', length);
     if (colon == NULL || colon == line || *line == ' ' || *line == '\t')
         return true; /* the empty line at the end, or a folded one (RFC 9112, 5.2) */

@@ -21,6 +21,7 @@ struct incoming {
     size_t header_count;
     size_t header_capacity;
     size_t header_bytes; /* of all lines so far, informational answers included */
+    bool head_whole;     /* the empty line after the headers came */
     struct buffer body;
     bool too_large; /* a bound was hit; what is here is the part within it */
     bool stopped;   /* whoever was told of the bytes wants no more */

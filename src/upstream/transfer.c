@@ -148,7 +148,7 @@ static void transfer_result(struct transfer *transfer, CURLcode code,
         .total_ms = deadline_now_ms() - transfer->started_ms,
     };
     transfer->incoming.body = (struct buffer){0};
-    if (code != CURLE_OK)
+    if (code != CURLE_OK || result->end != TRANSFER_ANSWERED)
         ending_describe(code, transfer->words, &transfer->incoming, result->message,
                         sizeof result->message);
 }

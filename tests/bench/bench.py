@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """bench: llmspool beside a bare libcurl loop on the same mock, in one run; prints a table.
 
-usage: bench.py BUILD [--quick]
+usage: bench.py BUILD [--quick] [--flight]
+
+--flight: the part about requests in flight only.
 
 Not a test: it asserts nothing. Machines are noisy, so compare the ratios of one run. Goals of the
 project stand in the last column.
@@ -48,6 +50,10 @@ class Mock:
 def rss_mib(pid, key="VmRSS"):
     with open(f"/proc/{pid}/status") as status:
         return next((int(line.split()[1]) / 1024 for line in status if line.startswith(key)), 0)
+
+
+def parse_seconds(latency):
+    return float(latency[:-2]) / 1000 if latency.endswith("ms") else float(latency.rstrip("s"))
 
 
 class Measured:
@@ -123,10 +129,33 @@ def throughput(title, latency, jobs, concurrency, goals):
     row("  bare loop, peak RSS", f"{bare.rss_mib:.1f} MiB")
     row("  llmspool, peak RSS", f"{ours.rss_mib:.1f} MiB")
     if latency != "0ms":
-        ideal = jobs / concurrency * float(latency.rstrip("ms")) / 1000
+        ideal = jobs / concurrency * parse_seconds(latency)
         row("  share of the ideal rate, bare loop", f"{ideal / bare.wall:.0%}")
         row("  share of the ideal rate, llmspool", f"{ideal / ours.wall:.0%}",
             goals.get("ideal", ""))
+
+
+def flight(title, latency, requests, concurrency, goals):
+    """The transfer module alone beside the bare loop: what thousands in flight cost."""
+    mock = Mock("--latency", latency)
+    counts = [str(requests), str(concurrency)]
+    try:
+        bare = Measured([program("tests/bench/bare"), mock.url + "/v1", *counts])
+        ours = Measured([program("tests/bench/flight"), mock.url + "/v1/chat/completions", *counts])
+    finally:
+        mock.stop()
+    print(f"\n{title}: {requests} requests, {concurrency} in flight, {latency} latency")
+    if bare.code != 0 or ours.code != 0:
+        print(f"  not valid: bare {bare.code}, flight {ours.code}\n{bare.words}{ours.words}")
+        return
+    ideal = requests / concurrency * parse_seconds(latency)
+    row("  bare loop, wall time to the ideal", f"{bare.wall / ideal:.2f} x")
+    row("  transfer, wall time to the ideal", f"{ours.wall / ideal:.2f} x", goals.get("wall", ""))
+    row("  bare loop, CPU per request", f"{bare.cpu / requests * 1e6:.0f} us")
+    row("  transfer, CPU per request", f"{ours.cpu / requests * 1e6:.0f} us")
+    row("  bare loop, peak RSS", f"{bare.rss_mib:.1f} MiB")
+    row("  transfer, peak RSS", f"{ours.rss_mib:.1f} MiB")
+    row("  ratio of RSS", f"{ours.rss_mib / bare.rss_mib:.2f} x", goals.get("rss", ""))
 
 
 def switches(pid):
@@ -187,6 +216,10 @@ def idle_daemon():
 
 def main():
     print(f"{os.cpu_count()} CPUs; goals in the last column")
+    flight("transfers, a crowd", "5000ms", 4096, 4096, {"rss": "<= 1.4 x, of the daemon"})
+    flight("transfers, a slow model", "200ms", 2000, 200, {"wall": "<= 1.1 x"})
+    if "--flight" in sys.argv:
+        return
     jobs = 2000 if QUICK else 20000
     throughput("no latency", "0ms", jobs, 64, {"rate": ">= 2000", "cpu": "<= 10 x"})
     throughput("slow model", "200ms", 1000 if QUICK else 5000, 200, {"ideal": ">= 90 %"})

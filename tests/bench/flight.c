@@ -4,7 +4,9 @@
  * ended. For the benchmark, and for tests that need a client in a process of its own.
  *
  * usage: flight [OPTION …] URL N C
- *   --ca FILE, --cert FILE, --key FILE, --proxy URL    of every request
+ *   --ca FILE                                          to trust
+ *   --own-ca FILE, --cert FILE, --key FILE, --proxy URL    of each request
+ *   --alternate                                        … but of every other one only
  *   --secret HEADER                                    the header with the key
  *   --size BYTES                                       of each body, at least
  *   --idle MS, --first-byte MS, --total MS             time-outs
@@ -28,6 +30,7 @@ struct load {
     struct transfers *transfers;
     struct transfer_request request; /* all but the body */
     size_t size;
+    bool alternate;
     long sent;
     long left;
     long ends[ENDS];
@@ -76,6 +79,8 @@ static void send_next(struct load *load)
         buffer_text(&body, " and more of it");
     buffer_text(&body, "\"}]}");
     request.body = &body;
+    if (load->alternate && load->sent % 2 == 0)
+        request.ca_file = request.client_cert = request.client_key = request.proxy = NULL;
     if (transfer_start(load->transfers, &request, on_done, load, &error) == NULL) {
         fprintf(stderr, "flight: %s\n", error.text);
         exit(1);
@@ -118,9 +123,11 @@ static int usage(void)
 
 static bool read_options(int argc, char **argv, struct load *load, const char **ca_file)
 {
-    enum { CA = 256, CERT, KEY, PROXY, SECRET, SIZE, IDLE, FIRST_BYTE, TOTAL, LISTEN };
+    enum { CA = 256, OWN_CA, ALTERNATE, CERT, KEY, PROXY, SECRET, SIZE, IDLE, FIRST_BYTE, TOTAL, LISTEN };
     static const struct option options[] = {
         {"ca", required_argument, NULL, CA},
+        {"own-ca", required_argument, NULL, OWN_CA},
+        {"alternate", no_argument, NULL, ALTERNATE},
         {"cert", required_argument, NULL, CERT},
         {"key", required_argument, NULL, KEY},
         {"proxy", required_argument, NULL, PROXY},
@@ -137,6 +144,8 @@ static bool read_options(int argc, char **argv, struct load *load, const char **
         const char *const word = optarg;
         switch (option) {
         case CA: *ca_file = word; break;
+        case OWN_CA: request->ca_file = word; break;
+        case ALTERNATE: load->alternate = true; break;
         case CERT: request->client_cert = word; break;
         case KEY: request->client_key = word; break;
         case PROXY: request->proxy = word; break;

@@ -130,6 +130,22 @@ server_saw() {
     server_saw '.paid == 3'
 }
 
+@test "requests that differ in trust, certificate or proxy share no connection" {
+    https_start good ca
+    fly /now 20 1 --alternate --cert "$certs/client.pem" --key "$certs/client.key"
+    flown '.answered == 10'
+    https_stop
+    https_start good
+    run -0 "$flight" --ca "$certs/alone.pem" --own-ca "$certs/ca.pem" --alternate \
+        "https://localhost:$port/now" 20 1
+    jq -e '.answered == 10 and .not_sent == 10' <<<"$output"
+    https_stop
+    https_start good
+    fly /now 20 1 --alternate --proxy "http://127.0.0.1:$proxy"
+    flown '.answered == 20 and .connections == 2'
+    server_saw '.sessions == 2 and (.connects | length) == 1'
+}
+
 @test "the key passes a proxy unseen" {
     https_start good
     fly /now 5 1 --proxy "http://me:word@127.0.0.1:$proxy" --secret "Authorization: Bearer sk-canary"
