@@ -59,6 +59,7 @@ struct core {
     struct shares *shares;
     struct lanes *lanes;
     struct money *money;
+    struct price_table *prices; /* or NULL: there is none */
     struct afford *afford;
     struct intake *intake;
     struct orders *orders;

@@ -24,6 +24,7 @@
 #include "daemon/notify.h"
 #include "daemon/orders.h"
 #include "daemon/outcome.h"
+#include "daemon/purse.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
 #include "spool/watch.h"
@@ -33,7 +34,6 @@ enum {
     SECOND_MS = 1000,
     SYNC_THREADS = 4,
     CLOCK_JUMP_MS = 2000, /* the wall clock was set when it moved by so much against the other */
-    ASKS_A_RELEASE = 32, /* jobs that are asked again each time that money is given back */
     EXTEND_MS = 10 * 1000, /* while draining, the supervisor is asked for more time so often */
 };
 
@@ -43,7 +43,6 @@ struct daemon {
     struct core core; /* first: a core is handed to the parts, and its kick finds the daemon */
     const struct daemon_options *options;
     struct config *config;
-    struct price_table *prices; /* or NULL: there is none */
     uv_loop_t loop;
     struct watch *watch;
     uv_prepare_t turn;
@@ -341,83 +340,6 @@ static void watchdog_fired(uv_timer_t *timer)
     notify_send("WATCHDOG=1");
 }
 
-/* --- money ------------------------------------------------------------------------------------------------ */
-
-static void money_used_up(void *context, const struct money_notice *notice)
-{
-    struct core *core = context;
-
-    log_warning(&core->log, "%s", notice->text);
-    events_add(core->events, "budget", json_pack("{s:s}", "message", notice->text));
-    core_touch(core);
-}
-
-static void money_freed(void *context)
-{
-    struct core *core = context;
-    size_t held = afford_count(core->afford);
-
-    core->asks = core->asks + ASKS_A_RELEASE < held ? core->asks + ASKS_A_RELEASE : held;
-    core_touch(core);
-}
-
-static void money_trouble(void *context, const char *sentence)
-{
-    struct core *core = context;
-
-    if (sentence != NULL)
-        log_error(&core->log, "%s", sentence);
-    else
-        log_info(&core->log, "state/money can be written again");
-    if (sentence == NULL)
-        core->asks = afford_count(core->afford);
-    core_touch(core);
-}
-
-/* The table that the configuration names, else the shipped one, which may not be installed. */
-static int read_prices(const struct config *config, struct price_table **prices,
-                       struct error *error)
-{
-    struct error problem;
-
-    *prices = price_table_load(config->prices, &problem);
-    if (*prices != NULL || (config->prices == NULL && problem.kind == ERROR_ABSENT))
-        return 0;
-    *error = problem;
-    return -1;
-}
-
-static int open_money(struct daemon *daemon, struct error *error)
-{
-    struct core *core = &daemon->core;
-    struct money_setup setup = {
-        .loop = core->loop,
-        .dir = core->spool->dir[FOLDER_STATE],
-        .temp_dir = core->spool->dir[FOLDER_TMP],
-        .mode = core->spool->job_mode,
-        .config = core->config,
-        .clock = core->clock,
-        .used_up = money_used_up,
-        .freed = money_freed,
-        .trouble = money_trouble,
-        .context = core,
-    };
-    size_t doubts;
-
-    if (read_prices(core->config, &daemon->prices, error) < 0)
-        return -1;
-    setup.prices = daemon->prices;
-    core->money = money_open(&setup, &doubts, error);
-    if (core->money != NULL && doubts > 0)
-        log_warning(&core->log, "what %zu %s may have cost is not known and stays charged", doubts,
-                    doubts == 1 ? "request" : "requests");
-    if (core->money != NULL && money_damaged(core->money) > 0)
-        log_error(&core->log,
-                  "state/money has %zu lines that cannot be read: what they tell of is not counted",
-                  money_damaged(core->money));
-    return core->money != NULL ? 0 : -1;
-}
-
 /* --- signals ----------------------------------------------------------------------------------------------- */
 
 static void extend_fired(uv_timer_t *timer)
@@ -448,19 +370,11 @@ static void stop_begin(struct daemon *daemon)
 static int reconfigure(struct daemon *daemon, struct config *config, struct error *error)
 {
     struct core *core = &daemon->core;
-    struct price_table *prices;
 
-    if (read_prices(config, &prices, error) < 0)
+    if (purse_configure(core, config, error) < 0)
         return -1;
-    if (money_configure(core->money, config, prices, error) < 0) {
-        price_table_free(prices);
-        return -1;
-    }
-    price_table_free(daemon->prices);
-    daemon->prices = prices;
     lanes_configure(core->lanes, config, clock_mono(core->clock));
     core->config = config;
-    core->asks = afford_count(core->afford);
     config_free(daemon->config);
     daemon->config = config;
     return 0;
@@ -553,7 +467,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->transfers = transfers_open(core->loop, 0, core->config->ca_file, error);
     if (core->transfers == NULL)
         return -1;
-    if (open_money(daemon, error) < 0)
+    if (purse_open(core, error) < 0)
         return -1;
     core->events = events_open(core->spool, core->clock);
     core->publish = publish_open(core->loop, core->spool, SYNC_THREADS);
@@ -633,7 +547,6 @@ static void close_handle(uv_handle_t *handle, void *unused)
 static void close_parts(struct daemon *daemon)
 {
     struct core *core = &daemon->core;
-    struct error error;
 
     if (core->status != NULL) {
         events_add(core->events, "daemon_stopped", NULL);
@@ -649,8 +562,7 @@ static void close_parts(struct daemon *daemon)
     publish_close(core->publish);
     transfers_close(core->transfers);
     dispatch_close(core->dispatch);
-    if (money_close(core->money, &error) < 0)
-        log_error(&core->log, "%s", error.text);
+    purse_close(core);
     uv_walk(&daemon->loop, close_handle, NULL);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
     queue_close(core->queue);
@@ -658,7 +570,6 @@ static void close_parts(struct daemon *daemon)
     lanes_close(core->lanes);
     shares_close(core->shares);
     upstreams_close(core->upstreams);
-    price_table_free(daemon->prices);
     watch_close(daemon->watch);
     spool_close(core->spool);
     config_free(daemon->config);
