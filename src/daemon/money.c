@@ -367,12 +367,16 @@ static enum money_answer ask_budgets(struct money *money, const struct spend_key
     return fit == BUDGET_RESERVED ? MONEY_WAIT : MONEY_HELD;
 }
 
+/* Without a budget nothing hangs on what is recorded: it is tried again, and sending goes on. */
 static enum money_answer ask(struct money *money, const struct money_request *request,
                              struct money_hold *hold)
 {
     struct spend_key key = request_key(money, request);
     int failing = money_file_failing(money->file);
 
+    if (!budgets_apply(money->budgets, &key, ledger_limit_of(money->ledger, key.run))) {
+        return MONEY_GO;
+    }
     if (failing < 0) {
         snprintf(hold->reason, sizeof hold->reason, "money cannot be recorded: %s",
                  strerror(-failing));
@@ -380,9 +384,6 @@ static enum money_answer ask(struct money *money, const struct money_request *re
     }
     if (request->cost_nano >= 0) {
         return ask_budgets(money, &key, request->cost_nano, hold);
-    }
-    if (!budgets_apply(money->budgets, &key, ledger_limit_of(money->ledger, key.run))) {
-        return MONEY_GO;
     }
     snprintf(hold->reason, sizeof hold->reason,
              "no price for %.150s under a budget: configure it or price = free",

@@ -91,7 +91,8 @@ enum money_answer {
                  */
     MONEY_HELD, /* over budget until a period turns */
     MONEY_NO_PRICE,  /* under a budget, and no price is known: until the configuration says one */
-    MONEY_UNWRITTEN, /* state/money cannot be written: ask again when `freed` is called */
+    MONEY_UNWRITTEN, /* under a budget, and state/money cannot be written: ask again when `freed` is
+                        called */
 };
 
 enum { MONEY_REASON_SIZE = 400 };

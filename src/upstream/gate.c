@@ -17,7 +17,7 @@
 
 #include "base/xalloc.h"
 #include "provider/provider.h"
-#include "upstream/recent.h"
+#include "upstream/gate_parts.h"
 
 enum {
     SECOND_MS = 1000,
@@ -26,60 +26,22 @@ enum {
     CONNECT_LIMIT_MS = 5 * SECOND_MS, /* a refused connection costs nobody anything */
     JITTER_LIMIT_MS = 10 * SECOND_MS, /* a day's Retry-After needs no hours of jitter */
     PROBE_GROWTH = 16,                /* probe_ms grows to so many times itself */
-    CONNECT_LOUD_STEPS = 3, /* a server that restarts needs nobody; one that stays away does */
+    REFUSALS_IN_A_ROW = 4,            /* with nothing accepted between, that close it */
 };
-
-enum cause { NOTHING, OUTAGE, THROTTLE, CONNECT, UPSTREAM, HALT, CAUSE_COUNT };
 
 /* How grave a cause is: an old request's trouble replaces only a lesser one. */
 static const int gravity[CAUSE_COUNT] = {
     [NOTHING] = 0, [OUTAGE] = 1, [THROTTLE] = 2, [CONNECT] = 2, [UPSTREAM] = 3, [HALT] = 4,
 };
 
-struct gate {
-    struct gate_settings settings;
-    struct random *random; /* borrowed */
-
-    enum cause cause;            /* that closed it; NOTHING: open */
-    int64_t until_ms;            /* of the next probe; -1: a person's word is needed */
-    bool ripe;                   /* a probe may go: until_ms was seen to have come */
-    unsigned probes;             /* in flight */
-    unsigned steps;              /* closings in a row by this cause */
-    uint64_t last_ticket;        /* handed out */
-    uint64_t shut_ticket;        /* the last one handed out before the gate closed */
-    uint64_t acted[CAUSE_COUNT]; /* likewise, for each cause: older requests are no news of it */
-    struct id closer;            /* the job whose request closed it */
-    char reason[600];            /* a verdict's message and code fit in */
-
-    bool outage;            /* transient failures cost no attempt, until a success */
-    uint64_t outage_ticket; /* the last one handed out before the last outage was over */
-    struct recent recent;
-
-    char run_code[64]; /* of the last failure of class job */
-    unsigned run;      /* such failures in a row */
-
-    unsigned in_flight;
-    uint64_t succeeded;
-    uint64_t failed;
-    uint64_t throttled;
-    int64_t last_success_ms; /* -1: never */
-};
-
 /* A request that ended. */
 struct ending {
-    uint64_t ticket;
+    uint64_t ticket; /* its number */
+    const struct gate_ticket *carried;
     bool probe;
     const struct gate_report *report;
     struct mono now;
 };
-
-const char *gate_state_word(enum gate_state state)
-{
-    static const char *const words[] = {
-        [GATE_OPEN] = "open", [GATE_CLOSED] = "closed", [GATE_PROBING] = "probing"};
-    assert((size_t)state < sizeof words / sizeof *words);
-    return words[state];
-}
 
 static int64_t larger(int64_t a, int64_t b)
 {
@@ -91,9 +53,14 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static unsigned window_of(const struct gate *gate)
+static struct learn_end learn_end_of(const struct gate *gate, const struct ending *ending)
 {
-    return gate->settings.max_in_flight > 0 ? gate->settings.max_in_flight : 4;
+    return (struct learn_end){
+        .ticket = ending->carried,
+        .last = gate->last_ticket,
+        .in_flight = gate->in_flight,
+        .now = ending->now,
+    };
 }
 
 /* Closing and opening */
@@ -135,75 +102,36 @@ static int64_t closed_until(const struct gate *gate, const struct ending *ending
     }
 }
 
-/* A status between 401 and 405 says it all; elsewhere the code tells one 429 from another. */
-static void describe_upstream(struct gate *gate, const struct gate_report *report)
-{
-    const char *trouble = report->trouble != NULL ? report->trouble : "refused";
-    int status = report->http_status;
-    if (status >= 401 && status <= 405) {
-        snprintf(gate->reason, sizeof gate->reason, "%s (%d)", trouble, status);
-    } else {
-        snprintf(gate->reason, sizeof gate->reason, "%s (%d %s)", trouble, status, report->code);
-    }
-}
-
-static void describe(struct gate *gate, const struct ending *ending)
-{
-    const struct gate_report *report = ending->report;
-    char *reason = gate->reason;
-    size_t size = sizeof gate->reason;
-    struct bucket sum;
-    switch (gate->cause) {
-    case THROTTLE:
-        if (report->http_status >= 400) {
-            snprintf(reason, size, "%d", report->http_status);
-        } else {
-            snprintf(reason, size, "%s", report->code);
-        }
-        break;
-    case CONNECT:
-        snprintf(reason, size, "cannot connect: %s", report->message);
-        break;
-    case UPSTREAM:
-        describe_upstream(gate, report);
-        break;
-    case OUTAGE:
-        sum = recent_sum(&gate->recent, ending->now);
-        snprintf(reason, size, "outage: %u of %u requests in %d s failed, the last with %s",
-                 sum.failed, sum.ended, RECENT_SECONDS, report->code);
-        break;
-    default:
-        snprintf(reason, size, "halted: %u jobs in a row failed with %s", gate->run, report->code);
-        break;
-    }
-}
-
 /* From here on no request in flight is a probe. */
 static void disown_requests(struct gate *gate)
 {
     gate->shut_ticket = gate->last_ticket;
     gate->probes = 0;
+    gate->ramping = false;
 }
 
 static void shut(struct gate *gate, enum cause cause, const struct ending *ending)
 {
     gate->steps = gate->cause == cause ? gate->steps + 1 : 1;
+    gate->since_ms = gate->cause == NOTHING ? ending->now.ms : gate->since_ms;
     gate->cause = cause;
     gate->acted[cause] = gate->last_ticket;
     gate->ripe = false;
     gate->closer = ending->report->job;
     disown_requests(gate);
     gate->until_ms = closed_until(gate, ending);
-    describe(gate, ending);
+    gate_describe(gate, ending->report, ending->now);
 }
 
 static void unshut(struct gate *gate)
 {
     gate->cause = NOTHING;
+    gate->since_ms = -1;
     gate->ripe = false;
     gate->steps = 0;
     disown_requests(gate);
     if (gate->outage) {
+        window_unspoil(&gate->learn.window);
         gate->outage = false;
         gate->outage_ticket = gate->last_ticket;
         recent_forget(&gate->recent);
@@ -214,6 +142,7 @@ static void probe_at_once(struct gate *gate, struct mono now)
 {
     gate->until_ms = now.ms;
     gate->ripe = true;
+    gate->ramp = gate->ramp_left = 1;
 }
 
 /* Closes the gate for a cause, if this request's trouble is news. */
@@ -230,12 +159,14 @@ static void shut_if_news(struct gate *gate, enum cause cause, const struct endin
 /* The upstream did what it is for. */
 static void answered_well(struct gate *gate, const struct ending *ending)
 {
+    struct learn_end end = learn_end_of(gate, ending);
     gate->last_success_ms = ending->now.ms;
     gate->run = 0;
     recent_add(&gate->recent, false, ending->now);
     if (ending->probe) {
         unshut(gate);
     }
+    learn_succeeded(&gate->learn, &end);
 }
 
 static enum gate_effect end_well(struct gate *gate, const struct ending *ending)
@@ -247,7 +178,9 @@ static enum gate_effect end_well(struct gate *gate, const struct ending *ending)
 
 static enum gate_effect end_not_sent(struct gate *gate, const struct ending *ending)
 {
+    struct learn_end end = learn_end_of(gate, ending);
     gate->failed++;
+    learn_not_sent(&gate->learn, &end);
     shut_if_news(gate, CONNECT, ending);
     return GATE_COUNTS;
 }
@@ -294,7 +227,12 @@ static void fail_probe(struct gate *gate, const struct ending *ending)
 
 static enum gate_effect end_transient(struct gate *gate, const struct ending *ending)
 {
+    struct learn_end end = learn_end_of(gate, ending);
+    bool queued = ending->report->before_first_byte && ending->carried->window > 1;
     gate->failed++;
+    if (ending->report->before_first_byte) {
+        learn_timed_out(&gate->learn, &end);
+    }
     if (ending->ticket <= gate->outage_ticket) {
         return GATE_FREE; /* it left before the last outage was over */
     }
@@ -305,7 +243,7 @@ static enum gate_effect end_transient(struct gate *gate, const struct ending *en
     } else if (gate->outage && gate->cause == NOTHING) {
         shut(gate, OUTAGE, ending);
     }
-    return gate->outage ? GATE_FREE : GATE_COUNTS;
+    return gate->outage || queued ? GATE_FREE : GATE_COUNTS;
 }
 
 static enum gate_effect end_unusable(struct gate *gate, const struct ending *ending)
@@ -318,12 +256,30 @@ static enum gate_effect end_unusable(struct gate *gate, const struct ending *end
     return GATE_COUNTS;
 }
 
+static void shut_throttled(struct gate *gate, const struct ending *ending)
+{
+    if (ending->probe && gate->ramp > 1) {
+        gate->steps = 0; /* those before it were accepted */
+    }
+    gate->learn.in_a_row = 0;
+    shut_if_news(gate, THROTTLE, ending);
+}
+
 static enum gate_effect end_throttled(struct gate *gate, const struct ending *ending)
 {
-    int64_t asked_ms = ending->now.ms + ending->report->wait_ms;
+    const struct gate_report *report = ending->report;
+    struct learn_end end = learn_end_of(gate, ending);
+    enum allowance_word word =
+        allowance_refused(&gate->allowance, report->limits, &ending->carried->cost, ending->now);
+    int64_t asked_ms = ending->now.ms + report->wait_ms;
     gate->throttled++;
     recent_add(&gate->recent, false, ending->now);
-    shut_if_news(gate, THROTTLE, ending);
+    learn_refused(&gate->learn, &end, report->http_status, word);
+    bool unlearnt = word == ALLOWANCE_SILENT && !gate->learn.rate.known;
+    if (unlearnt || gate->learn.in_a_row >= REFUSALS_IN_A_ROW || ending->probe ||
+        report->wait_ms > 0) {
+        shut_throttled(gate, ending);
+    }
     /* An older request's answer is no new trouble, but a longer wait that it asks for still holds;
      * it comes too late for a probe that is due. */
     if (gate->cause == THROTTLE) {
@@ -368,7 +324,11 @@ struct gate *gate_new(const struct gate_settings *settings, struct random *rando
     gate->settings = *settings;
     gate->random = random;
     gate->last_success_ms = -1;
+    gate->since_ms = -1;
+    gate->pace_wake_ms = -1;
     recent_forget(&gate->recent);
+    learn_init(&gate->learn, settings);
+    allowance_configure(&gate->allowance, &settings->limits, (struct mono){0});
     return gate;
 }
 
@@ -379,7 +339,10 @@ void gate_free(struct gate *gate)
 
 void gate_configure(struct gate *gate, const struct gate_settings *settings, struct mono now)
 {
+    learn_configure(&gate->learn, &gate->settings, settings);
+    allowance_configure(&gate->allowance, &settings->limits, now);
     gate->settings = *settings;
+    gate->pace_wake_ms = -1;
     gate->acted[UPSTREAM] = gate->last_ticket;
     gate->acted[CONNECT] = gate->last_ticket;
     if (gate->cause == UPSTREAM || gate->cause == CONNECT) {
@@ -389,39 +352,95 @@ void gate_configure(struct gate *gate, const struct gate_settings *settings, str
     }
 }
 
+/* Whether probes may leave while others are in flight. */
+static bool probes_by_the_clock(const struct gate *gate)
+{
+    return gate->cause == OUTAGE || gate->cause == THROTTLE;
+}
+
+/* The time of the next probe may have come. After a throttle that is also a moment when those
+ * before it were not refused: twice as many may go, up to all. */
+static void ripen(struct gate *gate, struct mono now)
+{
+    if (gate->cause == NOTHING || gate->ripe || gate->until_ms < 0 || now.ms < gate->until_ms ||
+        (gate->probes > 0 && !probes_by_the_clock(gate))) {
+        return;
+    }
+    gate->ramp = gate->ramping && gate->probes > 0 ? gate->ramp * 2 : 1;
+    gate->ramp_left = gate->ramp;
+    gate->ripe = true;
+    if (gate->ramp >= window_size(&gate->learn.window) && gate->ramp > 1) {
+        unshut(gate);
+    }
+}
+
+/* Whether the paces let a cost pass; notes when they will. */
+static bool paces_allow(struct gate *gate, const struct gate_cost *cost, struct mono now)
+{
+    int64_t wait_ms = allowance_wait_ms(&gate->allowance, cost, now);
+    wait_ms = larger(wait_ms, learn_wait_ms(&gate->learn, now));
+    int64_t wake_ms = now.ms + wait_ms;
+    if (wait_ms > 0 && (gate->pace_wake_ms <= now.ms || wake_ms < gate->pace_wake_ms)) {
+        gate->pace_wake_ms = wake_ms;
+    }
+    return wait_ms == 0;
+}
+
+/* Whether anything but the paces lets a request leave. */
+static bool is_passable(struct gate *gate, struct mono now)
+{
+    ripen(gate, now);
+    return gate->in_flight < window_size(&gate->learn.window) &&
+           (gate->cause == NOTHING || gate->ripe);
+}
+
 bool gate_open_now(struct gate *gate, struct mono now)
 {
-    if (gate->cause != NOTHING && gate->until_ms >= 0 && now.ms >= gate->until_ms &&
-        (gate->probes == 0 || gate->cause == OUTAGE)) {
-        gate->ripe = true;
-    }
-    return gate->in_flight < window_of(gate) && (gate->cause == NOTHING || gate->ripe);
+    static const struct gate_cost least = {-1, -1};
+    bool allowed = paces_allow(gate, &least, now);
+    return is_passable(gate, now) && allowed;
 }
 
 bool gate_ready(struct gate *gate, const struct id *job, const struct gate_cost *cost, bool alone,
                 struct mono now)
 {
-    (void)cost;
-    if (!gate_open_now(gate, now)) {
+    bool allowed = paces_allow(gate, cost, now);
+    if (!is_passable(gate, now) || !allowed) {
         return false;
     }
     return gate->cause == NOTHING || alone || !id_equal(job, &gate->closer);
 }
 
+static void send_probe(struct gate *gate, struct mono now)
+{
+    assert(gate->ripe);
+    gate->probes++;
+    if (gate->cause == THROTTLE && --gate->ramp_left > 0) {
+        return;
+    }
+    gate->ripe = false;
+    gate->ramping = gate->cause == THROTTLE;
+    /* Once this probe has ended the next may go, unless its end says otherwise; in an outage and
+     * after a throttle it need not have ended. */
+    gate->until_ms = now.ms;
+    if (gate->cause == OUTAGE) {
+        gate->until_ms += SECOND_MS;
+    } else if (gate->cause == THROTTLE) {
+        gate->until_ms += learn_refusal_ms(&gate->learn);
+    }
+}
+
 struct gate_ticket gate_sent(struct gate *gate, const struct gate_cost *cost, struct mono now)
 {
-    gate->last_ticket++;
+    struct gate_ticket ticket = {.number = ++gate->last_ticket, .sent_ms = now.ms, .cost = *cost};
     gate->in_flight++;
+    gate->pace_wake_ms = -1;
+    learn_sent(&gate->learn, &ticket, gate->in_flight, now);
+    gate_charge(gate, &ticket, now);
     if (gate->cause != NOTHING) {
-        assert(gate->ripe);
-        gate->ripe = false;
-        gate->probes++;
-        /* Once this probe has ended the next may go, unless its end says otherwise; in an outage
-         * it need not have ended. */
-        gate->until_ms = now.ms + (gate->cause == OUTAGE ? SECOND_MS : 0);
+        send_probe(gate, now);
     }
-    return (struct gate_ticket){
-        .number = gate->last_ticket, .sent_ms = now.ms, .cost = *cost, .window = window_of(gate)};
+    return ticket;
 }
 
 enum gate_effect gate_ended(struct gate *gate, struct gate_ticket ticket,
@@ -429,15 +448,20 @@ enum gate_effect gate_ended(struct gate *gate, struct gate_ticket ticket,
 {
     struct ending ending = {
         .ticket = ticket.number,
+        .carried = &ticket,
         .probe = gate->cause != NOTHING && ticket.number > gate->shut_ticket,
         .report = report,
         .now = now,
     };
     assert(gate->in_flight > 0);
     gate->in_flight--;
+    gate_settle(gate, &ticket, report, now);
     if (ending.probe) {
         assert(gate->probes > 0);
         gate->probes--;
+        if (gate->probes == 0 && gate->ramping) {
+            gate->until_ms = now.ms; /* the next may go, unless its end says otherwise */
+        }
     }
     return ends[report->outcome](gate, &ending);
 }
@@ -458,73 +482,13 @@ void gate_release(struct gate *gate, struct mono now)
 
 int64_t gate_wake_ms(const struct gate *gate)
 {
-    bool waits_for_end = gate->in_flight >= window_of(gate) ||
-                         (gate->probes > 0 && gate->cause != OUTAGE);
-    return gate->cause == NOTHING || gate->ripe || waits_for_end ? -1 : gate->until_ms;
-}
-
-static enum gate_state gate_state(const struct gate *gate)
-{
-    if (gate->cause == NOTHING) {
-        return GATE_OPEN;
+    bool waits_for_end = gate->in_flight >= window_size(&gate->learn.window) ||
+                         (gate->probes > 0 && !gate->ripe && !probes_by_the_clock(gate));
+    if (waits_for_end) {
+        return -1;
     }
-    return gate->cause == OUTAGE || gate->ripe || gate->probes > 0 ? GATE_PROBING : GATE_CLOSED;
-}
-
-static bool gate_loud(const struct gate *gate)
-{
-    return gate->cause == UPSTREAM || gate->cause == HALT ||
-           (gate->cause == CONNECT && gate->steps >= CONNECT_LOUD_STEPS);
-}
-
-double gate_room(const struct gate *gate, struct mono now)
-{
-    (void)now;
-    return gate->cause == NOTHING && gate->in_flight < window_of(gate)
-               ? 1 - (double)gate->in_flight / window_of(gate)
-               : 0;
-}
-
-const char *gate_origin_word(enum gate_origin origin)
-{
-    static const char *const words[] = {
-        [GATE_NO_LIMIT] = "none",
-        [GATE_CONFIGURED] = "configured",
-        [GATE_TOLD] = "told",
-        [GATE_LEARNT] = "learnt",
-    };
-    assert((size_t)origin < sizeof words / sizeof *words);
-    return words[origin];
-}
-
-void gate_remember(const struct gate *gate, struct mono now, struct gate_memory *memory)
-{
-    (void)now;
-    *memory = (struct gate_memory){.window = window_of(gate), .daily_left = -1};
-}
-
-void gate_recall(struct gate *gate, const struct gate_memory *memory, struct mono now)
-{
-    (void)gate;
-    (void)memory;
-    (void)now;
-}
-
-struct gate_view gate_view(const struct gate *gate, struct mono now)
-{
-    (void)now;
-    return (struct gate_view){
-        .state = gate_state(gate),
-        .reason = gate->cause == NOTHING ? NULL : gate->reason,
-        .until_mono_ms = gate->until_ms,
-        .loud = gate_loud(gate),
-        .in_flight = gate->in_flight,
-        .max_in_flight = window_of(gate),
-        .window = window_of(gate),
-        .since_mono_ms = -1,
-        .succeeded = gate->succeeded,
-        .failed = gate->failed,
-        .throttled = gate->throttled,
-        .last_success_mono_ms = gate->last_success_ms,
-    };
+    if (gate->cause == NOTHING || gate->ripe) {
+        return gate->pace_wake_ms;
+    }
+    return gate->until_ms < 0 ? -1 : larger(gate->until_ms, gate->pace_wake_ms);
 }

@@ -78,9 +78,10 @@ struct gate_ticket {
     uint64_t number; /* of the request through this gate, from 1 */
     int64_t sent_ms; /* monotonic */
     struct gate_cost cost;
+    double scale;                 /* by which its tokens were charged */
     unsigned window;              /* at that moment */
     bool window_full;             /* it took the last place */
-    bool pace_bound;              /* it took the last of the learnt rate's allowance */
+    bool pace_bound;              /* it left as soon as the learnt rate let it */
     double told[GATE_TOLD_COUNT]; /* what the upstream had left by our own books */
 };
 
@@ -120,9 +121,9 @@ struct gate_ticket gate_sent(struct gate *gate, const struct gate_cost *cost, st
 /* A request ended. Corrects what was charged by what it really took, learns window and rate, and
  * closes or opens the gate by the rules of design section 3:
  * - throttled with a wait told: closed until then (a floor) with jitter upward; then probing with
- *   one request and a ramp; a success opens it. Without: the rate or the window is made smaller,
- *   and only refusals in a row with nothing accepted between close it, for a backoff from 1 s
- *   doubling to 60 s;
+ *   one request and a ramp; a success opens it. Without: the rate or the window is made smaller;
+ *   only where too little was accepted to tell a rate, or when refusals come in a row with nothing
+ *   accepted between, is it closed, for a backoff from 1 s doubling to 60 s;
  * - not_sent: closed with a backoff from 1 s to 5 s, with jitter upward;
  * - upstream: closed with the reason, probed each probe_ms (doubling), not before wait_ms;
  * - transient in an outage (of at least 8 requests that ended in the last 10 s most failed
@@ -186,7 +187,8 @@ struct gate_memory_limit {
     int64_t limit; /* 0: none told */
     int64_t period_ms;
     double left;
-    double size; /* of the bucket */
+    double size;     /* of the bucket */
+    int64_t turn_ms; /* until its window turns; -1: it refills steadily */
 };
 struct gate_memory {
     int64_t age_ms;    /* gate_remember: 0; the caller says at gate_recall how old this is */

@@ -42,6 +42,7 @@ struct bucket recent_sum(const struct recent *recent, struct mono now)
 bool recent_is_outage(const struct recent *recent, struct mono now)
 {
     struct bucket sum = recent_sum(recent, now);
-    return sum.ended >= RECENT_ENDED_MIN && sum.failed > sum.ended / 2 &&
-           recent->streak >= RECENT_STREAK;
+    bool most = sum.failed > sum.ended / 2 && recent->streak >= RECENT_STREAK;
+    bool alone = sum.failed >= RECENT_ENDED_MIN && recent->streak >= RECENT_STREAK_ALONE;
+    return sum.ended >= RECENT_ENDED_MIN && (most || alone);
 }

@@ -16,6 +16,7 @@ enum {
     RECENT_SECONDS = 10,
     RECENT_ENDED_MIN = 8, /* fewer say nothing */
     RECENT_STREAK = 8,
+    RECENT_STREAK_ALONE = 12,
 };
 
 /* Requests that ended within one second. */
@@ -40,7 +41,7 @@ void recent_add(struct recent *recent, bool failed, struct mono now);
 struct bucket recent_sum(const struct recent *recent, struct mono now);
 
 /* Whether it is an outage: of at least RECENT_ENDED_MIN most failed, and the last RECENT_STREAK in
- * a row. A majority alone would not do: of ten requests that fail at random three times in ten, six
+ * a row; or RECENT_STREAK_ALONE in a row, however many were answered well just before. A majority alone would not do: of ten requests that fail at random three times in ten, six
  * fail together about every twentieth time one looks. */
 bool recent_is_outage(const struct recent *recent, struct mono now);
 

@@ -47,7 +47,7 @@ def fill(place):
 def full(rig: Rig):
     place = small_disk(rig, 16)
     try:
-        mock = rig.mock("--latency", "20ms")
+        mock = rig.mock("--latency", "150ms")
         rig.configure(mock, 'floor_space = "1MiB"\nfloor_inodes = 10')
         for job in numbered(0, 150):
             rig.spool.drop(job)

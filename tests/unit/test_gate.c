@@ -224,11 +224,46 @@ static void a_throttled_gate_waits_as_told_then_probes_once(void **state)
         {10, "429 a", 2000, COUNTS, CLOSED, false, 2010, 500},
         {2009, "look", 0, COUNTS, CLOSED, false, 2010, 500},
         {2510, "look", 0, COUNTS, PROBING, true, NEVER, 0},
-        {2510, "send b", 0, COUNTS, PROBING, false, NEVER, 0},
-        {9000, "look", 0, COUNTS, PROBING, false, NEVER, 0},
-        {9000, "ok b", NEVER, COUNTS, OPEN, true, NEVER, 0},
+        {2510, "send b", 0, COUNTS, PROBING, false, 2760, 0},
+        {2600, "look", 0, COUNTS, PROBING, false, 2760, 0},
+        {2600, "ok b", NEVER, COUNTS, OPEN, true, NEVER, 0},
     };
     RUN(*state, steps);
+}
+
+static void probes_that_are_not_refused_at_once_let_more_go(void **state)
+{
+    static const struct step steps[] = {
+        {0, "send a", 0, COUNTS, OPEN, true, NEVER, 0},
+        {10, "429 a", 2000, COUNTS, CLOSED, false, 2010, 500},
+        {2510, "send b", 0, COUNTS, PROBING, false, 2760, 0},
+        {2760, "send c", 0, COUNTS, PROBING, true, NEVER, 0},
+        {2760, "send d", 0, COUNTS, PROBING, false, 3010, 0},
+        {3010, "send e", 0, COUNTS, PROBING, true, NEVER, 0},
+        {3010, "send f", 0, COUNTS, PROBING, true, NEVER, 0},
+        {3010, "send g", 0, COUNTS, PROBING, true, NEVER, 0},
+        {3010, "send h", 0, COUNTS, PROBING, false, 3260, 0},
+        {3020, "429 h", NEVER, COUNTS, CLOSED, false, 4020, 250}, /* no backoff of 2 s */
+        {3100, "ok b", NEVER, COUNTS, CLOSED, false, 4020, 250},  /* left before */
+        {4270, "send i", 0, COUNTS, PROBING, false, 4520, 0},
+        {4300, "ok i", NEVER, COUNTS, OPEN, true, NEVER, 0},
+    };
+    RUN(*state, steps);
+}
+
+static void a_ramp_that_reaches_the_window_opens(void **state)
+{
+    struct fixture *fixture = *state;
+    int slot = 1;
+    send_many(fixture, 0, 1, 0);
+    end_now(fixture, "429", 0, 10, 1000);
+    for (int64_t ms = 1260; gate_view(fixture->gate, at(ms)).state != OPEN; ms += 250) {
+        assert_true(ms < 1260 + 7 * 250);
+        while (ready(fixture, 100, ms) && gate_view(fixture->gate, at(ms)).state != OPEN) {
+            send_now(fixture, slot++, ms);
+        }
+    }
+    assert_int_equal(slot - 1, 1 + 2 + 4 + 8 + 16 + 32);
 }
 
 static void an_answer_from_before_neither_opens_nor_closes_again(void **state)
@@ -241,7 +276,7 @@ static void an_answer_from_before_neither_opens_nor_closes_again(void **state)
         {10, "429 a", 2000, COUNTS, CLOSED, false, 2010, 500},
         {500, "ok b", NEVER, COUNTS, CLOSED, false, 2010, 500},
         {600, "429 c", NEVER, COUNTS, CLOSED, false, 2010, 500},
-        {2510, "send e", 0, COUNTS, PROBING, false, NEVER, 0},
+        {2510, "send e", 0, COUNTS, PROBING, false, 2761, 700},
         {2600, "ok e", NEVER, COUNTS, OPEN, true, NEVER, 0},
         {2700, "429 d", 5000, COUNTS, OPEN, true, NEVER, 0},
         {2700, "send f", 0, COUNTS, OPEN, true, NEVER, 0},
@@ -344,18 +379,20 @@ static void a_storm_of_throttles_closes_once(void **state)
     struct fixture *fixture = *state;
     send_many(fixture, 0, WINDOW, 0);
     end_now(fixture, "429", 0, 100, NEVER);
-    int64_t until = gate_wake_ms(fixture->gate);
+    int64_t until = gate_view(fixture->gate, at(100)).until_mono_ms;
     assert_in_range(until, 1100, 1350);
     for (int i = 1; i < WINDOW; i++) {
         end_now(fixture, "429", i, 100 + i, NEVER);
-        assert_int_equal(gate_wake_ms(fixture->gate), until);
+        assert_int_equal(gate_view(fixture->gate, at(100 + i)).until_mono_ms, until);
     }
+    assert_int_equal(gate_wake_ms(fixture->gate), until);
     assert_int_equal(gate_view(fixture->gate, at(0)).throttled, WINDOW);
     assert_true(ready(fixture, 100, until));
     send_now(fixture, 100, until);
     assert_false(ready(fixture, 101, until));
     end_now(fixture, "ok", 100, until + 10, NEVER);
-    send_many(fixture, 0, WINDOW, until + 10);
+    send_many(fixture, 0, WINDOW / 2, until + 10); /* it was too large, but halved once */
+    assert_false(ready(fixture, 101, until + 10));
 }
 
 static void the_window_holds_for_probes_too(void **state)
@@ -455,8 +492,8 @@ static void a_reload_does_not_shorten_a_throttle(void **state)
         {0, "send a", 0, COUNTS, OPEN, true, NEVER, 0},
         {0, "429 a", 8000, COUNTS, CLOSED, false, 8000, 2000},
         {1, "configure", 0, COUNTS, CLOSED, false, 8000, 2000},
-        {10001, "send b", 0, COUNTS, PROBING, false, NEVER, 0},
-        {10002, "configure", 0, COUNTS, PROBING, false, NEVER, 0},
+        {10001, "send b", 0, COUNTS, PROBING, false, 11001, 0},
+        {10002, "configure", 0, COUNTS, PROBING, false, 11001, 0},
         {10003, "401 b", NEVER, COUNTS, PROBING, true, NEVER, 0}, /* of the old key: no news */
     };
     RUN(*state, steps);
@@ -486,13 +523,13 @@ static void a_probe_that_proves_nothing_makes_way_for_the_next(void **state)
     static const struct step steps[] = {
         {0, "send a", 0, COUNTS, OPEN, true, NEVER, 0},
         {0, "429 a", 1000, COUNTS, CLOSED, false, 1000, 250},
-        {1250, "send b", 0, COUNTS, PROBING, false, NEVER, 0},
+        {1250, "send b", 0, COUNTS, PROBING, false, 2250, 0},
         {1300, "400 b", NEVER, COUNTS, PROBING, true, NEVER, 0},
-        {1300, "send c", 0, COUNTS, PROBING, false, NEVER, 0},
+        {1300, "send c", 0, COUNTS, PROBING, false, 2300, 0},
         {1400, "cancel c", NEVER, COUNTS, PROBING, true, NEVER, 0},
-        {1400, "send d", 0, COUNTS, PROBING, false, NEVER, 0},
+        {1400, "send d", 0, COUNTS, PROBING, false, 2400, 0},
         {1500, "500 d", NEVER, COUNTS, CLOSED, false, 2500, 0},
-        {2500, "send e", 0, COUNTS, PROBING, false, NEVER, 0},
+        {2500, "send e", 0, COUNTS, PROBING, false, 3500, 0},
         {2600, "badjson e", NEVER, COUNTS, OPEN, true, NEVER, 0},
     };
     RUN(*state, steps);
@@ -507,7 +544,7 @@ static void a_person_opens_it_for_a_probe(void **state)
         {0, "429 a", 90000, COUNTS, CLOSED, false, 90000, 10000},
         {10, "release", 0, COUNTS, PROBING, true, NEVER, 0},
         {10, "429 b", 90000, COUNTS, PROBING, true, NEVER, 0},
-        {20, "send c", 0, COUNTS, PROBING, false, NEVER, 0},
+        {20, "send c", 0, COUNTS, PROBING, false, 270, 0},
         {30, "429 c", NEVER, COUNTS, CLOSED, false, 1030, 250},
     };
     RUN(*state, steps);
@@ -552,7 +589,7 @@ static void a_throttle_in_an_outage_is_obeyed(void **state)
         {0, "look", 0, COUNTS, PROBING, false, 1000, 0},
         {500, "429 8", 20000, COUNTS, CLOSED, false, 20500, 5000},
         {600, "500 9", NEVER, GATE_FREE, CLOSED, false, 20500, 5000},
-        {25500, "send p", 0, COUNTS, PROBING, false, NEVER, 0},
+        {25500, "send p", 0, COUNTS, PROBING, false, 26500, 0},
         {25600, "500 p", NEVER, GATE_FREE, PROBING, false, 26600, 0},
         {26600, "send p", 0, COUNTS, PROBING, false, 27600, 0},
         {26700, "ok p", NEVER, COUNTS, OPEN, true, NEVER, 0},
@@ -569,7 +606,7 @@ static void an_outage_that_is_over_is_forgotten(void **state)
     end_many(fixture, "ok", 0, 1, 1000);
     send_many(fixture, 0, 40, 1000);
     end_many(fixture, "ok", 0, 20, 1000);
-    for (int i = 20; i < 40; i++) {
+    for (int i = 20; i < 31; i++) {
         assert_int_equal(end_now(fixture, "500", i, 1000, NEVER), GATE_COUNTS);
     }
 }
@@ -757,11 +794,17 @@ static void a_server_that_stays_away_is_told_loudly(void **state)
     assert_true(gate_view(fixture->gate, at(0)).loud);
 }
 
+/* A gate of other settings, in place of the fixture's. */
+static void begin_anew(struct fixture *fixture, const struct gate_settings *settings)
+{
+    gate_free(fixture->gate);
+    fixture->gate = gate_new(settings, &fixture->random);
+}
+
 /* Whatever happens: a gate that is shut opens at its wake time and not before, and if it names
  * none, something in flight, or a person, will open it. */
-static void the_wake_time_is_exact_whatever_happens(void **state)
+static void check_wake_times(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     struct random dice;
     int flying[WINDOW];
     int count = 0;
@@ -803,6 +846,205 @@ static void the_wake_time_is_exact_whatever_happens(void **state)
     }
 }
 
+static void the_wake_time_is_exact_whatever_happens(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate_settings settings = usual;
+    check_wake_times(fixture);
+    settings.limits = (struct gate_limits){.rpm = 1200, .rpd = 20000};
+    begin_anew(fixture, &settings);
+    check_wake_times(fixture);
+    settings.max_in_flight = 0;
+    settings.ceiling = WINDOW;
+    begin_anew(fixture, &settings);
+    check_wake_times(fixture);
+}
+
+static bool ready_for(struct fixture *fixture, int64_t tokens, int64_t ms)
+{
+    struct id job = job_of(1);
+    return gate_ready(fixture->gate, &job, &(struct gate_cost){tokens, 0}, false, at(ms));
+}
+
+static void a_window_that_nobody_configured_begins_at_four(void **state)
+{
+    struct fixture *fixture = *state;
+    begin_anew(fixture, &(struct gate_settings){.ceiling = 200, .probe_ms = PROBE_MS});
+    assert_int_equal(gate_view(fixture->gate, at(0)).window, 4);
+    assert_int_equal(gate_view(fixture->gate, at(0)).max_in_flight, 200);
+    begin_anew(fixture, &(struct gate_settings){.ceiling = 3, .probe_ms = PROBE_MS});
+    assert_int_equal(gate_view(fixture->gate, at(0)).window, 3);
+}
+
+static void a_pace_holds_each_cost_for_its_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate_settings paced = usual;
+    paced.limits.tpm = 60000;
+    begin_anew(fixture, &paced);
+    assert_true(ready_for(fixture, 800, 0));
+    gate_sent(fixture->gate, &(struct gate_cost){800, 0}, at(0));
+    assert_true(ready_for(fixture, 200, 0));
+    assert_false(ready_for(fixture, 700, 0));
+    assert_int_equal(gate_wake_ms(fixture->gate), 500);
+    assert_false(ready_for(fixture, 700, 499));
+    assert_true(gate_open_now(fixture->gate, at(499)));
+    assert_true(ready_for(fixture, 700, 500));
+    assert_false(ready_for(fixture, 1000000, 500)); /* more than it ever holds */
+    assert_true(ready_for(fixture, 1000000, 800));
+    assert_int_equal(gate_view(fixture->gate, at(800)).tokens.origin, GATE_CONFIGURED);
+    assert_int_equal(gate_view(fixture->gate, at(800)).used_tokens, 800);
+    assert_int_equal(gate_view(fixture->gate, at(800)).used_requests, 1);
+}
+
+static enum gate_effect time_out(struct fixture *fixture, struct gate_ticket ticket, int64_t ms)
+{
+    struct gate_report report = {.outcome = OUTCOME_UNKNOWN,
+                                 .code = "curl_28",
+                                 .message = "Timeout was reached",
+                                 .wait_ms = NEVER,
+                                 .cost = unknown_cost,
+                                 .before_first_byte = true};
+    return gate_ended(fixture->gate, ticket, &report, at(ms));
+}
+
+static void a_time_out_before_the_first_byte_halves_the_window_for_free(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate_settings small = usual;
+    small.max_in_flight = 4;
+    begin_anew(fixture, &small);
+    send_many(fixture, 0, 4, 0);
+    assert_int_equal(time_out(fixture, fixture->tickets[0], 600000), GATE_FREE);
+    assert_int_equal(gate_view(fixture->gate, at(600000)).window, 2);
+    assert_int_equal(time_out(fixture, fixture->tickets[1], 600000), GATE_FREE);
+    assert_int_equal(gate_view(fixture->gate, at(600000)).window, 2);
+    end_many(fixture, "ok", 2, 2, 600000);
+    send_many(fixture, 0, 1, 600000);
+    assert_int_equal(time_out(fixture, fixture->tickets[0], 1200000), GATE_FREE);
+    send_many(fixture, 0, 1, 1200000);
+    assert_int_equal(time_out(fixture, fixture->tickets[0], 1800000), GATE_COUNTS);
+    assert_int_equal(gate_view(fixture->gate, at(1800000)).window, 1);
+}
+
+static void an_outage_of_time_outs_leaves_the_window(void **state)
+{
+    struct fixture *fixture = *state;
+    send_many(fixture, 0, 20, 0);
+    for (int i = 0; i < 20; i++) {
+        time_out(fixture, fixture->tickets[i], 600000);
+    }
+    assert_int_equal(gate_view(fixture->gate, at(600000)).state, PROBING);
+    send_many(fixture, 50, 1, 601000);
+    end_many(fixture, "ok", 50, 1, 601100);
+    assert_int_equal(gate_view(fixture->gate, at(601100)).window, WINDOW);
+}
+
+static void a_bare_refusal_slows_down_and_does_not_close(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int64_t ms = 0; ms < 3000; ms += 100) {
+        send_many(fixture, 0, 1, ms);
+        end_many(fixture, "ok", 0, 1, ms + 50);
+    }
+    send_many(fixture, 0, 1, 3000);
+    end_many(fixture, "429", 0, 1, 3010);
+    struct gate_view view = gate_view(fixture->gate, at(3010));
+    assert_int_equal(view.state, OPEN);
+    assert_in_range(view.learnt_rpm, 500, 600);
+    assert_int_equal(view.requests.origin, GATE_LEARNT);
+    assert_int_equal(view.window, WINDOW);
+    assert_false(ready(fixture, 1, 3010));
+    assert_in_range(gate_wake_ms(fixture->gate), 3100, 3140);
+    assert_true(gate_room(fixture->gate, at(3010)) == 0);
+}
+
+static void refusals_in_a_row_close_all_the_same(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t ms = 0;
+    for (; ms < 3000; ms += 100) {
+        send_many(fixture, 0, 1, ms);
+        end_many(fixture, "ok", 0, 1, ms + 50);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(gate_view(fixture->gate, at(ms)).state, OPEN);
+        while (!ready(fixture, 1, ms)) {
+            ms = gate_wake_ms(fixture->gate);
+        }
+        send_now(fixture, 1, ms);
+        end_now(fixture, "429", 1, ms, NEVER);
+    }
+    assert_int_equal(gate_view(fixture->gate, at(ms)).state, CLOSED);
+    assert_in_range(gate_view(fixture->gate, at(ms)).until_mono_ms, ms + 1000, ms + 1250);
+}
+
+static void it_is_closed_since_it_first_closed(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t delays[3];
+    assert_int_equal(gate_view(fixture->gate, at(0)).since_mono_ms, NEVER);
+    measure_closings(fixture, "401", delays, 3);
+    assert_int_equal(gate_view(fixture->gate, at(0)).since_mono_ms, 0);
+    int64_t ms = delays[0] + delays[1] + delays[2];
+    send_many(fixture, 9, 1, ms);
+    end_many(fixture, "ok", 9, 1, ms);
+    assert_int_equal(gate_view(fixture->gate, at(ms)).since_mono_ms, NEVER);
+}
+
+static void room_is_what_load_is_spread_by(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(gate_room(fixture->gate, at(0)) == 1);
+    send_many(fixture, 0, WINDOW / 4, 0);
+    assert_true(gate_room(fixture->gate, at(0)) == 0.75);
+    send_many(fixture, WINDOW / 4, WINDOW - WINDOW / 4, 0);
+    assert_true(gate_room(fixture->gate, at(0)) == 0);
+    end_many(fixture, "ok", 0, WINDOW - 1, 0);
+    end_now(fixture, "429", WINDOW - 1, 0, 1000);
+    assert_true(gate_room(fixture->gate, at(0)) == 0);
+}
+
+static void what_was_learnt_survives_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate_settings settings = {.ceiling = 200, .probe_ms = PROBE_MS, .limits = {.rpd = 100}};
+    struct gate_memory memory;
+    begin_anew(fixture, &settings);
+    send_many(fixture, 0, 4, 0);
+    gate_remember(fixture->gate, at(0), &memory);
+    assert_true(memory.daily_left == 96 && memory.window == 4 && !memory.settled);
+    memory.window = 20;
+    memory.settled = true;
+    memory.rate = 600;
+    memory.wait_ms = 5000;
+    memory.age_ms = 2000;
+    begin_anew(fixture, &settings);
+    gate_recall(fixture->gate, &memory, at(1000));
+    struct gate_view view = gate_view(fixture->gate, at(1000));
+    assert_int_equal(view.window, 20);
+    assert_int_equal(view.learnt_rpm, 600);
+    assert_int_equal(view.daily.left, 96);
+    assert_int_equal(view.state, CLOSED);
+    assert_int_equal(view.until_mono_ms, 4000);
+    gate_remember(fixture->gate, at(1000), &memory);
+    assert_int_equal(memory.wait_ms, 3000);
+    memory = (struct gate_memory){.window = -3, .rate = -1, .daily_left = -1, .wait_ms = -5};
+    begin_anew(fixture, &settings);
+    gate_recall(fixture->gate, &memory, at(0));
+    assert_int_equal(gate_view(fixture->gate, at(0)).window, 4);
+    assert_true(ready(fixture, 1, 0));
+}
+
+static void origins_have_words(void **state)
+{
+    (void)state;
+    assert_string_equal(gate_origin_word(GATE_NO_LIMIT), "none");
+    assert_string_equal(gate_origin_word(GATE_CONFIGURED), "configured");
+    assert_string_equal(gate_origin_word(GATE_TOLD), "told");
+    assert_string_equal(gate_origin_word(GATE_LEARNT), "learnt");
+}
+
 static void states_have_words(void **state)
 {
     (void)state;
@@ -819,6 +1061,8 @@ int main(void)
         TEST(the_window_bounds_what_is_in_flight),
         TEST(a_smaller_window_holds_at_once),
         TEST(a_throttled_gate_waits_as_told_then_probes_once),
+        TEST(probes_that_are_not_refused_at_once_let_more_go),
+        TEST(a_ramp_that_reaches_the_window_opens),
         TEST(an_answer_from_before_neither_opens_nor_closes_again),
         TEST(a_longer_wait_of_an_older_answer_is_kept),
         TEST(backoffs_double_up_to_their_bound_with_jitter_upward),
@@ -850,6 +1094,16 @@ int main(void)
         TEST(an_outage_has_its_reason),
         TEST(a_server_that_stays_away_is_told_loudly),
         TEST(the_wake_time_is_exact_whatever_happens),
+        TEST(a_window_that_nobody_configured_begins_at_four),
+        TEST(a_pace_holds_each_cost_for_its_time),
+        TEST(a_time_out_before_the_first_byte_halves_the_window_for_free),
+        TEST(an_outage_of_time_outs_leaves_the_window),
+        TEST(a_bare_refusal_slows_down_and_does_not_close),
+        TEST(refusals_in_a_row_close_all_the_same),
+        TEST(it_is_closed_since_it_first_closed),
+        TEST(room_is_what_load_is_spread_by),
+        TEST(what_was_learnt_survives_a_restart),
+        TEST(origins_have_words),
         TEST(states_have_words),
     };
     return UNIT_RUN(tests);

@@ -49,11 +49,23 @@ static void failures_must_outweigh_what_went_well(void **state)
     (void)state;
     struct recent recent;
     recent_forget(&recent);
-    add_many(&recent, false, 30, 0);
-    add_many(&recent, true, 30, 5000);
+    add_many(&recent, false, 10, 0);
+    add_many(&recent, true, 10, 5000);
     assert_false(recent_is_outage(&recent, at(5000)));
     add_many(&recent, true, 1, 5000);
     assert_true(recent_is_outage(&recent, at(5000)));
+}
+
+static void twelve_failures_in_a_row_outweigh_anything(void **state)
+{
+    (void)state;
+    struct recent recent;
+    recent_forget(&recent);
+    add_many(&recent, false, 1000, 0);
+    add_many(&recent, true, 11, 1000);
+    assert_false(recent_is_outage(&recent, at(1000)));
+    add_many(&recent, true, 1, 1000);
+    assert_true(recent_is_outage(&recent, at(1000)));
 }
 
 static void ten_seconds_count_and_no_more(void **state)
@@ -106,6 +118,7 @@ int main(void)
         cmocka_unit_test(eight_failures_in_a_row_are_an_outage),
         cmocka_unit_test(an_answer_among_them_breaks_the_row),
         cmocka_unit_test(failures_must_outweigh_what_went_well),
+        cmocka_unit_test(twelve_failures_in_a_row_outweigh_anything),
         cmocka_unit_test(ten_seconds_count_and_no_more),
         cmocka_unit_test(failures_far_between_are_no_outage),
         cmocka_unit_test(random_faults_are_no_outage),
