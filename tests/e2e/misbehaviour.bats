@@ -22,4 +22,8 @@ rows() {
 @test "streamed Chat Completions: the same" { rows chat_streamed; }
 @test "streamed Responses: the same" { rows responses_streamed; }
 @test "streamed Messages: the same" { rows anthropic_streamed; }
+@test "what is throttled for ever while others get through fails alone" { rows throttled_for_good; }
+@test "what is throttled while nothing gets through waits until it expires" { rows throttled_alone; }
+@test "a redirect is not followed" { rows redirected; }
+@test "attempts are counted over kills" { rows over_restarts; }
 @test "a connection that is closed under a second request is paid once and asked again" { rows keepalive; }

@@ -2,10 +2,11 @@
 """misbehaviour: every row of misbehaviour_rows.py against the daemon, all of a kind at once, and
 the table of what was expected and found, which is documentation."""
 import collections
+import datetime
 import os
 
 from misbehaviour_rows import ROWS
-from rig import Failure, equal, expect, provider, run_scenario, scenario, until
+from rig import (Failure, Mock, equal, expect, numbered, provider, run_scenario, scenario, until)
 from scripted import Scripted
 
 GENERAL = """
@@ -206,6 +207,70 @@ def keepalive(rig):
     equal(outcomes(found_of(rig.spool, one)[1])[0], "ok", "the first job's outcomes")
     equal(outcomes(found_of(rig.spool, two)[1])[0], "unknown ok", "the second job's outcomes")
     equal(rig.mocks[-1].requests(), 3, "requests")
+
+
+@scenario
+def throttled_for_good(rig):
+    """A job that alone is throttled again and again, while others get through, is too large."""
+    mock = rig.mock("--latency", "5ms")
+    rig.configuration(GENERAL + provider(mock, max_in_flight=4))
+    rig.daemon()
+    large = rig.spool.drop({"model": "m", "prompt": "[[mock:429,retry-after=0.02]] large"})
+    others = [rig.spool.drop(job) for job in numbered(0, 400)]
+    found = until(lambda: found_of(rig.spool, large), "the end of the large one", 30)
+    words, code = outcomes(found[1])
+    equal((found[0], set(words.split()), code), ("failed", {"throttled"}, "rate_limit_exceeded"),
+          "the large one")
+    until(lambda: all(found_of(rig.spool, job) for job in others), "the others", 30)
+    equal(len(rig.spool.jobs("failed")), 1, "failed jobs")
+
+
+@scenario
+def throttled_alone(rig):
+    """One that is throttled while nothing else gets through is no such job; its end is its own."""
+    mock = rig.mock()
+    rig.configuration(GENERAL + provider(mock))
+    rig.daemon()
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3))
+    job = rig.spool.drop({"model": "m", "prompt": "[[mock:429,retry-after=0.05]] x",
+                          "expires": soon.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    until(lambda: os.path.exists(rig.spool.at("failed", job + ".json")), "its end", 15)
+    found = rig.spool.json("failed", job + ".error.json")
+    words, _ = outcomes(found)
+    equal((found["status"], set(words.split())), ("expired", {"throttled"}), "its end")
+    expect(len(words.split()) > 5, f"only {words}")
+    equal(rig.mocks[-1].requests(), len(words.split()), "requests")
+
+
+@scenario
+def redirected(rig):
+    """No other server than the configured one gets to see a key or a prompt."""
+    other = rig.mock()
+    mock = Mock(rig.folder, "--redirect", other.url)
+    rig.mocks.append(mock)
+    rig.configuration(GENERAL + provider(mock))
+    rig.daemon()
+    job = rig.spool.drop({"model": "m", "prompt": "[[mock:redirect,times=2]] x"})
+    until(lambda: found_of(rig.spool, job), "the answer", 20)
+    equal((mock.summary()["requests"], other.summary()["requests"]), (3, 0), "requests")
+
+
+@scenario
+def over_restarts(rig):
+    """Attempts are counted over kills: three are three, whoever made them."""
+    rig.mock()
+    rig.configuration("backoff = 1s\nbackoff_limit = 1s\n" + provider(rig.mocks[-1]))
+    job = rig.spool.drop({"model": "m", "prompt": "[[mock:500]] x"})
+    for requests in (1, 2):
+        daemon = rig.daemon()
+        state = rig.spool.at("cur", job + ".state.json")
+        until(lambda: os.path.exists(state) and rig.spool.json("cur", job + ".state.json")
+              .get("failures") == requests, f"failure {requests}", 15)
+        daemon.kill()
+    rig.daemon()
+    until(lambda: found_of(rig.spool, job), "the end", 15)
+    equal(outcomes(found_of(rig.spool, job)[1])[0].split().count("transient"), 3, "failures")
+    expect(rig.mocks[-1].requests() <= 3 + len(rig.spool.events("doubt")), "too many requests")
 
 
 run_scenario()
