@@ -123,7 +123,7 @@ struct verdict exchange_verdict(const struct transfer_result *result)
         snprintf(verdict.code, sizeof verdict.code, "answer_too_large");
     else if (result->timed_out)
         snprintf(verdict.code, sizeof verdict.code, "%s",
-                 result->before_first_byte ? "timeout_first_byte" : "timeout");
+                 result->before_first_byte ? EXCHANGE_FIRST_BYTE : "timeout");
     else
         snprintf(verdict.code, sizeof verdict.code, "curl_%d", result->curl_code);
     snprintf(verdict.message, sizeof verdict.message, "%s", result->message);

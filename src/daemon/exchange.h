@@ -12,6 +12,9 @@
 #include "provider/provider.h"
 #include "upstream/transfer.h"
 
+/* The code of a request that met the time-out before the first byte of an answer. */
+#define EXCHANGE_FIRST_BYTE "timeout_first_byte"
+
 /* Starts a request to an upstream whose route is set: its URL, headers, key, proxy and certificates
  * come from the configuration. key is sent in the protocol's header, or the one that the
  * configuration names; NULL: none is sent. limits holds time-outs, the answer's limit and who

@@ -13,6 +13,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "daemon/exchange.h"
 #include "daemon/finish.h"
 #include "daemon/orders.h"
 #include "job/tokens.h"
@@ -373,7 +374,7 @@ static bool counts(const struct task *task, const struct request_end *end)
 
     if (end->effect == GATE_COUNTS)
         return true;
-    return strcmp(verdict->code, OUTCOME_FIRST_BYTE) == 0 && task->memory != NULL &&
+    return strcmp(verdict->code, EXCHANGE_FIRST_BYTE) == 0 && task->memory != NULL &&
            state_count(task->memory, verdict->outcome, verdict->code) >= FREE_TIMEOUTS;
 }
 

@@ -16,9 +16,6 @@
 /* The code of an attempt whose answer was cut at its bound and is asked for again with a higher one. */
 #define OUTCOME_TRUNCATED "truncated"
 
-/* The code of an attempt that ended by the time-out before the first byte of an answer. */
-#define OUTCOME_FIRST_BYTE "timeout_first_byte"
-
 struct outcomes *outcome_open(struct core *core);
 void outcome_close(struct outcomes *outcomes);
 
