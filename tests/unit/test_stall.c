@@ -123,6 +123,70 @@ static void a_gate_stops_its_model_alone(void **state)
                     NULL);
 }
 
+static void a_provider_without_the_jobs_type_stops_that_type_alone(void **state)
+{
+    static const char status[] = "{\"models\":[{\"model\":\"m\",\"type\":\"chat\"},"
+                                 "{\"model\":\"m\",\"type\":\"embed\","
+                                 "\"reason\":\"provider p does not speak embed\"}]}";
+
+    assert_movement(*state, status, "{\"model\":\"m\",\"type\":\"embed\"}", MOVEMENT_NONE,
+                    "provider p does not speak embed");
+    assert_movement(*state, status, "{\"model\":\"m\"}", MOVEMENT_FREE, NULL);
+}
+
+/* Reasons of money, and the job that each is of. */
+#define MONEY(reason)                                                                              \
+    "{\"gates\":[{\"gate\":\"p/m\",\"model\":\"m\",\"provider\":\"p\"}],"                          \
+    "\"reasons\":[{\"jobs\":1,\"reason\":\"" reason "\"}]}"
+#define UP "budget: 10.00 USD a day for "
+
+static void a_budget_stops_those_that_it_is_for(void **state)
+{
+    static const char alice[] = "{\"model\":\"m\",\"user\":\"alice\"}";
+    static const char nobody[] = "{\"model\":\"m\"}";
+    static const struct {
+        const char *reason;
+        const char *status;
+        const char *job;
+        enum movement expected;
+        bool told;
+    } rows[] = {
+#define ROW(reason, job, expected, told) {reason, MONEY(reason), job, expected, told}
+        ROW(UP "user alice used up until 00:00", alice, MOVEMENT_LATER, true),
+        ROW(UP "user alice used up until 00:00", nobody, MOVEMENT_FREE, false),
+        ROW(UP "user alic used up until 00:00", alice, MOVEMENT_FREE, false),
+        ROW(UP "user alice2 used up until 00:00", alice, MOVEMENT_FREE, false),
+        ROW(UP "jobs without a user used up until 00:00", nobody, MOVEMENT_LATER, true),
+        ROW(UP "jobs without a user used up until 00:00", alice, MOVEMENT_FREE, false),
+        ROW(UP "all used up until 00:00", nobody, MOVEMENT_LATER, true),
+        ROW(UP "model m used up until 00:00", nobody, MOVEMENT_LATER, true),
+        ROW(UP "model n used up until 00:00", nobody, MOVEMENT_FREE, false),
+        ROW(UP "provider p used up until 00:00", nobody, MOVEMENT_LATER, true),
+        ROW(UP "provider q used up until 00:00", nobody, MOVEMENT_FREE, false),
+        ROW(UP "run nightly used up", nobody, MOVEMENT_NONE, true),
+        ROW(UP "run daily used up", nobody, MOVEMENT_FREE, false),
+        ROW("budget: 1.00 USD a run for all, run nightly used up", nobody, MOVEMENT_NONE, true),
+        ROW("budget: 1.00 USD a run for all, run daily used up", nobody, MOVEMENT_FREE, false),
+        ROW("budget: the rest of 10.00 USD a day for all is reserved for requests under way",
+            nobody, MOVEMENT_LATER, true),
+        ROW("budget: it may cost 2.00, and there is only 1.00 USD a day for user alice", alice,
+            MOVEMENT_NONE, true),
+        ROW("no price for m under a budget: configure it or price = free", nobody, MOVEMENT_NONE,
+            true),
+        ROW("no price for n under a budget: configure it or price = free", nobody, MOVEMENT_FREE,
+            false),
+    };
+    struct fresh *fresh = *state;
+
+    assert_int_equal(mkdirat(fresh->spool->dir[FOLDER_RUNS], "nightly", 0700), 0);
+    put(fresh, FOLDER_RUNS, "nightly/manifest.jsonl",
+        "{\"position\":0,\"id\":\"" HEX "\"}\n{\"position\":1,\"id\":null}\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_movement(fresh, rows[i].status, rows[i].job, rows[i].expected,
+                        rows[i].told ? rows[i].reason : NULL);
+    }
+}
+
 static void a_gate_that_opens_by_itself_is_no_end(void **state)
 {
     assert_movement(*state, GATE("gate: 429 until 12:00:03"), "{\"model\":\"m\"}", MOVEMENT_LATER,
@@ -223,6 +287,8 @@ int main(void)
         SPOOL_TEST(nothing_is_said_of_what_moves),
         SPOOL_TEST(a_pause_and_a_trouble_stop_all),
         SPOOL_TEST(a_gate_stops_its_model_alone),
+        SPOOL_TEST(a_provider_without_the_jobs_type_stops_that_type_alone),
+        SPOOL_TEST(a_budget_stops_those_that_it_is_for),
         SPOOL_TEST(a_gate_that_opens_by_itself_is_no_end),
         SPOOL_TEST(another_end_is_no_other_reason),
         SPOOL_TEST(a_hold_is_told_with_the_way_out),
