@@ -36,6 +36,7 @@ struct load {
     long ends[ENDS];
     long statuses[STATUSES];
     long timed_out;
+    long silent; /* of those, before the first byte */
     uint64_t told; /* bytes, by on_data */
     uint64_t kept; /* bytes, in the end */
     json_t *messages;
@@ -58,6 +59,7 @@ static void on_done(void *context, struct transfer_result *result)
     load->ends[result->end]++;
     load->statuses[result->status >= 0 && result->status < STATUSES ? result->status : 0]++;
     load->timed_out += result->timed_out;
+    load->silent += result->before_first_byte;
     load->kept += result->body.length;
     if (result->message[0] != '\0') {
         json_int_t count = json_integer_value(json_object_get(load->messages, result->message));
@@ -105,6 +107,7 @@ static void print(const struct load *load)
     }
     json_object_set_new(line, "statuses", statuses);
     json_object_set_new(line, "timed_out", json_integer(load->timed_out));
+    json_object_set_new(line, "silent", json_integer(load->silent));
     json_object_set_new(line, "connections", json_integer((json_int_t)counts.connections));
     json_object_set_new(line, "told", json_integer((json_int_t)load->told));
     json_object_set_new(line, "kept", json_integer((json_int_t)load->kept));
