@@ -89,7 +89,6 @@ static void print_value(FILE *out, const json_t *value)
     buffer_free(&text);
 }
 
-/* The first of these that says something is the answer. */
 void show_submitted(FILE *out, const struct job *job, bool json)
 {
     char shown[ID_TEXT_SIZE];
@@ -105,6 +104,7 @@ void show_submitted(FILE *out, const struct job *job, bool json)
     json_decref(line);
 }
 
+/* The first of these that says something is the answer. */
 const json_t *show_find(const json_t *output)
 {
     static const char *const keys[] = {"output", "refusal", "tool_calls"};
