@@ -254,7 +254,8 @@ def two_urls(rig):
     until_done(rig, 200)
     equal(two.summary()["requests"] - before, 100, "requests of the one that is left")
     equal(rig.spool.names("failed"), [], "failed/")
-    equal({gate["gate"] for gate in rig.spool.status()["gates"]}, {"p/m", "p#2/m"}, "gates")
+    until(lambda: {gate["gate"] for gate in rig.spool.status()["gates"]} == {"p/m", "p#2/m"},
+          "both gates in status.json", 10)
     daemon.stop()
 
 
