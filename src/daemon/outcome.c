@@ -15,8 +15,8 @@
 #include "base/xalloc.h"
 #include "daemon/exchange.h"
 #include "daemon/finish.h"
+#include "daemon/flight.h"
 #include "daemon/orders.h"
-#include "job/tokens.h"
 
 enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
@@ -261,16 +261,18 @@ static void settle_failed(struct core *core, struct task *task, struct job *job,
     finish_job(core, task, job, NULL, &failed);
 }
 
-/* Whether an answer that was cut at the job's own bound is to be asked for again with a higher one. */
+/* Whether an answer that was cut at its bound is to be asked for again with a higher one. */
 static bool wants_longer(const struct core *core, const struct task *task, const struct job *job,
                          const struct request_end *end)
 {
-    unsigned most = core->config->truncated_retries;
-    bool cut = end->answer->truncated || end->verdict.cut;
+    const char *finish = end->answer->finish_reason;
+    unsigned times =
+        task->memory != NULL ? state_count(task->memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED) : 0;
+    bool cut = end->verdict.cut ||
+               (end->answer->truncated && finish != NULL && strcmp(finish, "length") == 0);
 
-    return cut && tokens_bound(job) > 0 && most > 0 &&
-           (task->memory == NULL ||
-            state_count(task->memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED) < most);
+    return cut && times < core->config->truncated_retries &&
+           flight_bound(core, end->via, job, times + 1) > flight_bound(core, end->via, job, times);
 }
 
 /* The answer that was cut is kept with its attempt: it was paid for. */
