@@ -39,8 +39,7 @@ static const char usage[] =
     "      --json              print JSON, a line for each job\n"
     "      --print-id          print the IDs, submit nothing\n"
     "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
-    "      --estimate          print what they would come to in tokens and money, submit nothing\n"
-    "      --prices FILE       by these prices\n"
+    "      --estimate          print their tokens and money (--prices FILE), submit nothing\n"
     "      --help, --version\n"
     "\n"
     "What decides the answer:\n"
@@ -134,8 +133,7 @@ struct command {
     struct error error;
 };
 
-/* --- jobs
- * ------------------------------------------------------------------------------------------ */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 static int prepare(struct command *command)
 {
@@ -153,29 +151,13 @@ static int prepare(struct command *command)
     return submission_read(&command->jobs, command->draft, &command->error);
 }
 
-static void print_id(const struct command *command, const struct job *job)
-{
-    char shown[ID_TEXT_SIZE];
-
-    if (command->json) {
-        json_t *line;
-
-        id_write(&job->id, shown);
-        line = json_pack("{s:s, s:s, s:s*}", "id", shown, "model", job->model, "name", job->name);
-        show_json(stdout, line);
-        json_decref(line);
-    } else {
-        puts(show_id(stdout, &job->id, shown));
-    }
-}
-
 static int print_all(const struct command *command)
 {
     for (size_t i = 0; i < command->jobs.count; i++) {
         const struct job *job = command->jobs.jobs[i].job;
 
         if (command->mode == MODE_PRINT_ID) {
-            print_id(command, job);
+            show_submitted(stdout, job, command->json);
         } else {
             show_json(stdout, job->document);
         }
@@ -193,14 +175,13 @@ static int drop_all(struct command *command)
             return -1;
         }
         if (command->mode == MODE_DROP) {
-            print_id(command, submitted->job);
+            show_submitted(stdout, submitted->job, command->json);
         }
     }
     return 0;
 }
 
-/* --- answers
- * --------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static void progress_show(const struct command *command)
 {
@@ -356,8 +337,7 @@ static int wait_for_all(struct command *command)
     return problem < 0 ? cli_fail(PROGRAM, &command->error) : exit_code(command, result);
 }
 
-/* --- the command line
- * ------------------------------------------------------------------------------ */
+/* --- the command line ------------------------------------------------------------------------- */
 
 static int estimate(struct command *command)
 {

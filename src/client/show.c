@@ -89,6 +89,21 @@ static void print_value(FILE *out, const json_t *value)
     buffer_free(&text);
 }
 
+void show_submitted(FILE *out, const struct job *job, bool json)
+{
+    char shown[ID_TEXT_SIZE];
+    json_t *line;
+
+    if (!json) {
+        fprintf(out, "%s\n", show_id(out, &job->id, shown));
+        return;
+    }
+    id_write(&job->id, shown);
+    line = json_pack("{s:s, s:s, s:s*}", "id", shown, "model", job->model, "name", job->name);
+    show_json(out, line);
+    json_decref(line);
+}
+
 /* The first of these that says something is the answer. */
 const json_t *show_find(const json_t *output)
 {

@@ -8,15 +8,21 @@
 #define CLIENT_SHOW_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "base/buffer.h"
+#include "job/job.h"
 #include "spool/layout.h"
 
 /* Writes an ID as it is printed on out: its first 12 digits on a terminal, all 64 elsewhere.
  * Returns text. */
 const char *show_id(FILE *out, const struct id *id, char text[ID_TEXT_SIZE]);
+
+/* Prints the ID of a job that is submitted, as show_id writes it, on a line; or a line of JSON with
+ * its id, model and name. */
+void show_submitted(FILE *out, const struct job *job, bool json);
 
 /* The answer in an output record (ID.vN.json), borrowed from it; where there is none, what the
  * model gave in its place, its refusal or its calls of tools; or null. */

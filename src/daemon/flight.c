@@ -24,15 +24,48 @@ enum {
 
 /* --- making it --------------------------------------------------------------------------------------- */
 
-/* The bound of its answer, doubled each time that an answer was cut at it. */
-static int64_t raised_bound(const struct task *task, const struct job *job)
+/* The bound of an answer that a request has at first: the job's own, or where the protocol demands one
+ * what stands in for it; 0: none. */
+static int64_t first_bound(const struct core *core, const struct lane *via, const struct job *job)
 {
     int64_t bound = tokens_bound(job);
-    unsigned cut = task->memory != NULL
-                       ? state_count(task->memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED)
-                       : 0;
+    int64_t usual = via->protocol != NULL ? via->protocol->usual_max_tokens : 0;
+    int64_t most = (int64_t)config_model_max_output(core->config, via->model);
 
-    return cut > 0 && bound > 0 ? bound << (cut < 8 ? cut : 8) : 0;
+    return bound == 0 && usual > 0 && most > 0 ? most : bound == 0 ? usual : bound;
+}
+
+/* What a model takes at most, by what is known of it: more would be refused. */
+static int64_t largest_bound(const struct core *core, const struct lane *via)
+{
+    uint64_t most = config_model_max_output(core->config, via->model);
+    struct price price = {0};
+
+    if (money_price(core->money, via->model, &price) && (uint64_t)price.max_output_tokens > most)
+        most = (uint64_t)price.max_output_tokens;
+    return most > 0 ? (int64_t)most : INT64_MAX;
+}
+
+int64_t flight_bound(const struct core *core, const struct lane *via, const struct job *job,
+                     unsigned cut)
+{
+    int64_t bound = first_bound(core, via, job);
+    int64_t largest = largest_bound(core, via);
+
+    for (unsigned i = 0; i < cut && bound < largest; i++)
+        bound = bound > largest / 2 ? largest : bound * 2;
+    return bound;
+}
+
+/* In place of the job's own, once answers were cut at that; 0: its own. */
+static int64_t raised_bound(const struct core *core, const struct pick *pick,
+                            const struct job *job)
+{
+    const struct state *memory = pick->task->memory;
+    unsigned cut =
+        memory != NULL ? state_count(memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED) : 0;
+
+    return cut > 0 ? flight_bound(core, pick->via, job, cut) : 0;
 }
 
 struct provider_ask flight_ask(struct core *core, const struct task *task, const struct job *job,
@@ -41,7 +74,7 @@ struct provider_ask flight_ask(struct core *core, const struct task *task, const
     return (struct provider_ask){
         .model = pick->via->model,
         .stream = task->stream && pick->via->protocol->stream != NULL,
-        .max_tokens = raised_bound(task, job),
+        .max_tokens = raised_bound(core, pick, job),
         .default_max_tokens = (int64_t)config_model_max_output(core->config, pick->via->model),
     };
 }
@@ -49,7 +82,7 @@ struct provider_ask flight_ask(struct core *core, const struct task *task, const
 int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick)
 {
     uint64_t most = config_model_max_output(core->config, pick->via->model);
-    int64_t raised = raised_bound(pick->task, job);
+    int64_t raised = raised_bound(core, pick, job);
     int64_t output;
     struct price price = {0};
 

@@ -47,6 +47,11 @@ struct flight {
 struct provider_ask flight_ask(struct core *core, const struct task *task, const struct job *job,
                                const struct pick *pick);
 
+/* The bound of tokens that a request for a job has after so many of its answers were cut: doubled each
+ * time, but not above what is known of the model. 0: none. */
+int64_t flight_bound(const struct core *core, const struct lane *via, const struct job *job,
+                     unsigned cut);
+
 /* What a request may cost at most, nano; -1: no price is known. */
 int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick);
 

@@ -9,7 +9,9 @@
  *     money_ask          may it go under all budgets; if not, why and until when
  *     money_reserve      set its estimated cost aside
  *     money_flush        where money_reserve says so: wait until that is durable, then send
- *     money_settle       what it cost really, or that it was not billed, or that nobody knows
+ *     money_paid         what it cost really,
+ *     money_released     or that it was not billed,
+ *     money_doubted      or that nobody knows
  *
  * What is reserved counts as spent until it is settled, also over a crash: then it is in doubt and
  * stays charged. A request is charged to the day (week, month) on which it was reserved. Writes run
@@ -36,8 +38,8 @@ struct money;
 
 /* A budget that is used up: told once a period, when it first holds a request. */
 struct money_notice {
-    const char *text; /* "the budget of 10.00 USD a day for user alice is used up until …": a
-                         sentence without its end */
+    const char *text; /* the reason of the hold: "budget: 10.00 USD a day for user alice used up
+                         until 2026-02-11 00:00 (Europe/Berlin)" */
     struct budget_view budget;
     int64_t until_ms; /* wall; 0: no time ends it */
 };
@@ -54,7 +56,8 @@ struct money_setup {
     const struct clock *clock;
     int64_t lazy_ms; /* between writes that nobody waits for, and between tries; 0: 1,000 */
 
-    /* Called on the loop; each may be NULL. */
+    /* Called on the loop, also from within the calls below: they note what they hear, no more. Each
+     * may be NULL. */
     void (*used_up)(void *context, const struct money_notice *notice);
     void (*freed)(void *context); /* what was not allowed to go may be now: ask again */
     void (*trouble)(void *context, const char *sentence); /* writing fails; NULL: works again */
@@ -68,7 +71,8 @@ struct money_setup {
 struct money *money_open(const struct money_setup *setup, size_t *doubts, struct error *error);
 
 /* A new configuration (SIGHUP): other budgets, prices, zone; all is counted anew. -1 with an error
- * and nothing changed when the zone is unknown. */
+ * and nothing changed when the zone is unknown, or the currency another than that of sums that are
+ * there. */
 int money_configure(struct money *money, const struct config *config,
                     const struct price_table *prices, struct error *error);
 
@@ -130,24 +134,29 @@ void money_released(struct money *money, uint64_t reservation);
 /* It may have been billed, and nobody knows: what was reserved stays charged, in doubt. */
 void money_doubted(struct money *money, uint64_t reservation);
 
-/* Called on the loop when all that was reserved and settled before the call is durable (0), or
- * could not be written (-errno): then the request must not be sent, and its reservation be
- * released. */
+/* How a flush ended: 0, or -errno when it could not be written: then the request must not be sent,
+ * and its reservation be released. What was not written is kept and tried again. */
 typedef void money_done(void *context, int result);
+
+/* Calls done on the loop, once, when all that was reserved and settled before is durable, or could
+ * not be made so. */
 void money_flush(struct money *money, money_done *done, void *context);
 
 /* The most that a run may cost (max_cost of a list); -1 takes it away. Kept in state/money. */
 void money_run_limit(struct money *money, const char *run, int64_t nano);
 
-/* Every budget as it stands now, today's date counted; the caller frees the array. When its period
- * turns: */
+/* Every budget as it stands now; the caller frees the array. */
 struct budget_view *money_budgets(struct money *money, size_t *count);
+
+/* When the period of a budget turns, wall ms; 0: never (a run's). */
 int64_t money_until_ms(const struct money *money, const struct budget_view *view);
 
-/* For state/status.json; new references. The member `money`: currency, time_zone, today and month
- * (spent), reserved, budgets; and `prices`: those of the configuration and of the table that fit
- * one of the models, by model. */
+/* The member `money` of state/status.json, a new reference: currency, time_zone, recorded, today,
+ * month, budgets (schema status). */
 json_t *money_status_json(struct money *money);
+
+/* The member `prices`, a new reference: for each of these models the price that is reckoned with,
+ * where one is known. */
 json_t *money_prices_json(const struct money *money, const char *const *models, size_t count);
 
 /* Lines of state/money that could not be read at the start, beside a torn last one: to be told

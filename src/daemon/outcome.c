@@ -15,8 +15,8 @@
 #include "base/xalloc.h"
 #include "daemon/exchange.h"
 #include "daemon/finish.h"
+#include "daemon/flight.h"
 #include "daemon/orders.h"
-#include "job/tokens.h"
 
 enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
@@ -201,13 +201,13 @@ static struct end end_of(const struct request_end *end, const char *status, cons
 
 /* Full jitter over a doubled base (AWS Architecture Blog, "Exponential Backoff and Jitter"); what
  * the server asked for is a floor. */
-static int64_t backoff_ms(struct core *core, const struct state *memory, int64_t asked)
+static int64_t backoff_ms(struct core *core, unsigned failures, int64_t asked)
 {
     int64_t limit = core->config->backoff_limit_ms;
     int64_t span = core->config->backoff_ms;
     int64_t wait;
 
-    for (unsigned i = 1; i < memory->failures && span < limit; i++)
+    for (unsigned i = 1; i < failures && span < limit; i++)
         span *= 2;
     if (span > limit)
         span = limit;
@@ -261,16 +261,18 @@ static void settle_failed(struct core *core, struct task *task, struct job *job,
     finish_job(core, task, job, NULL, &failed);
 }
 
-/* Whether an answer that was cut at the job's own bound is to be asked for again with a higher one. */
+/* Whether an answer that was cut at its bound is to be asked for again with a higher one. */
 static bool wants_longer(const struct core *core, const struct task *task, const struct job *job,
                          const struct request_end *end)
 {
-    unsigned most = core->config->truncated_retries;
-    bool cut = end->answer->truncated || end->verdict.cut;
+    const char *finish = end->answer->finish_reason;
+    unsigned times =
+        task->memory != NULL ? state_count(task->memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED) : 0;
+    bool cut = end->verdict.cut ||
+               (end->answer->truncated && finish != NULL && strcmp(finish, "length") == 0);
 
-    return cut && tokens_bound(job) > 0 && most > 0 &&
-           (task->memory == NULL ||
-            state_count(task->memory, OUTCOME_UNUSABLE, OUTCOME_TRUNCATED) < most);
+    return cut && times < core->config->truncated_retries &&
+           flight_bound(core, end->via, job, times + 1) > flight_bound(core, end->via, job, times);
 }
 
 /* The answer that was cut is kept with its attempt: it was paid for. */
@@ -401,7 +403,7 @@ static void settle_transient(struct core *core, struct task *task, struct job *j
     memory->next_try = 0;
     if (counted)
         memory->next_try = clock_wall(core->clock).ms +
-                           backoff_ms(core, memory, end->verdict.wait_ms);
+                           backoff_ms(core, memory->failures, end->verdict.wait_ms);
     core_event(core, "retry", task,
                json_pack("{s:s, s:i, s:i}", "reason", end->verdict.code, "attempt",
                          (int)memory->failures, "max_attempts", (int)most));
@@ -422,6 +424,16 @@ static bool throttled_for_good(struct core *core, struct task *task,
     return task->throttle_streak >= THROTTLES_IN_A_ROW;
 }
 
+/* What is throttled again and again is next in line each time, and would keep all others from going:
+ * they go first for a while. */
+static void give_way(struct core *core, struct task *task)
+{
+    task->throttle_run++;
+    if (task->throttle_run > 1 && task->lane->ready.count > 0)
+        task_memory(task)->next_try =
+            clock_wall(core->clock).ms + backoff_ms(core, task->throttle_run - 1, -1);
+}
+
 static void settle_throttled(struct core *core, struct task *task, struct job *job,
                              struct request_end *end)
 {
@@ -430,6 +442,7 @@ static void settle_throttled(struct core *core, struct task *task, struct job *j
         settle_failed(core, task, job, end);
         return;
     }
+    give_way(core, task);
     core_event(core, "throttled", task, json_pack("{s:s}", "reason", end->verdict.code));
     back_to_waiting(core, task, job);
 }
@@ -481,7 +494,7 @@ void outcome_settle(struct core *core, struct task *task, struct job *job,
     };
 
     if (end->verdict.outcome != OUTCOME_THROTTLED)
-        task->throttle_streak = 0;
+        task->throttle_streak = task->throttle_run = 0;
     if (end->verdict.outcome != OUTCOME_NOT_SENT)
         queue_not_alone(core->queue, task);
     settle[end->verdict.outcome](core, task, job, end);

@@ -66,6 +66,7 @@ struct task {
     uint64_t sequence;     /* order of acceptance, for equal times */
     uint64_t throttle_mark; /* successes of the gate at the last of throttle_streak */
     unsigned throttle_streak;
+    unsigned throttle_run; /* requests in a row that were throttled */
     bool has_state_file; /* cur/ID.state.json is there */
     bool held_by_order;  /* ctl/hold.ID is there */
     bool alone;          /* in doubt after repeated crashes: is sent with nothing else in flight */

@@ -140,6 +140,8 @@ struct spend_row {
  * The caller frees the rows (NULL when there are none); texts are borrowed from the ledger. */
 struct spend_row *ledger_group(const struct ledger *ledger, unsigned by, int32_t from,
                                int32_t until, size_t *count);
+
+/* Adds more to sum. */
 void spend_add(struct spend *sum, const struct spend *more);
 
 #endif

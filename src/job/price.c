@@ -179,18 +179,18 @@ struct price_table *price_table_read(const char *text, size_t length, struct err
     return table;
 }
 
-struct price_table *price_table_load(const char *path, struct error *error)
+struct price_table *price_table_load(const char *given, struct error *error)
 {
+    const char *path = given != NULL ? given : PKGDATADIR "/prices.json";
     struct price_table *table = NULL;
     struct buffer text = {0};
-    int result;
+    int result = file_read_at(AT_FDCWD, path, FILE_LIMIT, &text, NULL);
 
-    path = path != NULL ? path : PKGDATADIR "/prices.json";
-    result = file_read_at(AT_FDCWD, path, FILE_LIMIT, &text, NULL);
     if (result < 0) {
         error_system(error, -result, "the table of prices %s cannot be read", path);
-        if (result == -ENOENT && error != NULL)
+        if (result == -ENOENT && given == NULL && error != NULL) {
             error->kind = ERROR_ABSENT;
+        }
     } else {
         table = price_table_read(text.bytes != NULL ? text.bytes : "", text.length, error);
         if (table == NULL) {

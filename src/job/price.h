@@ -29,8 +29,9 @@ struct price_table;
 /* Reads a table from its JSON text. NULL with an error (ERROR_DATA) that names the model. */
 struct price_table *price_table_read(const char *text, size_t length, struct error *error);
 
-/* Reads a table from a file; NULL: the shipped one. The error is ERROR_ABSENT where there is none. */
-struct price_table *price_table_load(const char *path, struct error *error);
+/* Reads a table from a file; NULL: the shipped one, and the error is ERROR_ABSENT where that is not
+ * installed. */
+struct price_table *price_table_load(const char *given, struct error *error);
 
 /* A table from the member "prices" of state/status.json: an object of patterns with objects of
  * input, cached, output (per million tokens), max_output_tokens, usual_output_tokens. date and

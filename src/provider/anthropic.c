@@ -125,6 +125,7 @@ const struct provider provider_anthropic = {
     .protocol = "anthropic",
     .type = "chat",
     .key_header = "x-api-key: ",
+    .usual_max_tokens = DEFAULT_MAX_TOKENS,
     .build = anthropic_build,
     .read = anthropic_read,
     .stream = &anthropic_stream,

@@ -93,6 +93,7 @@ struct provider {
     const char *protocol;   /* as in the configuration: "openai" */
     const char *type;       /* of the jobs: "chat", "completion", "embed" */
     const char *key_header; /* what stands before the key: "Authorization: Bearer " */
+    int64_t usual_max_tokens; /* the bound that a request has where nobody names one; 0: none */
 
     /* Builds the request for a job. Returns 0, or -1 with an error of kind ERROR_DATA when the job
      * cannot be expressed; the request is then empty. */

@@ -58,9 +58,9 @@ struct transfer_request {
     const char *proxy;   /* URL, which may hold a password; NULL: none, whatever the
                             environment says */
     const char *ca_file; /* trusted in place of the one of transfers_open, or NULL */
-    const char
-        *client_cert;       /* PEM files to prove who we are with, or NULL; the key may be in the */
-    const char *client_key; /* file of the certificate, then this is NULL */
+    /* PEM files to prove who we are with, or NULL; a key beside its certificate needs no name. */
+    const char *client_cert;
+    const char *client_key;
     transfer_data *on_data; /* or NULL */
     void *data_context;
 };

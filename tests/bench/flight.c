@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * flight: posts N prompts, C at a time, by src/upstream/transfer and prints one line of JSON about how they
- * ended. For the benchmark, and for tests that need a client in a process of its own.
+ * flight: posts N prompts, C at a time, by src/upstream/transfer and prints one line of JSON about
+ * how they ended. For the benchmark, and for tests that need a client in a process of its own.
  *
  * usage: flight [OPTION …] URL N C
- *   --ca FILE                                          to trust
- *   --own-ca FILE, --cert FILE, --key FILE, --proxy URL    of each request
- *   --alternate                                        … but of every other one only
- *   --secret HEADER                                    the header with the key
- *   --size BYTES                                       of each body, at least
- *   --idle MS, --first-byte MS, --total MS             time-outs
- *   --listen                                           be told of the bytes as they come, uncompressed
+ *   --ca FILE                          to trust
+ *   --own-ca FILE --cert FILE --key FILE --proxy URL    of each request
+ *   --alternate                        … but of every other one only
+ *   --secret HEADER                    the header with the key
+ *   --size BYTES                       of each body, at least
+ *   --first-byte MS --idle MS --total MS                time-outs
+ *   --listen                           be told of bytes as they come, and want no compression
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -29,13 +29,14 @@ enum { ENDS = TRANSFER_ABORTED + 1, STATUSES = 600 };
 struct load {
     struct transfers *transfers;
     struct transfer_request request; /* all but the body */
-    size_t size;
+    int64_t size;                    /* of each body, at least */
     bool alternate;
     long sent;
     long left;
     long ends[ENDS];
     long statuses[STATUSES];
     long timed_out;
+    long silent; /* of those, before the first byte */
     uint64_t told; /* bytes, by on_data */
     uint64_t kept; /* bytes, in the end */
     json_t *messages;
@@ -58,6 +59,7 @@ static void on_done(void *context, struct transfer_result *result)
     load->ends[result->end]++;
     load->statuses[result->status >= 0 && result->status < STATUSES ? result->status : 0]++;
     load->timed_out += result->timed_out;
+    load->silent += result->before_first_byte;
     load->kept += result->body.length;
     if (result->message[0] != '\0') {
         json_int_t count = json_integer_value(json_object_get(load->messages, result->message));
@@ -73,9 +75,10 @@ static void send_next(struct load *load)
     struct buffer body = {0};
     struct transfer_request request = load->request;
     load->left--;
-    buffer_printf(&body, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"flight %ld",
+    buffer_printf(&body,
+                  "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"flight %ld",
                   load->sent++);
-    while (body.length < load->size)
+    while ((int64_t)body.length < load->size)
         buffer_text(&body, " and more of it");
     buffer_text(&body, "\"}]}");
     request.body = &body;
@@ -104,6 +107,7 @@ static void print(const struct load *load)
     }
     json_object_set_new(line, "statuses", statuses);
     json_object_set_new(line, "timed_out", json_integer(load->timed_out));
+    json_object_set_new(line, "silent", json_integer(load->silent));
     json_object_set_new(line, "connections", json_integer((json_int_t)counts.connections));
     json_object_set_new(line, "told", json_integer((json_int_t)load->told));
     json_object_set_new(line, "kept", json_integer((json_int_t)load->kept));
@@ -121,42 +125,41 @@ static int usage(void)
     return 64;
 }
 
+/* Each option's letter is never typed: texts have capitals, numbers have digits. */
 static bool read_options(int argc, char **argv, struct load *load, const char **ca_file)
 {
-    enum { CA = 256, OWN_CA, ALTERNATE, CERT, KEY, PROXY, SECRET, SIZE, IDLE, FIRST_BYTE, TOTAL, LISTEN };
     static const struct option options[] = {
-        {"ca", required_argument, NULL, CA},
-        {"own-ca", required_argument, NULL, OWN_CA},
-        {"alternate", no_argument, NULL, ALTERNATE},
-        {"cert", required_argument, NULL, CERT},
-        {"key", required_argument, NULL, KEY},
-        {"proxy", required_argument, NULL, PROXY},
-        {"secret", required_argument, NULL, SECRET},
-        {"size", required_argument, NULL, SIZE},
-        {"idle", required_argument, NULL, IDLE},
-        {"first-byte", required_argument, NULL, FIRST_BYTE},
-        {"total", required_argument, NULL, TOTAL},
-        {"listen", no_argument, NULL, LISTEN},
+        {"ca", required_argument, NULL, 'A'},
+        {"own-ca", required_argument, NULL, 'B'},
+        {"cert", required_argument, NULL, 'C'},
+        {"key", required_argument, NULL, 'D'},
+        {"proxy", required_argument, NULL, 'E'},
+        {"secret", required_argument, NULL, 'F'},
+        {"size", required_argument, NULL, '0'},
+        {"first-byte", required_argument, NULL, '1'},
+        {"idle", required_argument, NULL, '2'},
+        {"total", required_argument, NULL, '3'},
+        {"alternate", no_argument, NULL, 'a'},
+        {"listen", no_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
     };
     struct transfer_request *request = &load->request;
+    const char **const texts[] = {
+        ca_file,         &request->ca_file,      &request->client_cert, &request->client_key,
+        &request->proxy, &request->secret_header};
+    int64_t *const numbers[] = {&load->size, &request->first_byte_timeout_ms,
+                                &request->idle_timeout_ms, &request->total_timeout_ms};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        const char *const word = optarg;
-        switch (option) {
-        case CA: *ca_file = word; break;
-        case OWN_CA: request->ca_file = word; break;
-        case ALTERNATE: load->alternate = true; break;
-        case CERT: request->client_cert = word; break;
-        case KEY: request->client_key = word; break;
-        case PROXY: request->proxy = word; break;
-        case SECRET: request->secret_header = word; break;
-        case SIZE: load->size = strtoul(word, NULL, 10); break;
-        case IDLE: request->idle_timeout_ms = atol(word); break;
-        case FIRST_BYTE: request->first_byte_timeout_ms = atol(word); break;
-        case TOTAL: request->total_timeout_ms = atol(word); break;
-        case LISTEN: request->on_data = on_data; request->identity = true; break;
-        default: return false;
-        }
+        if (option >= 'A' && option <= 'F')
+            *texts[option - 'A'] = optarg;
+        else if (option >= '0' && option <= '3')
+            *numbers[option - '0'] = atol(optarg);
+        else if (option == 'a')
+            load->alternate = true;
+        else if (option == 'l')
+            request->on_data = on_data, request->identity = true;
+        else
+            return false;
     }
     return argc - optind == 3;
 }

@@ -11,6 +11,9 @@ way() {
 @test "an answer that was cut is kept and marked" { way cut; }
 @test "with truncated_retries it is asked for again, once, and what was paid for is kept" { way asked_for_longer; }
 @test "each such retry doubles the bound that the job gave" { way bound_is_raised; }
+@test "so is the bound that a protocol demands where the job gave none" { way bound_of_the_protocol; }
+@test "but not above what the model takes" { way bound_of_the_model; }
+@test "an answer that a filter cut is not asked for again" { way filtered_is_not_cut; }
 @test "JSON that was cut is asked for with a higher bound as well" { way cut_json; }
 @test "without that it fails and says what to do" { way cut_json_fails; }
 @test "JSON that was asked for is a value in the output" { way json_value; }

@@ -100,6 +100,52 @@ def bound_is_raised(rig):
     server.close()
 
 
+def message(text, reason):
+    """An answer of Messages."""
+    return {"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "content": [{"type": "text", "text": text}], "stop_reason": reason,
+            "usage": {"input_tokens": 5, "output_tokens": 9}}
+
+
+@scenario
+def bound_of_the_protocol(rig):
+    """Messages demand a bound: what stands in for that of a job is raised like it."""
+    server = Scripted({name: [reply(message("ha", "max_tokens")), reply(message("half", "end_turn"))]
+                       for name in ("own", "configured")})
+    rig.configuration(FAST + "truncated_retries = 1\n" + provider(server, "anthropic") +
+                      'model "configured" { max_output_tokens = 300 }\n')
+    rig.daemon()
+    own, configured = ended(rig, *[rig.spool.drop({"model": name, "prompt": "x"})
+                                   for name in ("own", "configured")])
+    equal((own["output"], outcomes(own)), ("half", ["unusable", "ok"]), "by the protocol's own")
+    equal([body["max_tokens"] for body in server.requests["own"]], [4096, 8192], "bounds")
+    equal((configured["output"], outcomes(configured)), ("ha", ["ok"]), "at the model's greatest")
+    equal([body["max_tokens"] for body in server.requests["configured"]], [300], "bounds")
+    server.close()
+
+
+@scenario
+def bound_of_the_model(rig):
+    """A bound is raised up to what is known of the model, which would refuse more."""
+    server = Scripted({"m": [reply(chat("ha", "length"))]})
+    rig.configuration(FAST + "truncated_retries = 9\n" + provider(server) +
+                      'model "m" { max_output_tokens = 30 }\n')
+    rig.daemon()
+    found = ended(rig, rig.spool.drop({"model": "m", "prompt": "x", "params": {"max_tokens": 10}}))[0]
+    equal((found["status"], found["truncated"]), ("completed", True), "the end")
+    equal([body["max_tokens"] for body in server.requests["m"]], [10, 20, 30], "bounds")
+    server.close()
+
+
+@scenario
+def filtered_is_not_cut(rig):
+    """No bound helps against a filter of contents."""
+    start(rig, "truncated_retries = 1")
+    for protocol, found in of_each(rig, "[[mock:content-filter]]" + LONG,
+                                   params={"max_tokens": 500}):
+        equal((found["status"], outcomes(found)), ("completed", ["ok"]), protocol)
+
+
 @scenario
 def cut_json(rig):
     """JSON that was cut is asked for with a higher bound as well."""

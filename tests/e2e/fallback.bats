@@ -21,6 +21,9 @@ way() {
 @test "without it a refusal is the answer" { way refused_as_before; }
 @test "a fallback may speak another protocol" { way other_protocol; }
 @test "a killed daemon goes on with the fallback that it had come to" { way over_a_restart; }
+@test "a failed job that is tried again begins with its own model" { way tried_again; }
+@test "so does one that is asked anew" { way asked_anew; }
+@test "a job that came to a fallback can be cancelled" { way cancelled; }
 @test "a gate that is closed for fallback_after lets its jobs go elsewhere" { way gate_closed; }
 @test "before that they wait" { way gate_closed_not_long; }
 @test "a long wait that a server asks for counts as well" { way throttled_long; }

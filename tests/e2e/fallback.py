@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """fallback: other models that are asked when a job's own does not answer."""
 import os
+import subprocess
 
-from rig import equal, expect, provider, run_scenario, scenario, until
+from rig import BUILD, equal, expect, provider, run_scenario, scenario, until
 
 FAST = "backoff = 1ms\nbackoff_limit = 5ms\nprobe_interval = 1s\n"
 ALL_TO_P = 'model "*" { provider = "p" }\n'
@@ -37,6 +38,11 @@ def way(record):
     """Each request as "UPSTREAM outcome"."""
     return [f"{a.get('upstream', '')} {a['outcome']}".strip()
             for a in record["attempts"] for _ in range(a.get("count", 1))]
+
+
+def order(rig, *words):
+    subprocess.run([os.path.join(BUILD, "llmspool-ctl"), "-q", "-s", rig.spool.path, *words],
+                   check=True, timeout=20)
 
 
 def expect_answer(record, model, reason, attempts):
@@ -223,6 +229,44 @@ def throttled_long(rig):
     start(rig, "fallback_after = 500ms")
     job = drop(rig, "[[mock:429,times=1,retry-after=3600]] x", "n")
     expect_answer(ended(rig, job), "n", "gate_closed", ["p/m throttled", "p/n ok"])
+
+
+@scenario
+def tried_again(rig):
+    """A person who has a failed job tried again means its own model, then the chain."""
+    start(rig)
+    job = drop(rig, "[[mock:500,times=4]] x", "n", max_attempts=2)
+    equal(ended(rig, job)["status"], "failed", "the first end")
+    order(rig, "retry", job)
+    until(lambda: os.path.exists(rig.spool.at("done", job + ".json")), "the second end", 15)
+    record = rig.spool.json("done", job + ".v1.json")
+    equal(way(record), ["p/m transient"] * 2 + ["p/n transient"] * 2 + ["p/m ok"], "the requests")
+    expect("fallback" not in record, "a fallback is told that did not answer")
+
+
+@scenario
+def asked_anew(rig):
+    """A rerun begins with the job's own model."""
+    start(rig)
+    job = drop(rig, "[[mock:500,times=1]] x", "n", max_attempts=1)
+    expect_answer(ended(rig, job), "n", "transient", ["p/m transient", "p/n ok"])
+    order(rig, "rerun", job)
+    until(lambda: rig.spool.versions(job) == 2, "the second version", 15)
+    record = rig.spool.json("done", job + ".v2.json")
+    equal((record["model"]["answered"], way(record)), ("m", ["p/m ok"]), "who answered")
+    expect("fallback" not in record, "a fallback is told that did not answer")
+
+
+@scenario
+def cancelled(rig):
+    """A job that waits for a fallback's second try can be cancelled."""
+    mock = rig.mock()
+    rig.configuration("backoff = 1h\nbackoff_limit = 1h\n" + provider(mock) + ALL_TO_P)
+    rig.daemon()
+    job = drop(rig, "[[mock:500]] x", "n", max_attempts=2)
+    until(lambda: mock.requests() == 1, "the first request", 10)
+    order(rig, "cancel", job)
+    equal(ended(rig, job)["status"], "cancelled", "the end")
 
 
 run_scenario()

@@ -163,6 +163,12 @@ server_saw() {
     [[ $outcome != *door* ]]
 }
 
+@test "what a proxy says of its tunnel is not the first byte of an answer" {
+    https_start good
+    fly /silent 3 3 --first-byte 500 --total 5000 --proxy "http://127.0.0.1:$proxy"
+    flown '.unknown == 3 and .timed_out == 3 and .silent == 3 and .statuses == {}'
+}
+
 @test "a proxy in the environment is ignored, and so is an exception" {
     https_start good
     https_proxy=http://127.0.0.1:9 all_proxy=http://127.0.0.1:9 fly /now 1 1

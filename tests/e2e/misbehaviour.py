@@ -213,7 +213,7 @@ def keepalive(rig):
 def throttled_for_good(rig):
     """A job that alone is throttled again and again, while others get through, is too large."""
     mock = rig.mock("--latency", "5ms")
-    rig.configuration(GENERAL + provider(mock, max_in_flight=4))
+    rig.configuration("backoff = 500ms\n" + provider(mock, max_in_flight=4))
     rig.daemon()
     large = rig.spool.drop({"model": "m", "prompt": "[[mock:429,retry-after=0.02]] large"})
     others = [rig.spool.drop(job) for job in numbered(0, 400)]

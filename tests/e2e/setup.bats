@@ -20,6 +20,8 @@ way() {
 @test "a model that no provider is for does the same" { way no_provider; }
 @test "a prompt that is always refused fails alone" { way refused_alone; }
 @test "what makes all jobs fail stops after 20 of them until a person releases the gate" { way bad_parameter; }
+@test "a gate that is released too soon closes again" { way released_too_soon; }
+@test "a reload lets requests in flight end" { way reloaded_in_flight; }
 @test "a file of URLs is followed" { way file_of_urls; }
 @test "two URLs share the load, and one takes all when the other dies" { way two_urls; }
 @test "of two keys a wrong one leaves all to the other" { way two_keys; }

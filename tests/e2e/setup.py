@@ -211,6 +211,39 @@ def bad_parameter(rig):
 
 
 @scenario
+def released_too_soon(rig):
+    """A release that mended nothing costs no more than the same again."""
+    mock = rig.mock()
+    rig.configuration(GENERAL + TO_P + provider(mock))
+    rig.spool.drop_list(numbered(0, 300, params={"temperature": 99}))
+    rig.daemon()
+    for round_number in (1, 2):
+        until(lambda: mock.requests() >= 20 * round_number and "halted: 20" in status_lines(rig),
+              "the gate to close", 20)
+        expect(len(rig.spool.jobs("failed")) <= 20 * round_number,
+               f"{len(rig.spool.jobs('failed'))} failed in round {round_number}")
+        order(rig, "release", "p/m")
+    equal(len(rig.spool.jobs("failed")) + len(rig.spool.jobs("cur")), 300, "jobs")
+
+
+@scenario
+def reloaded_in_flight(rig):
+    """A reload that takes a provider away lets its requests end, and what waits goes elsewhere."""
+    mock = rig.mock("--latency", "700ms")
+    rig.configuration(GENERAL + TO_P + provider(mock, max_in_flight=10))
+    rig.spool.drop_list(numbered(0, 30, stream=True))
+    daemon = rig.daemon()
+    until(lambda: mock.summary()["in_flight"] == 10, "requests in flight", 10)
+    mend(rig, daemon, GENERAL + 'model "*" { provider = "q" }\n' + provider(mock, name="q"))
+    until_done(rig, 30)
+    names = [rig.spool.json("done", name)["provider"] for name in rig.spool.outputs()]
+    equal((names.count("p"), names.count("q")), (10, 20), "who answered")
+    equal(mock.requests(), 30, "requests")
+    daemon.stop()
+    rig.judge(exact=True)
+
+
+@scenario
 def file_of_urls(rig):
     """A server that comes back on another port is found by the file that says so."""
     first = rig.mock()
@@ -254,7 +287,8 @@ def two_urls(rig):
     until_done(rig, 200)
     equal(two.summary()["requests"] - before, 100, "requests of the one that is left")
     equal(rig.spool.names("failed"), [], "failed/")
-    equal({gate["gate"] for gate in rig.spool.status()["gates"]}, {"p/m", "p#2/m"}, "gates")
+    until(lambda: {gate["gate"] for gate in rig.spool.status()["gates"]} == {"p/m", "p#2/m"},
+          "both gates in status.json", 10)
     daemon.stop()
 
 
