@@ -143,6 +143,37 @@ one_provider() {
     [ "$status" -eq 69 ]
 }
 
+# A server that repeats the key in its error.
+repeat_keys() {
+    /usr/bin/python3 -u -c '
+import http.server, json
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"error": {"message": "wrong: " + self.headers["Authorization"]}}).encode()
+        self.send_response(401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print("listening on http://127.0.0.1:%d" % server.server_port)
+server.serve_forever()'
+}
+
+@test "a key that a server repeats is not printed" {
+    mkfifo "$BATS_TEST_TMPDIR/ready"
+    repeat_keys >"$BATS_TEST_TMPDIR/ready" 3>&- &
+    mock_pid=$!
+    read -r _ _ url <"$BATS_TEST_TMPDIR/ready"
+    run probe --model m < <(one_provider)
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"no mock"*": key refused: wrong: Bearer ***"* ]]
+    run probe --model m --json < <(one_provider)
+    [ "$status" -eq 1 ]
+}
+
 @test "the spool is left as it is, also beside a daemon" {
     export LLMSPOOL_DIR=$spool
     live
