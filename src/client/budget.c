@@ -2,14 +2,13 @@
 /* budget: see budget.h. */
 #include "client/budget.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "client/records.h"
 #include "spool/file.h"
 
 enum { MANIFEST_LIMIT = 256 * 1024 * 1024 };
@@ -160,4 +159,21 @@ const char *budget_reason(const struct spool *spool, const json_t *status,
         }
     }
     return NULL;
+}
+
+char *budget_reason_of(const struct spool *spool, const struct id *id, const json_t *job)
+{
+    const struct budget_subject subject = {
+        .id = id,
+        .model = jsontext_get_text(job, "model", NULL),
+        .provider = jsontext_get_text(job, "provider", NULL),
+        .user = jsontext_get_text(job, "user", NULL),
+    };
+    json_t *status = records_status(spool);
+    json_t *runs = json_object();
+    char *reason = xstrdup(budget_reason(spool, status, &subject, runs));
+
+    json_decref(runs);
+    json_decref(status);
+    return reason;
 }

@@ -26,4 +26,8 @@ struct budget_subject {
 const char *budget_reason(const struct spool *spool, const json_t *status,
                           const struct budget_subject *subject, json_t *runs);
 
+/* As budget_reason for one job, whose document is job, by the status of now; the caller frees it.
+ */
+char *budget_reason_of(const struct spool *spool, const struct id *id, const json_t *job);
+
 #endif

@@ -137,24 +137,6 @@ static char *reason_behind(const struct subject *subject)
                       : xstrdup("next to be sent");
 }
 
-/* What holds it for money, or NULL. */
-static char *reason_money(const struct subject *subject)
-{
-    json_t *status = records_status(subject->spool);
-    json_t *runs = json_object();
-    const struct budget_subject of_job = {
-        .id = subject->id,
-        .model = jsontext_get_text(subject->job, "model", NULL),
-        .provider = jsontext_get_text(subject->job, "provider", NULL),
-        .user = jsontext_get_text(subject->job, "user", NULL),
-    };
-    char *reason = xstrdup(budget_reason(subject->spool, status, &of_job, runs));
-
-    json_decref(runs);
-    json_decref(status);
-    return reason;
-}
-
 static char *reason_waiting(const struct subject *subject)
 {
     const char *model = jsontext_get_text(subject->job, "model", NULL);
@@ -164,7 +146,7 @@ static char *reason_waiting(const struct subject *subject)
     char *obstacle = records_obstacle(subject->spool, model, type, provider, &loud);
 
     if (obstacle == NULL) {
-        obstacle = reason_money(subject);
+        obstacle = budget_reason_of(subject->spool, subject->id, subject->job);
     }
     return obstacle != NULL ? obstacle : reason_behind(subject);
 }
