@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "client/cli.h"
+#include "client/gates.h"
 #include "client/locate.h"
 #include "client/overview.h"
 #include "client/show.h"
@@ -24,7 +25,7 @@ static const char usage[] =
     "and events.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
-    "      --gates       only the table of gates\n"
+    "      --gates       all of the gates: windows, limits and where they come from\n"
     "      --json        a line of JSON: for the spool, each gate, or each job\n"
     "      --spend       what was spent, this month unless said otherwise\n"
     "        --by LIST   a row for each day, user, provider, model, run (commas between)\n"
@@ -70,7 +71,7 @@ static void print_gates(const struct view *view, const json_t *overview)
     size_t i;
 
     if (!view->json) {
-        overview_print_gates(&screen, overview, clock_wall(&clock_system));
+        gates_print(&screen, overview, clock_wall(&clock_system));
         return;
     }
     json_array_foreach (json_object_get(overview, "gates"), i, gate) {

@@ -21,7 +21,4 @@ json_t *overview_read(const struct spool *spool, struct error *error);
 /* Prints it for a person. */
 void overview_print(const struct screen *screen, const json_t *overview, struct wall now);
 
-/* Prints its gates alone, as a table. */
-void overview_print_gates(const struct screen *screen, const json_t *overview, struct wall now);
-
 #endif

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "client/gates.h"
 #include "client/records.h"
 #include "client/table.h"
 
@@ -85,7 +87,7 @@ static void print_model_alarms(const struct screen *screen, const json_t *overvi
         const char *reason = jsontext_get_text(model, "reason", "");
         char *text;
 
-        if (strncmp(reason, "no provider", strlen("no provider")) != 0 ||
+        if (reason[0] == '\0' || strncmp(reason, "gate:", strlen("gate:")) == 0 ||
             number(model, "waiting") == 0) {
             continue;
         }
@@ -96,7 +98,57 @@ static void print_model_alarms(const struct screen *screen, const json_t *overvi
     }
 }
 
-static void print_alarms(const struct screen *screen, const json_t *overview)
+/* "4.98 of 5.00 USD", as its limit is written. */
+static void add_used(struct buffer *text, const json_t *budget, const char *currency)
+{
+    int64_t used_nano = 0, limit_nano = 0;
+    char used[AMOUNT_SIZE], limit[AMOUNT_SIZE];
+
+    (void)amount_of_double(json_number_value(json_object_get(budget, "used")), &used_nano);
+    (void)amount_of_double(json_number_value(json_object_get(budget, "limit")), &limit_nano);
+    amount_show(used_nano, used);
+    amount_show(limit_nano, limit);
+    buffer_printf(text, "%s of %s %s", used, limit, currency);
+}
+
+static void print_budget_alarm(const struct screen *screen, const json_t *budget,
+                               const char *currency, struct wall now)
+{
+    const char *run = jsontext_get_text(budget, "run", NULL);
+    int64_t until = records_time(budget, "until");
+    struct buffer text = {0};
+    char moment[TIMETEXT_SIZE];
+
+    buffer_printf(&text, "budget a %s for %s%s%s used up: ", jsontext_get_text(budget, "period", ""),
+                  jsontext_get_text(budget, "scope", ""), run != NULL ? ", run " : "",
+                  run != NULL ? run : "");
+    add_used(&text, budget, currency);
+    if (until > 0) {
+        timetext_write_local((struct wall){until}, now, moment);
+        buffer_printf(&text, "; what it does not pay for waits until %s", moment);
+    }
+    alarm_line(screen, text.bytes);
+    buffer_free(&text);
+}
+
+static void print_budget_alarms(const struct screen *screen, const json_t *overview,
+                                struct wall now)
+{
+    const json_t *money = json_object_get(overview, "money");
+    json_t *budget;
+    size_t i;
+
+    if (!jsontext_get_bool(overview, "daemon_up", false)) {
+        return; /* the next one counts anew which are used up */
+    }
+    json_array_foreach (json_object_get(money, "budgets"), i, budget) {
+        if (jsontext_get_bool(budget, "used_up", false)) {
+            print_budget_alarm(screen, budget, jsontext_get_text(money, "currency", ""), now);
+        }
+    }
+}
+
+static void print_alarms(const struct screen *screen, const json_t *overview, struct wall now)
 {
     const char *trouble = jsontext_get_text(overview, "trouble", NULL);
 
@@ -114,6 +166,7 @@ static void print_alarms(const struct screen *screen, const json_t *overview)
     }
     print_gate_alarms(screen, overview);
     print_model_alarms(screen, overview);
+    print_budget_alarms(screen, overview, now);
 }
 
 /* --- figures -------------------------------------------------------------------------------------
@@ -286,25 +339,19 @@ static void print_reasons(const struct screen *screen, const json_t *overview)
 
 static void gate_row(struct table *table, const json_t *gate, struct wall now)
 {
-    const char *state = jsontext_get_text(gate, "state", "");
-    const char *reason = jsontext_get_text(gate, "reason", NULL);
-    int64_t until = records_time(gate, "until");
-    char moment[TIMETEXT_SIZE] = "";
+    char *state = gates_state(gate, false, now);
 
-    if (until > 0) {
-        timetext_write_local((struct wall){until}, now, moment);
-    }
     table_cell(table, "%s", jsontext_get_text(gate, "gate", ""));
-    table_cell(table, "%ld/%ld", number(gate, "in_flight"), number(gate, "max_in_flight"));
+    table_cell(table, "%ld/%ld", number(gate, "in_flight"), number(gate, "window"));
     table_cell(table, "%ld", number(gate, "waiting"));
     table_cell(table, "%ld", number(gate, "succeeded"));
     table_cell(table, "%ld", number(gate, "failed"));
     table_cell(table, "%ld", number(gate, "throttled"));
-    table_cell(table, "%s%s%s%s%s", state, reason != NULL ? ": " : "", reason != NULL ? reason : "",
-               until > 0 ? " until " : "", moment);
+    table_cell(table, "%s", state);
+    free(state);
 }
 
-void overview_print_gates(const struct screen *screen, const json_t *overview, struct wall now)
+static void print_gates(const struct screen *screen, const json_t *overview, struct wall now)
 {
     static const char *const headings[] = {"GATE",   "IN FLIGHT", "WAITING", "OK",
                                            "FAILED", "THROTTLED", "STATE",   NULL};
@@ -353,7 +400,7 @@ static void gap(const struct screen *screen, const json_t *overview, const char 
 void overview_print(const struct screen *screen, const json_t *overview, struct wall now)
 {
     print_daemon(screen, overview, now);
-    print_alarms(screen, overview);
+    print_alarms(screen, overview, now);
     print_active(screen, overview);
     print_ended(screen, overview);
     print_pace(screen, overview, now);
@@ -364,7 +411,7 @@ void overview_print(const struct screen *screen, const json_t *overview, struct 
     gap(screen, overview, "reasons");
     print_reasons(screen, overview);
     gap(screen, overview, "gates");
-    overview_print_gates(screen, overview, now);
+    print_gates(screen, overview, now);
     gap(screen, overview, "failures");
     print_failures(screen, overview);
 }

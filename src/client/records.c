@@ -236,8 +236,9 @@ static bool same_provider(const json_t *model, const char *provider)
     return named == provider || (named != NULL && provider != NULL && strcmp(named, provider) == 0);
 }
 
-/* What status.json says of a model. */
-static const json_t *find_model(const json_t *status, const char *name, const char *provider)
+/* What status.json says of a model for jobs of one type; NULL: chats. */
+static const json_t *find_model(const json_t *status, const char *name, const char *type,
+                                const char *provider)
 {
     json_t *model;
     size_t i;
@@ -245,6 +246,7 @@ static const json_t *find_model(const json_t *status, const char *name, const ch
     json_array_foreach(json_object_get(status, "models"), i, model)
     {
         if (strcmp(jsontext_get_text(model, "model", ""), name) == 0 &&
+            strcmp(jsontext_get_text(model, "type", "chat"), type != NULL ? type : "chat") == 0 &&
             same_provider(model, provider)) {
             return model;
         }
@@ -252,8 +254,8 @@ static const json_t *find_model(const json_t *status, const char *name, const ch
     return NULL;
 }
 
-char *records_obstacle(const struct spool *spool, const char *model, const char *provider,
-                       bool *loud)
+char *records_obstacle(const struct spool *spool, const char *model, const char *type,
+                       const char *provider, bool *loud)
 {
     json_t *status;
     const char *reason;
@@ -270,7 +272,7 @@ char *records_obstacle(const struct spool *spool, const char *model, const char 
         reason = "paused (llmspool-ctl resume)";
     }
     if (reason == NULL && model != NULL) {
-        reason = jsontext_get_text(find_model(status, model, provider), "reason", NULL);
+        reason = jsontext_get_text(find_model(status, model, type, provider), "reason", NULL);
         *loud = reason == NULL || strstr(reason, " until ") == NULL;
     }
     if (reason != NULL) {

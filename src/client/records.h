@@ -59,10 +59,10 @@ int64_t records_time(const json_t *object, const char *key);
 /* state/status.json as the daemon last wrote it, or NULL when there is none. */
 json_t *records_status(const struct spool *spool);
 
-/* Why the job with this model and provider (NULL: none named) does not move, as a sentence's end
+/* Why the job with this model, type (NULL: chat) and provider (NULL: none named) does not move, as a sentence's end
  * ("gate: 429 until 12:00:03", "no daemon runs on this spool", "paused", …), or NULL when nothing
  * keeps it. The caller frees it. loud tells whether a person must do something about it. */
-char *records_obstacle(const struct spool *spool, const char *model, const char *provider,
-                       bool *loud);
+char *records_obstacle(const struct spool *spool, const char *model, const char *type,
+                       const char *provider, bool *loud);
 
 #endif

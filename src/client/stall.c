@@ -13,6 +13,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "client/budget.h"
 #include "client/locate.h"
 #include "client/records.h"
 #include "client/show.h"
@@ -23,7 +24,9 @@ enum { LONG_DELAY_MS = 60 * 1000 };
 /* Jobs that the same things can be in the way of. */
 struct kind {
     char *model;
+    char *type;     /* NULL: a chat */
     char *provider; /* that the job asks for, or NULL */
+    char *user;     /* or NULL */
     bool looked;    /* in this round */
     char *obstacle;
     bool loud;
@@ -37,9 +40,19 @@ struct stall {
     struct kind *kinds;
     size_t kind_count;
     json_t *told; /* an object; its keys are the reasons that were told */
+    json_t *runs; /* the jobs of runs, as far as they were looked at */
     json_t *status;
     bool ownerless;
 };
+
+static void kind_clear(struct kind *kind)
+{
+    free(kind->model);
+    free(kind->type);
+    free(kind->provider);
+    free(kind->user);
+    free(kind->obstacle);
+}
 
 struct stall *stall_new(const struct spool *spool, const struct clock *clock, stall_tell *tell,
                         void *context)
@@ -52,6 +65,7 @@ struct stall *stall_new(const struct spool *spool, const struct clock *clock, st
         .tell = tell,
         .context = context,
         .told = json_object(),
+        .runs = json_object(),
     };
     return stall;
 }
@@ -62,12 +76,11 @@ void stall_free(struct stall *stall)
         return;
     }
     for (size_t i = 0; i < stall->kind_count; i++) {
-        free(stall->kinds[i].model);
-        free(stall->kinds[i].provider);
-        free(stall->kinds[i].obstacle);
+        kind_clear(&stall->kinds[i]);
     }
     free(stall->kinds);
     json_decref(stall->told);
+    json_decref(stall->runs);
     json_decref(stall->status);
     free(stall);
 }
@@ -106,7 +119,7 @@ void stall_begin(struct stall *stall)
     stall->status = NULL;
     stall->ownerless = !spool_owned(stall->spool);
     if (stall->ownerless) {
-        char *reason = records_obstacle(stall->spool, NULL, NULL, &loud);
+        char *reason = records_obstacle(stall->spool, NULL, NULL, NULL, &loud);
 
         if (reason != NULL) {
             tell_reason(stall, reason);
@@ -163,20 +176,23 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* The number of a kind, from 1. */
-static size_t kind_number(struct stall *stall, const char *model, const char *provider)
+static bool same_kind(const struct kind *a, const struct kind *b)
+{
+    return same_text(a->model, b->model) && same_text(a->type, b->type) &&
+           same_text(a->provider, b->provider) && same_text(a->user, b->user);
+}
+
+/* The number of a kind, which is taken over, from 1. */
+static size_t kind_number(struct stall *stall, struct kind *kind)
 {
     for (size_t i = 0; i < stall->kind_count; i++) {
-        if (same_text(stall->kinds[i].model, model) &&
-            same_text(stall->kinds[i].provider, provider)) {
+        if (same_kind(&stall->kinds[i], kind)) {
+            kind_clear(kind);
             return i + 1;
         }
     }
     stall->kinds = xrealloc(stall->kinds, (stall->kind_count + 1) * sizeof *stall->kinds);
-    stall->kinds[stall->kind_count++] = (struct kind){
-        .model = xstrdup(model),
-        .provider = xstrdup(provider),
-    };
+    stall->kinds[stall->kind_count++] = *kind;
     return stall->kind_count;
 }
 
@@ -189,8 +205,14 @@ static struct kind *kind_of(struct stall *stall, struct awaited *awaited)
         if (job == NULL) {
             return NULL;
         }
-        awaited->kind = kind_number(stall, jsontext_get_text(job, "model", NULL),
-                                    jsontext_get_text(job, "provider", NULL));
+        struct kind kind = {
+            .model = xstrdup(jsontext_get_text(job, "model", NULL)),
+            .type = xstrdup(jsontext_get_text(job, "type", NULL)),
+            .provider = xstrdup(jsontext_get_text(job, "provider", NULL)),
+            .user = xstrdup(jsontext_get_text(job, "user", NULL)),
+        };
+
+        awaited->kind = kind_number(stall, &kind);
         json_decref(job);
     }
     return &stall->kinds[awaited->kind - 1];
@@ -201,7 +223,7 @@ static enum movement look_at_kind(struct stall *stall, struct kind *kind)
 {
     if (!kind->looked) {
         free(kind->obstacle);
-        kind->obstacle = records_obstacle(stall->spool, kind->model, kind->provider, &kind->loud);
+        kind->obstacle = records_obstacle(stall->spool, kind->model, kind->type, kind->provider, &kind->loud);
         kind->looked = true;
     }
     if (kind->obstacle == NULL) {
@@ -246,6 +268,23 @@ static enum movement look_at_job(struct stall *stall, const struct awaited *awai
     return movement;
 }
 
+/* Money that is in the way of this job. What is reserved for requests under way comes back. */
+static enum movement look_at_money(struct stall *stall, const struct awaited *awaited,
+                                   const struct kind *kind)
+{
+    const struct budget_subject subject = {
+        .id = &awaited->id, .model = kind->model, .provider = kind->provider, .user = kind->user};
+    const char *reason = budget_reason(stall->spool, stall->status, &subject, stall->runs);
+
+    if (reason == NULL) {
+        return MOVEMENT_FREE;
+    }
+    tell_reason(stall, reason);
+    return strstr(reason, " until ") != NULL || strstr(reason, " is reserved for ") != NULL
+               ? MOVEMENT_LATER
+               : MOVEMENT_NONE;
+}
+
 static bool is_running(const struct stall *stall, const struct id *id)
 {
     struct stat status;
@@ -269,5 +308,9 @@ enum movement stall_look(struct stall *stall, struct awaited *awaited)
     }
     kind = kind_of(stall, awaited);
     movement = kind != NULL ? look_at_kind(stall, kind) : MOVEMENT_FREE;
-    return movement != MOVEMENT_FREE ? movement : look_at_job(stall, awaited);
+    if (movement == MOVEMENT_FREE) {
+        movement = look_at_job(stall, awaited);
+    }
+    return movement == MOVEMENT_FREE && kind != NULL ? look_at_money(stall, awaited, kind)
+                                                     : movement;
 }

@@ -12,6 +12,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "client/budget.h"
 #include "client/locate.h"
 #include "client/records.h"
 #include "client/tally.h"
@@ -136,13 +137,35 @@ static char *reason_behind(const struct subject *subject)
                       : xstrdup("next to be sent");
 }
 
+/* What holds it for money, or NULL. */
+static char *reason_money(const struct subject *subject)
+{
+    json_t *status = records_status(subject->spool);
+    json_t *runs = json_object();
+    const struct budget_subject of_job = {
+        .id = subject->id,
+        .model = jsontext_get_text(subject->job, "model", NULL),
+        .provider = jsontext_get_text(subject->job, "provider", NULL),
+        .user = jsontext_get_text(subject->job, "user", NULL),
+    };
+    char *reason = xstrdup(budget_reason(subject->spool, status, &of_job, runs));
+
+    json_decref(runs);
+    json_decref(status);
+    return reason;
+}
+
 static char *reason_waiting(const struct subject *subject)
 {
     const char *model = jsontext_get_text(subject->job, "model", NULL);
     const char *provider = jsontext_get_text(subject->job, "provider", NULL);
+    const char *type = jsontext_get_text(subject->job, "type", NULL);
     bool loud;
-    char *obstacle = records_obstacle(subject->spool, model, provider, &loud);
+    char *obstacle = records_obstacle(subject->spool, model, type, provider, &loud);
 
+    if (obstacle == NULL) {
+        obstacle = reason_money(subject);
+    }
     return obstacle != NULL ? obstacle : reason_behind(subject);
 }
 
@@ -153,12 +176,12 @@ static char *reason_dropped(const struct subject *subject)
     char *obstacle;
 
     if (!spool_owned(subject->spool)) {
-        return records_obstacle(subject->spool, NULL, NULL, &loud);
+        return records_obstacle(subject->spool, NULL, NULL, NULL, &loud);
     }
     if (tally_read(subject->spool, &tally, NULL) == 0 && tally.drain) {
         return xstrdup("draining: new/ is left alone (llmspool-ctl undrain)");
     }
-    obstacle = records_obstacle(subject->spool, NULL, NULL, &loud);
+    obstacle = records_obstacle(subject->spool, NULL, NULL, NULL, &loud);
     return obstacle != NULL ? obstacle : xstrdup("about to be taken from new/");
 }
 

@@ -227,6 +227,16 @@ static enum gate_effect flight_tell_gate(struct flight *flight, const struct lan
     return effect;
 }
 
+/* Whether nothing was done for a request: it did not arrive, or was refused. A gateway that lost its
+ * patience (408, 504, 524) does not know what the model did. */
+static bool is_unbilled(enum outcome outcome, int status)
+{
+    bool gave_up = status == 408 || status == 504 || status == 524;
+
+    return outcome == OUTCOME_NOT_SENT || outcome == OUTCOME_THROTTLED ||
+           outcome == OUTCOME_UPSTREAM || (status >= 300 && !gave_up);
+}
+
 /* What was paid: the real cost where the answer tells it; nothing where the request was refused or
  * never arrived; what nobody knows stays charged. Returns the cost, -1: not known. */
 static int64_t flight_settle_money(struct flight *flight, const struct landing *landing)
@@ -243,7 +253,7 @@ static int64_t flight_settle_money(struct flight *flight, const struct landing *
         if (known && money_price(money, flight->via->model, &price))
             cost_nano = price_cost_nano(&price, &landing->answer.usage);
         money_paid(money, flight->reservation, known ? &landing->answer.usage : NULL, cost_nano);
-    } else if (outcome == OUTCOME_NOT_SENT || status >= 300) {
+    } else if (is_unbilled(outcome, status)) {
         money_released(money, flight->reservation);
     } else if (outcome == OUTCOME_UNUSABLE || outcome == OUTCOME_JOB) {
         money_paid(money, flight->reservation, NULL, -1); /* answered with status 200: billed */

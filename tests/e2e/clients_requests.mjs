@@ -11,6 +11,11 @@
 // data/requests.json is a list of inputs: "name"; "protocol", as llmspool's configuration calls it;
 // "job", to be dropped into a spool; and "client", the same for a library: "call" names the method,
 // "arguments" is what it is given.
+//   node clients_requests.mjs compare FILE DIFFERENCES RECORDED SENT
+//       compares what llmspoold sent for the jobs of FILE (SENT, written by serve, in their order)
+//       with what the clients sent (RECORDED): method, path, headers, and each member of the body.
+//       Prints what differs and is not in DIFFERENCES (data/differences.json) with a reason, and what
+//       is there and does not differ; exits 1 when there is any
 import { appendFileSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
@@ -27,11 +32,13 @@ function recordOf(request, text) {
     return { method: request.method, path: request.url, headers, body: JSON.parse(text) };
 }
 
+// Fits every schema that is asked for in data/requests.json.
+const answerText = '{"label":"bug"}';
 const chat = (body) => ({ id: "chatcmpl-1", object: "chat.completion", created: 1, model: body.model,
-    choices: [{ index: 0, message: { role: "assistant", content: "{}", refusal: null }, logprobs: null,
+    choices: [{ index: 0, message: { role: "assistant", content: answerText, refusal: null }, logprobs: null,
         finish_reason: "stop" }], usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } });
 const chunk = (body) => ({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: body.model,
-    choices: [{ index: 0, delta: { role: "assistant", content: "{}" }, finish_reason: "stop" }] });
+    choices: [{ index: 0, delta: { role: "assistant", content: answerText }, finish_reason: "stop" }] });
 const completion = (body) => ({ id: "cmpl-1", object: "text_completion", created: 1, model: body.model,
     choices: [{ index: 0, text: "x", logprobs: null, finish_reason: "stop" }],
     usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } });
@@ -40,9 +47,9 @@ const embeddings = (body) => ({ object: "list", model: body.model,
     usage: { prompt_tokens: 1, total_tokens: 1 } });
 const response = (body) => ({ id: "resp_1", object: "response", created_at: 1, status: "completed", error: null,
     incomplete_details: null, model: body.model, output: [{ id: "msg_1", type: "message", role: "assistant",
-        status: "completed", content: [{ type: "output_text", text: "{}", annotations: [] }] }],
+        status: "completed", content: [{ type: "output_text", text: answerText, annotations: [] }] }],
     usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 } });
-const message = (body, content = [{ type: "text", text: "{}" }]) => ({ id: "msg_1", type: "message",
+const message = (body, content = [{ type: "text", text: answerText }]) => ({ id: "msg_1", type: "message",
     role: "assistant", model: body.model, content, stop_reason: "end_turn", stop_sequence: null,
     usage: { input_tokens: 1, output_tokens: 1 } });
 
@@ -57,7 +64,7 @@ const answers = [
     ["/messages", message, (body) => [
         { type: "message_start", message: message(body, []) },
         { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
-        { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "{}" } },
+        { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: answerText } },
         { type: "content_block_stop", index: 0 },
         { type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null }, usage: { output_tokens: 1 } },
         { type: "message_stop" }]],
@@ -132,5 +139,48 @@ async function serve(file) {
     console.log(`listening on ${url}`);
 }
 
-const [verb, file] = process.argv.slice(2);
-await (verb === "serve" ? serve : record)(file);
+const isObject = (value) => value !== null && typeof value === "object";
+
+// The paths at which two values differ: "body.messages.0.content".
+function differences(client, ours, path) {
+    if (isObject(client) && isObject(ours) && Array.isArray(client) === Array.isArray(ours)) {
+        const names = new Set([...Object.keys(client), ...Object.keys(ours)]);
+        return [...names].flatMap((name) => differences(client[name], ours[name], `${path}.${name}`));
+    }
+    return client === ours ? [] : [{ path, client, ours }];
+}
+
+// The entry that gives the reason of a difference.
+function reasonFor(reasons, path, { protocol, job }) {
+    return reasons.find((reason) => reason.path === path && protocol === (reason.protocol ?? protocol) &&
+        (job?.stream ?? false) === (reason.stream ?? job?.stream ?? false));
+}
+
+function compare(file, reasonsFile, recordedFile, sentFile) {
+    const lines = (name) => readFileSync(name, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line));
+    const show = (value) => (value === undefined ? "nothing" : JSON.stringify(value));
+    const [recorded, sent] = [lines(recordedFile), lines(sentFile)];
+    const [cases, reasons] = [file, reasonsFile].map((name) => JSON.parse(readFileSync(name, "utf8")));
+    const used = new Set();
+    const told = [];
+    cases.forEach((one, at) => {
+        const found = ["method", "path", "headers", "body"]
+            .flatMap((part) => differences(recorded[at]?.[part], sent[at]?.[part], part));
+        for (const { path, client, ours } of found) {
+            const reason = reasonFor(reasons, path, one);
+            used.add(reason);
+            if (!reason) {
+                told.push(`${one.name}: ${path}: clients send ${show(client)}, llmspool ${show(ours)}`);
+            }
+        }
+    });
+    reasons.filter((reason) => !used.has(reason)).forEach(({ path }) => told.push(`${path}: does not differ any more`));
+    if (sent.length !== cases.length || recorded.length !== cases.length) {
+        told.push(`${cases.length} cases, ${recorded.length} requests of clients, ${sent.length} of llmspool`);
+    }
+    told.forEach((line) => console.log(line));
+    process.exitCode = told.length > 0 ? 1 : 0;
+}
+
+const [verb, ...files] = process.argv.slice(2);
+await { record, serve, compare }[verb](...files);

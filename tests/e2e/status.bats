@@ -103,17 +103,75 @@ fits_80_columns() {
     fits_80_columns <<<"$output"
 }
 
-@test "gates are a table, or a line of JSON each" {
-    live
+@test "gates are a table of states and one of limits, or a line of JSON each" {
+    live --tpm 100000
     drop one '{"prompt": "x"}'
     drop two '{"prompt": "x", "model": "gpt-4o"}'
     until_state one completed
     until_state two completed
-    eventually overview_is '.gates | length' 2
+    eventually overview_is '[.gates[].succeeded]' '[1,1]'
     run llmspool-status --gates
-    [[ "${lines[0]}" == "GATE "*"IN FLIGHT  WAITING "*"STATE" ]]
-    [ "${#lines[@]}" -eq 3 ]
+    [[ "${lines[0]}" == "GATE "*"KEY "*"IN FLIGHT  WAITING "*"STATE" ]]
+    [[ "$output" =~ openai/gpt-4o-mini\ +\*\*\*\ +0/[0-9]+/64\ +0\ +1\ +0\ +0\ +open ]]
+    [[ "$output" =~ openai/gpt-4o-mini\ +requests\ +1\ +none\ +-\ +- ]]
+    [[ "$output" =~ openai/gpt-4o-mini\ +tokens\ +[0-9]+\ +100000\ a\ minute\ +[0-9]+\ +told ]]
     [ "$(llmspool-status --gates --json | jq -r .gate | sort | tr '\n' ' ')" = "openai/gpt-4o openai/gpt-4o-mini " ]
+    llmspool-status --gates --json | jq -es 'all(.window > 0 and .used_requests == 1 and .key == "***"
+        and any(.limits[]; .of == "tokens" and .from == "told" and .limit == 100000))'
+}
+
+@test "a gate that is closed tells since when, and limits of the configuration are told as such" {
+    settings='provider "openai" {
+        url = "http://127.0.0.1:9/v1"
+        rpm = 30
+    }'
+    live
+    drop one '{"prompt": "x"}'
+    eventually overview_is '.gates[0].state' '"closed"'
+    run llmspool-status --gates
+    text=$(tr -s '\n ' ' ' <<<"$output")
+    [[ "$text" =~ "openai/gpt-4o-mini - 0/"[0-9]+"/64 1 0 1 0 closed: " ]]
+    [[ "$text" =~ " requests "[0-9]+" 30 a minute "[0-9]+" configured" ]]
+}
+
+@test "a budget that is used up is told first, with the job that it holds, and to whoever waits" {
+    settings='model "*" {
+        output_price = 1000
+        input_price = 0
+    }
+    user "alice" {
+        budget {
+            day = 0.0155
+        }
+    }'
+    live
+    drop paid '{"prompt": "one", "user": "alice", "params": {"max_tokens": 15}}'
+    until_state paid completed
+    drop held '{"prompt": "two", "user": "alice", "params": {"max_tokens": 15}}'
+    drop other '{"prompt": "three", "user": "bob", "params": {"max_tokens": 15}}'
+    until_state other completed
+    eventually overview_is '[.money.budgets[] | select(.used_up) | .scope]' '["user alice"]'
+    text=$(llmspool-status | tr -s '\n ' ' ')
+    [[ "$text" =~ "! budget a day for user alice used up: "0\.0[0-9]+" of 0.0155 USD; what it does not pay for waits until " ]]
+    [[ "$(llmspool-status --json held | jq -r .reason)" == "budget: 0.0155 USD a day for user alice used up until "* ]]
+    [[ "$(llmspool-status held | tr -s '\n ' ' ')" == *" budget: 0.0155 USD a day for user alice used up until "* ]]
+    run llmspool-wait --timeout 4s held
+    [ "$status" -eq 75 ]
+    [[ "$output" == *"budget: 0.0155 USD a day for user alice used up"* ]]
+}
+
+@test "jobs of a type that their provider does not speak are told loudly, and to whoever waits" {
+    settings='provider "claude" {
+        protocol = "anthropic"
+        url = "http://127.0.0.1:9"
+    }'
+    live
+    drop vector '{"type": "embed", "input": "x"}'
+    eventually overview_is '.models[0].waiting' 1
+    [[ "$(llmspool-status | tr -s '\n ' ' ')" == *"! provider claude does not speak embed; 1 jobs wait."* ]]
+    [[ "$(llmspool-status --json vector | jq -r .reason)" == "provider claude does not speak embed" ]]
+    run llmspool-wait --timeout 4s vector
+    [[ "$output" == *"provider claude does not speak embed"* ]]
 }
 
 @test "the last failures are grouped by reason" {

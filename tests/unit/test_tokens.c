@@ -205,8 +205,8 @@ static void a_ceiling_counts_bytes(void **state)
     static const char *const jobs[] = {
         "{\"prompt\": \"Hello, world!\"}",
         "{\"prompt\": \"\xe4\xb8\xad \xf0\x9f\x98\x80\", \"system\": \"qzjxk\"}",
-        "{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": "
-        "\"%%%%\"}, {\"type\": \"image_url\", \"image_url\": {\"url\": \"https://x\"}}]}]}",
+        ("{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": "
+         "\"%%%%\"}, {\"type\": \"image_url\", \"image_url\": {\"url\": \"https://x\"}}]}]}"),
     };
 
     (void)state;
