@@ -231,8 +231,8 @@ SHAPES = [
           "job", "moderation", status=403, does="403 metadata.flagged_input"),
     shape("binary error", b'{"error": {"message": "a\x00b\xff\x1b[31m", "code": "x\x07y"}}', "job",
           "http_400", status=400, does="400, bytes that are not UTF-8"),
-    shape("long error", {"error": {"message": "long " * 10000, "code": "c" * 5000}}, "job", "c" * 63,
-          status=400, does="400, a message of 50 kB"),
+    shape("long error", {"error": {"message": "long " * 10000, "code": "c" * 5000}}, "job",
+          "c" * 63, status=400, does="400, a message of 50 kB"),
     shape("deep", "[" * 30000, "unusable ok", "not_json", state="completed", does="200 [[[[…"),
     # Neither can stand in an output, which has to be JSON for everybody: asked for again.
     shape("half a surrogate", json.dumps(chat("a\ud83db")), "unusable ok", "not_json",
@@ -256,7 +256,8 @@ SHAPES = [
           "completed", kinds=("chat",), script=(reply({}, 429, retry_after=value), reply(chat())))
       for value in ("soon", "-5", "0", "1e1", "nan")],
     Row("unknown error", "418 again and again", "transient transient job", "teapot",
-        kinds=("chat",), script=(reply({"error": {"message": "no coffee", "code": "teapot"}}, 418),),
+        kinds=("chat",),
+        script=(reply({"error": {"message": "no coffee", "code": "teapot"}}, 418),),
         job={"max_attempts": 9}),
     Row("retry-after-ms", "429 retry-after-ms: 300", "throttled ok", "http_429", "completed", "429",
         kinds=("chat",), script=(reply({"error": {"message": "slower"}}, 429, retry_after_ms="300"),
