@@ -173,25 +173,23 @@ struct lane *lanes_get(struct lanes *lanes, const struct lane_want *want)
 /* The lane of one model of a lane's chain, with what follows in it as its own. */
 static struct lane *fallback_at(struct lanes *lanes, const struct lane *lane, size_t place)
 {
+    const json_t *model = json_array_get(lane->chain, place);
     json_t *rest = json_array();
     struct lane *next;
 
     for (size_t i = place + 1; i < json_array_size(lane->chain); i++)
         json_array_append(rest, json_array_get(lane->chain, i));
-    next = lanes_get(lanes, &(struct lane_want){
-                                .model = json_string_value(json_array_get(lane->chain, place)),
-                                .type = lane->type,
-                                .user = lane->user,
-                                .chain = rest});
+    next = lanes_get(lanes, &(struct lane_want){.model = json_string_value(model),
+                                                .type = lane->type,
+                                                .user = lane->user,
+                                                .chain = rest});
     json_decref(rest);
     return next;
 }
 
 struct lane *lanes_fallback(struct lanes *lanes, const struct lane *lane)
 {
-    size_t count = json_array_size(lane->chain);
-
-    for (size_t i = 0; i < count && count <= CHAIN_LIMIT; i++) {
+    for (size_t i = 0; i < json_array_size(lane->chain) && i < CHAIN_LIMIT; i++) {
         struct lane *next = fallback_at(lanes, lane, i);
 
         if (next->upstream_count > 0)

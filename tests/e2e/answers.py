@@ -52,7 +52,7 @@ def outcomes(record):
     return [a["outcome"] for a in record["attempts"] for _ in range(a.get("count", 1))]
 
 
-# --- cut -------------------------------------------------------------------------------------------
+# --- cut -----------------------------------------------------------------------------------------
 
 @scenario
 def cut(rig):
@@ -92,7 +92,8 @@ def bound_is_raised(rig):
             for name in ("max_tokens", "max_completion_tokens")]
     unbounded = rig.spool.drop({"model": "none", "prompt": "x"})
     for found in ended(rig, *jobs):
-        equal((found["output"], outcomes(found)), ("half", ["unusable", "unusable", "ok"]), "the end")
+        equal((found["output"], outcomes(found)), ("half", ["unusable", "unusable", "ok"]),
+              "the end")
     for name in ("max_tokens", "max_completion_tokens"):
         equal([body.get(name) for body in server.requests[name]], [10, 20, 40], f"bounds in {name}")
     equal(ended(rig, unbounded)[0]["truncated"], True, "what no bound of ours cut")
@@ -110,8 +111,8 @@ def message(text, reason):
 @scenario
 def bound_of_the_protocol(rig):
     """Messages demand a bound: what stands in for that of a job is raised like it."""
-    server = Scripted({name: [reply(message("ha", "max_tokens")), reply(message("half", "end_turn"))]
-                       for name in ("own", "configured")})
+    script = [reply(message("ha", "max_tokens")), reply(message("half", "end_turn"))]
+    server = Scripted({"own": script, "configured": script})
     rig.configuration(FAST + "truncated_retries = 1\n" + provider(server, "anthropic") +
                       'model "configured" { max_output_tokens = 300 }\n')
     rig.daemon()
@@ -131,7 +132,8 @@ def bound_of_the_model(rig):
     rig.configuration(FAST + "truncated_retries = 9\n" + provider(server) +
                       'model "m" { max_output_tokens = 30 }\n')
     rig.daemon()
-    found = ended(rig, rig.spool.drop({"model": "m", "prompt": "x", "params": {"max_tokens": 10}}))[0]
+    job = rig.spool.drop({"model": "m", "prompt": "x", "params": {"max_tokens": 10}})
+    found = ended(rig, job)[0]
     equal((found["status"], found["truncated"]), ("completed", True), "the end")
     equal([body["max_tokens"] for body in server.requests["m"]], [10, 20, 30], "bounds")
     server.close()
@@ -165,7 +167,7 @@ def cut_json_fails(rig):
         expect(found["raw"], "the answer that was paid for is lost")
 
 
-# --- JSON --------------------------------------------------------------------------------------------
+# --- JSON ----------------------------------------------------------------------------------------
 
 @scenario
 def json_value(rig):
@@ -181,7 +183,8 @@ def json_tries(rig, retries):
     """The ends of prose and of a wrong schema, each in all protocols."""
     start(rig, f"json_retries = {retries}\nmax_attempts = 2")
     for kind, code in (("not-json", "invalid_json"), ("wrong-schema", "schema_mismatch")):
-        for protocol, found in of_each(rig, f"[[mock:{kind}]] x", params={"response_format": SCHEMA}):
+        for protocol, found in of_each(rig, f"[[mock:{kind}]] x",
+                                       params={"response_format": SCHEMA}):
             yield protocol, found, code
 
 
@@ -217,7 +220,7 @@ def json_in_prose(rig):
     server.close()
 
 
-# --- choices, calls, refusals --------------------------------------------------------------------------
+# --- choices, calls, refusals --------------------------------------------------------------------
 
 @scenario
 def several(rig):
@@ -256,14 +259,14 @@ def calls(rig):
 def refusal(rig):
     start(rig)
     for more in ({}, {"stream": True}):
-        for protocol, found in of_each(rig, "[[mock:refusal]] x", params={"response_format": SCHEMA},
-                                       **more):
+        for protocol, found in of_each(rig, "[[mock:refusal]] x",
+                                       params={"response_format": SCHEMA}, **more):
             equal((found["status"], found["output"]), ("completed", None), protocol)
             expect(found["refusal"], f"no refusal of {protocol}")
             equal(outcomes(found), ["ok"], f"requests of {protocol}")
 
 
-# --- vectors ----------------------------------------------------------------------------------------------
+# --- vectors -------------------------------------------------------------------------------------
 
 def unit(vector):
     return abs(math.sqrt(sum(x * x for x in vector)) - 1) < 1e-3
@@ -317,7 +320,7 @@ def vectors_out_of_order(rig):
     server.close()
 
 
-# --- what servers leave out or say otherwise -------------------------------------------------------------
+# --- what servers leave out or say otherwise -----------------------------------------------------
 
 @scenario
 def odd_servers(rig):

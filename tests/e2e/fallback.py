@@ -120,7 +120,8 @@ def jobs_own_fault(rig):
 def in_a_ring(rig):
     start(rig, models='model "m" { fallback = "n" }\nmodel "n" { fallback = "m" }\n' + ALL_TO_P)
     record = ended(rig, drop(rig, "[[mock:500]] x", max_attempts=1))
-    equal((record["status"], way(record)), ("failed", ["p/m transient", "p/n transient"]), "the end")
+    equal((record["status"], way(record)), ("failed", ["p/m transient", "p/n transient"]),
+          "the end")
 
 
 @scenario

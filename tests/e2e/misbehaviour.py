@@ -49,7 +49,8 @@ def job_of(row, kind, text):
 
 def found_of(spool, job):
     """What became of a job: its state and record; None while nothing has."""
-    for folder, state, end in (("done", "completed", ".v1.json"), ("failed", "failed", ".error.json")):
+    for folder, state, end in (("done", "completed", ".v1.json"),
+                               ("failed", "failed", ".error.json")):
         if os.path.exists(spool.at(folder, job + ".json")):
             return state, spool.json(folder, job + end)
     return None
@@ -115,7 +116,8 @@ def requests_by_model(rig):
 def print_table(kind, rows, found, problems):
     """One line a row, for those who read the test's output."""
     print(f"{kind}:")
-    print(f"  {'row':22} {'what the server does':40} {'outcomes':28} {'code':37} {'state':10} requests")
+    print(f"  {'row':22} {'what the server does':40} {'outcomes':28} {'code':37} {'state':10} "
+          "requests")
     for row in rows:
         state, record = found[row.name]
         words, code = outcomes(record)
@@ -131,8 +133,8 @@ def try_rows(rig, kind, rows, server, count):
     daemon = rig.daemon()
     warm = [rig.spool.drop(job_of(row, kind, "fine so far")) for row in rows if row.before]
     until(lambda: all(found_of(rig.spool, job) for job in warm), "the jobs before", FINISH)
-    jobs = {row.name: rig.spool.drop(job_of(row, kind, f"{'' if row.script else row.does} Is all well?"))
-            for row in rows}
+    texts = {row.name: f"{'' if row.script else row.does} Is all well?" for row in rows}
+    jobs = {row.name: rig.spool.drop(job_of(row, kind, texts[row.name])) for row in rows}
     until(lambda: daemon.process.poll() is not None or
           all(found_of(rig.spool, job) for job in jobs.values()),
           lambda: "the end of " + ", ".join(name for name, job in jobs.items()
@@ -160,7 +162,8 @@ def mocked(kind):
     def run(rig):
         mock = rig.mock()
         try_rows(rig, kind, rows_for(kind, False), mock, lambda: requests_by_model(rig))
-        expect(not rig.checker.judge(rig.spool.dropped, None, False, True), "the spool is not sound")
+        expect(not rig.checker.judge(rig.spool.dropped, None, False, True),
+               "the spool is not sound")
     return run
 
 

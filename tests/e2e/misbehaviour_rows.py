@@ -7,6 +7,7 @@ the job, and a word of the reason for which its gate closed. The requests that t
 have to be those outcomes, no more and no fewer.
 """
 import dataclasses
+import json
 
 from scripted import chat, reply
 
@@ -228,8 +229,35 @@ SHAPES = [
     shape("moderation", {"error": {"message": "flagged", "code": 403,
                                    "metadata": {"reasons": ["violence"], "flagged_input": "x"}}},
           "job", "moderation", status=403, does="403 metadata.flagged_input"),
+    shape("binary error", b'{"error": {"message": "a\x00b\xff\x1b[31m", "code": "x\x07y"}}', "job",
+          "http_400", status=400, does="400, bytes that are not UTF-8"),
+    shape("long error", {"error": {"message": "long " * 10000, "code": "c" * 5000}}, "job",
+          "c" * 63, status=400, does="400, a message of 50 kB"),
+    shape("deep", "[" * 30000, "unusable ok", "not_json", state="completed", does="200 [[[[…"),
+    # Neither can stand in an output, which has to be JSON for everybody: asked for again.
+    shape("half a surrogate", json.dumps(chat("a\ud83db")), "unusable ok", "not_json",
+          state="completed",
+          does="a text with \\ud83d alone"),
+    shape("zero in text", chat("a\0b"), "unusable ok", "not_json", state="completed",
+          does="a text with \\u0000"),
+    shape("byte order mark", b"\xef\xbb\xbf" + json.dumps(chat()).encode(), "unusable ok",
+          "not_json", state="completed", does="200, U+FEFF before the JSON"),
+    shape("blank lines", "\r\n\r\n " + json.dumps(chat()) + "\n\n", "ok", "", state="completed",
+          does="200, blank lines around the JSON"),
+    shape("wrong type", chat(), "ok", "", state="completed", headers={"content_type": "text/html"},
+          does="200, content-type: text/html"),
+    shape("silly usage", chat(usage={"prompt_tokens": 1e300, "completion_tokens": -4}), "ok", "",
+          state="completed", does="usage: 1e300 and -4 tokens"),
+    shape("silly choices", chat(choices={"0": "x"}), "unusable ok", "no_choices", state="completed",
+          does="choices: {}"),
+    shape("numbers for texts", chat(12, 7), "unusable ok", "", state="completed",
+          does="content: 12, finish_reason: 7"),
+    *[Row(f"retry-after {value}", f"429 retry-after: {value}", "throttled ok", "http_429",
+          "completed", kinds=("chat",), script=(reply({}, 429, retry_after=value), reply(chat())))
+      for value in ("soon", "-5", "0", "1e1", "nan")],
     Row("unknown error", "418 again and again", "transient transient job", "teapot",
-        kinds=("chat",), script=(reply({"error": {"message": "no coffee", "code": "teapot"}}, 418),),
+        kinds=("chat",),
+        script=(reply({"error": {"message": "no coffee", "code": "teapot"}}, 418),),
         job={"max_attempts": 9}),
     Row("retry-after-ms", "429 retry-after-ms: 300", "throttled ok", "http_429", "completed", "429",
         kinds=("chat",), script=(reply({"error": {"message": "slower"}}, 429, retry_after_ms="300"),

@@ -373,7 +373,8 @@ def provider(server, protocol="openai", name="p", **settings):
     """A provider's section, for Rig.configuration; settings are words or numbers."""
     base = server.url + ("" if protocol == "anthropic" else "/v1")
     settings = {"url": f'"{base}"', "key_env": '"RIG_KEY"', **settings}
-    lines = "".join(f"    {key} = {value}\n" for key, value in settings.items() if value is not None)
+    lines = "".join(f"    {key} = {value}\n" for key, value in settings.items()
+                    if value is not None)
     return f'provider "{name}" {{\n    protocol = "{protocol}"\n{lines}}}\n'
 
 

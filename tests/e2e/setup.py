@@ -20,7 +20,8 @@ FEW = 12  # requests of a gate's window and of its probes within seconds
 def secret(rig, key, name="key"):
     """A file with a key; the setting's value."""
     path = os.path.join(rig.folder, name)
-    with open(path + ".new", "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+    with open(path + ".new", "w", encoding="utf-8",
+              opener=lambda p, f: os.open(p, f, 0o600)) as file:
         file.write(key)
     os.rename(path + ".new", path)
     return f'"{path}"'
@@ -78,8 +79,8 @@ def expect_mended(rig, daemon):
 def wrong_key(protocol):
     def run(rig):
         mock = rig.mock("--key", "right")
-        text = GENERAL + TO_P + provider(mock, protocol, key_env=None, key_file=secret(rig, "wrong"))
-        rig.configuration(text)
+        rig.configuration(GENERAL + TO_P + provider(mock, protocol, key_env=None,
+                                                    key_file=secret(rig, "wrong")))
         rig.spool.drop_list(numbered(0, MANY))
         daemon = rig.daemon()
         expect_patience(rig, "key refused")

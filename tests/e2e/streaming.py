@@ -19,6 +19,11 @@ def configure(rig, protocol="openai", general="", options=("--pace", "40ms"), **
     return mock
 
 
+def drop(rig, prompt):
+    """A job whose answer is to be streamed."""
+    return rig.spool.drop({"model": "m", "prompt": prompt, "stream": True})
+
+
 def partial(rig, job):
     """The bytes of the answer so far; None without its file."""
     try:
@@ -106,12 +111,13 @@ def byte_by_byte(rig):
     """However the bytes come, others see whole characters alone."""
     configure(rig, options=("--drip-interval", "1ms"))
     rig.daemon()
-    job = rig.spool.drop({"model": "m", "prompt": "[[mock:drip]] äöü漢字🙂 und mehr", "stream": True})
+    text = "äöü漢字🙂 und mehr"
+    job = rig.spool.drop({"model": "m", "prompt": "[[mock:drip]] " + text, "stream": True})
     seen = watch(rig, job)
     expect(len(seen) >= 2, f"it was seen to grow {len(seen)} times")
     for _, found in seen:
         found.decode()
-    equal(rig.spool.json("done", job + ".v1.json")["output"].strip(), "äöü漢字🙂 und mehr", "the output")
+    equal(rig.spool.json("done", job + ".v1.json")["output"].strip(), text, "the output")
 
 
 @scenario
@@ -119,8 +125,8 @@ def cut_in_the_middle(rig):
     """A stream that was cut is asked for again; half an answer is never an output."""
     configure(rig, general="max_attempts = 2")
     rig.daemon()
-    once = rig.spool.drop({"model": "m", "prompt": "[[mock:cut-stream,times=1]]" + TEXT, "stream": True})
-    ever = rig.spool.drop({"model": "m", "prompt": "[[mock:cut-stream]]" + TEXT, "stream": True})
+    once = drop(rig, "[[mock:cut-stream,times=1]]" + TEXT)
+    ever = drop(rig, "[[mock:cut-stream]]" + TEXT)
     until_shown(rig, ever, 20)
     until(lambda: is_done(rig, once) and is_done(rig, ever, "failed"), "both ends", 30)
     until_gone(rig, once)
@@ -138,12 +144,12 @@ def begins_anew(rig):
     """Those who follow the file see the second answer from its beginning."""
     configure(rig, general="backoff = 2s\nbackoff_limit = 2s")
     rig.daemon()
-    job = rig.spool.drop({"model": "m", "prompt": "[[mock:cut-stream,times=1]]" + TEXT, "stream": True})
+    job = drop(rig, "[[mock:cut-stream,times=1]]" + TEXT)
     until_shown(rig, job, 100)
     until(lambda: len(partial(rig, job) or b"") < 100, "the first answer to be dropped", 15)
     seen = watch(rig, job)
     equal(rig.spool.json("done", job + ".v1.json")["output"], TEXT, "the output")
-    expect(len(seen) > 0 and TEXT.encode().startswith(seen[-1][1]), "it is no beginning of the output")
+    expect(seen and TEXT.encode().startswith(seen[-1][1]), "it is no beginning of the output")
 
 
 @scenario
@@ -174,7 +180,7 @@ def only_when_asked(rig):
 
 @scenario
 def killed(rig):
-    """A daemon that is killed leaves half an answer: the next removes it, and the job is in doubt."""
+    """A killed daemon leaves half an answer: the next removes it, and the job is in doubt."""
     configure(rig)
     daemon = rig.daemon()
     job = rig.spool.drop({"model": "m", "prompt": TEXT, "stream": True})
@@ -230,7 +236,8 @@ def not_streamed(rig):
     until(lambda: is_done(rig, job), "the answer", 10)
     equal(rig.spool.json("done", job + ".v1.json")["output"], "whole", "the output")
     asked = server.requests["m"][0]
-    equal((asked["stream"], asked["stream_options"]), (True, {"include_usage": True}), "the request")
+    equal((asked["stream"], asked["stream_options"]), (True, {"include_usage": True}),
+          "the request")
     server.close()
 
 
