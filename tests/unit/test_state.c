@@ -502,6 +502,21 @@ static void a_damaged_history_loses_no_count(void **unused)
     json_decref(history);
 }
 
+static void of_a_code_only_what_counted_with_this_model_is_a_failure(void **unused)
+{
+    (void)unused;
+    struct state *state = fresh();
+    record(state, OUTCOME_TRANSIENT, true, "teapot");
+    record(state, OUTCOME_TRANSIENT, false, "teapot");
+    record(state, OUTCOME_TRANSIENT, true, "other");
+    record(state, OUTCOME_TRANSIENT, true, "teapot");
+    assert_int_equal(state_count_failures(state, "teapot"), 2);
+    assert_int_equal(state_count(state, OUTCOME_TRANSIENT, "teapot"), 3);
+    state_fall_back(state, "n", "transient");
+    assert_int_equal(state_count_failures(state, "teapot"), 0);
+    state_free(state);
+}
+
 static void a_rerun_has_no_history(void **unused)
 {
     (void)unused;
@@ -537,6 +552,7 @@ int main(void)
         cmocka_unit_test(the_widest_of_all_duplicates_stays),
         cmocka_unit_test(a_retry_keeps_the_history_and_starts_afresh),
         cmocka_unit_test(a_damaged_history_loses_no_count),
+        cmocka_unit_test(of_a_code_only_what_counted_with_this_model_is_a_failure),
         cmocka_unit_test(a_rerun_has_no_history),
     };
     return UNIT_RUN(tests);
