@@ -135,14 +135,13 @@ static char *key_for(const struct lane_want *want, const char *user)
     return key;
 }
 
-/* The user a lane is for, or NULL: where nobody's own key is sent all users share it. */
+/* The user section a lane is for, or NULL: users without keys of their own share it. Whoever has some has
+ * lanes of his own for all models, as one of them may fall back on another whose key is his. */
 static const char *lane_user(const struct lanes *lanes, const struct lane_want *want)
 {
-    const struct config_provider *route =
-        config_route(lanes->config, want->model, want->provider);
-    const struct config_user *owner = key_owner(lanes->config, route, want->user);
+    const struct config_user *section = config_user(lanes->config, want->user);
 
-    return owner != NULL ? want->user : NULL;
+    return section != NULL && section->key_count > 0 ? section->name : NULL;
 }
 
 struct lane *lanes_get(struct lanes *lanes, const struct lane_want *want)

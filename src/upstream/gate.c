@@ -27,6 +27,7 @@ enum {
     JITTER_LIMIT_MS = 10 * SECOND_MS, /* a day's Retry-After needs no hours of jitter */
     PROBE_GROWTH = 16,                /* probe_ms grows to so many times itself */
     REFUSALS_IN_A_ROW = 4,            /* with nothing accepted between, that close it */
+    OWN_REFUSAL_OTHERS = 4,           /* answered well between two refusals of one job */
 };
 
 /* How grave a cause is: an old request's trouble replaces only a lesser one. */
@@ -265,18 +266,40 @@ static void shut_throttled(struct gate *gate, const struct ending *ending)
     shut_if_news(gate, THROTTLE, ending);
 }
 
+/* Whether this refusal is the job's own: it was refused before, and others got through since. Such a
+ * job is too large for the limit or of a kind that is refused, and says nothing of the rate. */
+static bool is_own_refusal(struct gate *gate, const struct id *job)
+{
+    struct refused *place = &gate->refused[gate->refused_next];
+    bool own = false;
+    for (size_t i = 0; i < GATE_REFUSED_KEPT; i++) {
+        if (gate->refused[i].used && id_equal(&gate->refused[i].job, job)) {
+            place = &gate->refused[i];
+            own = gate->succeeded >= place->succeeded + OWN_REFUSAL_OTHERS;
+        }
+    }
+    if (place == &gate->refused[gate->refused_next]) {
+        gate->refused_next = (gate->refused_next + 1) % GATE_REFUSED_KEPT;
+    }
+    *place = (struct refused){.job = *job, .succeeded = gate->succeeded, .used = true};
+    return own;
+}
+
 static enum gate_effect end_throttled(struct gate *gate, const struct ending *ending)
 {
     const struct gate_report *report = ending->report;
+    bool own = is_own_refusal(gate, &report->job);
     struct learn_end end = learn_end_of(gate, ending);
     enum allowance_word word =
         allowance_refused(&gate->allowance, report->limits, &ending->carried->cost, ending->now);
     int64_t asked_ms = ending->now.ms + report->wait_ms;
     gate->throttled++;
     recent_add(&gate->recent, false, ending->now);
-    learn_refused(&gate->learn, &end, report->http_status, word);
+    if (!own) {
+        learn_refused(&gate->learn, &end, report->http_status, word);
+    }
     bool unlearnt = word == ALLOWANCE_SILENT && !gate->learn.rate.known;
-    if (unlearnt || gate->learn.in_a_row >= REFUSALS_IN_A_ROW || ending->probe ||
+    if ((unlearnt && !own) || gate->learn.in_a_row >= REFUSALS_IN_A_ROW || ending->probe ||
         report->wait_ms > 0) {
         shut_throttled(gate, ending);
     }

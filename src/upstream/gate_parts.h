@@ -27,6 +27,15 @@ enum {
 /* What has closed it. */
 enum cause { NOTHING, OUTAGE, THROTTLE, CONNECT, UPSTREAM, HALT, CAUSE_COUNT };
 
+enum { GATE_REFUSED_KEPT = 8 };
+
+/* A job that was throttled. */
+struct refused {
+    struct id job;
+    uint64_t succeeded; /* of the gate, at that time */
+    bool used;
+};
+
 struct gate {
     struct gate_settings settings;
     struct random *random; /* borrowed */
@@ -49,6 +58,9 @@ struct gate {
     bool outage;            /* transient failures cost no attempt, until a success */
     uint64_t outage_ticket; /* the last one handed out before the last outage was over */
     struct recent recent;
+
+    struct refused refused[GATE_REFUSED_KEPT]; /* the jobs that were refused last */
+    unsigned refused_next;                     /* place of the next one */
 
     char run_code[64]; /* of the last failure of class job */
     unsigned run;      /* such failures in a row */

@@ -4,6 +4,7 @@ the table of what was expected and found, which is documentation."""
 import collections
 import datetime
 import os
+import time
 
 from misbehaviour_rows import ROWS
 from rig import (Failure, Mock, equal, expect, numbered, provider, run_scenario, scenario, until)
@@ -216,11 +217,18 @@ def keepalive(rig):
 def throttled_for_good(rig):
     """A job that alone is throttled again and again, while others get through, is too large."""
     mock = rig.mock("--latency", "5ms")
-    rig.configuration("backoff = 500ms\n" + provider(mock, max_in_flight=4))
+    rig.configuration("backoff = 100ms\n" + provider(mock, max_in_flight=4))
     rig.daemon()
     large = rig.spool.drop({"model": "m", "prompt": "[[mock:429,retry-after=0.02]] large"})
-    others = [rig.spool.drop(job) for job in numbered(0, 400)]
-    found = until(lambda: found_of(rig.spool, large), "the end of the large one", 30)
+    others = [rig.spool.drop(job) for job in numbered(0, 100)]
+
+    def ended():
+        """Others come all the time."""
+        others.extend(rig.spool.drop(job) for job in numbered(len(others), 4))
+        time.sleep(0.02)
+        return found_of(rig.spool, large)
+
+    found = until(ended, "the end of the large one", 40)
     words, code = outcomes(found[1])
     equal((found[0], set(words.split()), code), ("failed", {"throttled"}, "rate_limit_exceeded"),
           "the large one")

@@ -1053,6 +1053,31 @@ static void states_have_words(void **state)
     assert_string_equal(gate_state_word(GATE_PROBING), "probing");
 }
 
+/* A hundred answers at 20 a second; then a job is refused, and others go on. */
+static void a_job_that_alone_is_refused_again_and_again_does_not_slow_others(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t ms = 0;
+    double rate = 0;
+    for (int i = 0; i < 100; i++, ms += 50) {
+        send_many(fixture, 1, 1, ms);
+        end_many(fixture, "ok", 1, 1, ms + 40);
+    }
+    for (int refusal = 0; refusal < 6; refusal++) {
+        send_many(fixture, 100, 1, ms);
+        end_many(fixture, "429", 100, 1, ms + 5);
+        double now = (double)gate_view(fixture->gate, at(ms + 5)).learnt_rpm;
+        assert_true(refusal < 1 || now >= rate); /* the first may mean the rate, the others not */
+        rate = now;
+        for (int i = 0; i < 10; i++) {
+            ms += 400;
+            send_many(fixture, 1, 1, ms);
+            end_many(fixture, "ok", 1, 1, ms + 40);
+        }
+        ms += 400;
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -1105,6 +1130,7 @@ int main(void)
         TEST(what_was_learnt_survives_a_restart),
         TEST(origins_have_words),
         TEST(states_have_words),
+        TEST(a_job_that_alone_is_refused_again_and_again_does_not_slow_others),
     };
     return UNIT_RUN(tests);
 }
