@@ -31,7 +31,7 @@ struct intake;
 struct orders;
 struct dispatch;
 struct finish;
-struct outcomes;
+struct marks;
 struct crash;
 struct status;
 
@@ -65,7 +65,7 @@ struct core {
     struct orders *orders;
     struct dispatch *dispatch;
     struct finish *finish;
-    struct outcomes *outcomes;
+    struct marks *marks;
     struct crash *crash;
     struct status *status;
     struct totals totals;

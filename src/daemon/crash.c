@@ -11,7 +11,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
-#include "daemon/outcome.h"
+#include "daemon/mark.h"
 #include "spool/file.h"
 
 #define STOPPED_FILE "stopped.json" /* {"marked": [IDs]}: left by a stop by signal */
@@ -157,7 +157,7 @@ void crash_judge(struct crash *crash)
             memory->hold = HOLD_POISON;
         if (crash->crashes >= CRASHES_ALONE)
             queue_make_alone(core->queue, task);
-        outcome_doubt(core, task);
+        mark_doubt(core, task);
     }
     crash->marked_count = 0;
     json_object_clear(crash->stopped);

@@ -21,9 +21,9 @@
 #include "daemon/dispatch.h"
 #include "daemon/finish.h"
 #include "daemon/intake.h"
+#include "daemon/mark.h"
 #include "daemon/notify.h"
 #include "daemon/orders.h"
-#include "daemon/outcome.h"
 #include "daemon/purse.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
@@ -481,7 +481,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->orders = orders_open(core);
     core->dispatch = dispatch_open(core);
     core->finish = finish_open(core);
-    core->outcomes = outcome_open(core);
+    core->marks = marks_open(core);
     core->crash = crash_open(core);
     core->status = status_open(core);
     return 0;
@@ -556,7 +556,7 @@ static void close_parts(struct daemon *daemon)
     intake_close(core->intake);
     orders_close(core->orders);
     finish_close(core->finish);
-    outcome_close(core->outcomes);
+    marks_close(core->marks);
     status_close(core->status);
     crash_close(core->crash);
     publish_close(core->publish);

@@ -14,7 +14,7 @@
 #include "base/xalloc.h"
 #include "daemon/finish.h"
 #include "daemon/flight.h"
-#include "daemon/outcome.h"
+#include "daemon/mark.h"
 #include "daemon/room.h"
 #include "spool/move.h"
 
@@ -232,7 +232,7 @@ static void flight_prepare(struct flight *flight, const struct money_request *pr
 /* Sets the mark on the open file. */
 static int task_mark(struct core *core, struct task *task, int fd)
 {
-    if (fchmod(fd, outcome_mark(core, task)) == 0)
+    if (fchmod(fd, mark_mode(core, task)) == 0)
         return 0;
     log_error(&core->log, "cur/: a job cannot be marked as running: %s", strerror(errno));
     return -1;

@@ -16,8 +16,8 @@
 #include "daemon/dispatch.h"
 #include "daemon/finish.h"
 #include "daemon/intake.h"
+#include "daemon/mark.h"
 #include "daemon/order.h"
-#include "daemon/outcome.h"
 #include "daemon/owners.h"
 #include "daemon/refusal.h"
 #include "spool/move.h"
@@ -145,7 +145,7 @@ static bool obey_release(struct orders *orders, const struct order *order, const
                json_pack("{s:s*}", "hold", hold_word(task->memory->hold)));
     task->memory->hold = HOLD_NONE;
     task->memory->crashes = 0;
-    outcome_later(core, task);
+    mark_later(core, task);
     return false;
 }
 
@@ -161,7 +161,7 @@ static bool obey_flush(struct orders *orders, const struct order *order, const s
     if (task->memory == NULL || task->memory->next_try == 0)
         return true;
     task->memory->next_try = 0;
-    outcome_later(core, task);
+    mark_later(core, task);
     return false;
 }
 

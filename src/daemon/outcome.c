@@ -4,157 +4,22 @@
  */
 #include "daemon/outcome.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/exchange.h"
 #include "daemon/finish.h"
 #include "daemon/flight.h"
-#include "daemon/orders.h"
+#include "daemon/mark.h"
 
 enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
     THROTTLE_OTHERS = 10,              /* … when so many others succeeded between each two */
     FREE_TIMEOUTS = 3,                 /* a queue that is too long excuses a job so often */
-    RETRY_MS = 1000,
 };
-
-struct outcomes {
-    struct core *core;
-    uv_timer_t retry; /* active while tasks are unwritten */
-};
-
-/* --- the mark --------------------------------------------------------------------------------------- */
-
-static mode_t mark_bits(unsigned request)
-{
-    return S_IXUSR | ((request & 1) != 0 ? S_IXGRP : 0) | ((request & 2) != 0 ? S_IXOTH : 0);
-}
-
-static unsigned task_sends(const struct state *memory)
-{
-    return memory != NULL ? memory->sends : 0;
-}
-
-mode_t outcome_mark(const struct core *core, const struct task *task)
-{
-    return core->spool->job_mode | mark_bits(task_sends(task->memory) + 1);
-}
-
-bool outcome_is_mark(mode_t mode)
-{
-    return (mode & S_IXUSR) != 0;
-}
-
-bool outcome_mark_recorded(mode_t mode, const struct state *memory)
-{
-    unsigned sends = task_sends(memory);
-
-    return sends > 0 && (mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == mark_bits(sends);
-}
-
-/* --- later ------------------------------------------------------------------------------------------- */
-
-static void clear_mark(struct core *core, const struct task *task)
-{
-    char name[ENTRY_NAME_SIZE];
-
-    entry_write(ENTRY_JOB, &task->id, 0, name);
-    if (fchmodat(core->spool->dir[FOLDER_CUR], name, core->spool->job_mode, 0) < 0)
-        log_error(&core->log, "cur/%s: its mark cannot be cleared: %s", name, strerror(errno));
-}
-
-static void finish_cancelled(struct core *core, struct task *task)
-{
-    finish_job(core, task, NULL, NULL,
-               &(struct end){.status = "cancelled",
-                             .reason = "cancelled",
-                             .message = "Cancelled by an order.",
-                             .cost_nano = -1});
-}
-
-struct remembering {
-    struct core *core;
-    struct task *task;
-};
-
-static void retry_fired(uv_timer_t *timer)
-{
-    struct outcomes *outcomes = timer->data;
-    struct core *core = outcomes->core;
-
-    for (struct task *task = queue_first(core->queue); task != NULL; task = queue_next(task)) {
-        if (!task->unwritten)
-            continue;
-        task->unwritten = false;
-        outcome_later(core, task);
-    }
-}
-
-/* What was paid must be known before it is paid again: the task stays marked until its state file is
- * there. */
-static void not_remembered(struct core *core, struct task *task, int result)
-{
-    uv_timer_t *retry = &core->outcomes->retry;
-
-    task->unwritten = true;
-    if (uv_is_active((uv_handle_t *)retry))
-        return;
-    log_error(&core->log, "cur/: a state file cannot be written, trying again each second: %s",
-              strerror(-result));
-    uv_timer_start(retry, retry_fired, RETRY_MS, 0);
-}
-
-static void remembered(void *context, int result, int failed_file)
-{
-    struct remembering *remembering = context;
-    struct core *core = remembering->core;
-    struct task *task = remembering->task;
-
-    (void)failed_file;
-    free(remembering);
-    if (result < 0) {
-        not_remembered(core, task, result);
-        return;
-    }
-    clear_mark(core, task);
-    if (task->cancel) {
-        finish_cancelled(core, task);
-        return;
-    }
-    queue_phase(core->queue, task, TASK_WAITING);
-    orders_look(core->orders);
-    core_progress(core);
-}
-
-void outcome_later(struct core *core, struct task *task)
-{
-    struct remembering *remembering = xcalloc(1, sizeof *remembering);
-    struct publication *publication;
-
-    *remembering = (struct remembering){.core = core, .task = task};
-    publication = publication_new(remembered, remembering);
-    queue_phase(core->queue, task, TASK_SETTLING);
-    task_publish_memory(core, task, publication);
-    publish_add(core->publish, publication);
-}
-
-/* No byte of the request left: nothing to remember. */
-static void back_unsent(struct core *core, struct task *task)
-{
-    clear_mark(core, task);
-    if (task->cancel)
-        finish_cancelled(core, task);
-    else
-        queue_phase(core->queue, task, TASK_WAITING);
-    core_touch(core);
-}
 
 /* --- the attempt ------------------------------------------------------------------------------------- */
 
@@ -250,7 +115,7 @@ static void note_detour(struct task *task, const struct request_end *end)
 static void back_to_waiting(struct core *core, struct task *task, struct job *job)
 {
     job_free(job);
-    outcome_later(core, task);
+    mark_later(core, task);
 }
 
 static void settle_failed(struct core *core, struct task *task, struct job *job,
@@ -459,7 +324,7 @@ static void settle_not_sent(struct core *core, struct task *task, struct job *jo
 {
     (void)end;
     job_free(job);
-    back_unsent(core, task);
+    mark_unsent(core, task);
 }
 
 static void settle_cancelled(struct core *core, struct task *task, struct job *job,
@@ -498,54 +363,4 @@ void outcome_settle(struct core *core, struct task *task, struct job *job,
     if (end->verdict.outcome != OUTCOME_NOT_SENT)
         queue_not_alone(core->queue, task);
     settle[end->verdict.outcome](core, task, job, end);
-}
-
-/* --- doubt -------------------------------------------------------------------------------------------- */
-
-void outcome_doubt(struct core *core, struct task *task)
-{
-    struct error error;
-    struct job *job = task_read_job(core, task, NULL, &error);
-    bool hold = core->config->hold_on_doubt;
-    int64_t now = clock_wall(core->clock).ms;
-    struct attempt attempt = {
-        .count = 1,
-        .outcome = OUTCOME_IN_DOUBT,
-        .started = now,
-        .ended = now,
-        .code = xstrdup("in_doubt"),
-        .message = xstrdup("The daemon ended while the request was in flight; it may have been paid."),
-    };
-
-    if (job != NULL && job->on_doubt_given)
-        hold = job->on_doubt == ON_DOUBT_HOLD;
-    job_free(job);
-    state_record(task_memory(task), &attempt);
-    if (hold && task->memory->hold == HOLD_NONE)
-        task->memory->hold = HOLD_DOUBT;
-    core_event(core, "doubt", task,
-               json_pack("{s:i, s:s*}", "request", (int)task->memory->sends, "hold",
-                         hold_word(task->memory->hold)));
-    outcome_later(core, task);
-}
-
-struct outcomes *outcome_open(struct core *core)
-{
-    struct outcomes *outcomes = xcalloc(1, sizeof *outcomes);
-
-    outcomes->core = core;
-    uv_timer_init(core->loop, &outcomes->retry);
-    outcomes->retry.data = outcomes;
-    return outcomes;
-}
-
-static void outcome_free(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-void outcome_close(struct outcomes *outcomes)
-{
-    if (outcomes != NULL)
-        uv_close((uv_handle_t *)&outcomes->retry, outcome_free);
 }

@@ -16,9 +16,6 @@
 /* The code of an attempt whose answer was cut at its bound and is asked for again with a higher one. */
 #define OUTCOME_TRUNCATED "truncated"
 
-struct outcomes *outcome_open(struct core *core);
-void outcome_close(struct outcomes *outcomes);
-
 /* A request that ended. */
 struct request_end {
     struct verdict verdict;
@@ -39,20 +36,5 @@ struct request_end {
 /* The task's request ended: records the attempt and moves on. job is taken over. */
 void outcome_settle(struct core *core, struct task *task, struct job *job,
                     struct request_end *end);
-
-/* The task was found marked without an outcome: a doubt is recorded, durably, then the mark is
- * cleared and the task waits (or is held, as it says). */
-void outcome_doubt(struct core *core, struct task *task);
-
-/* Makes what the task remembers durable, clears its mark, and lets it wait. */
-void outcome_later(struct core *core, struct task *task);
-
-/* The mode of a job file that is marked as running: u+x, and in g+x and o+x the number of the request
- * modulo 4, which tells after a crash whether this very request has its outcome in the state file. */
-mode_t outcome_mark(const struct core *core, const struct task *task);
-
-/* Whether a mode is that of a mark, and the request it speaks of is recorded in memory (or NULL). */
-bool outcome_is_mark(mode_t mode);
-bool outcome_mark_recorded(mode_t mode, const struct state *memory);
 
 #endif

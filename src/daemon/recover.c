@@ -18,7 +18,7 @@
 #include "daemon/crash.h"
 #include "daemon/debt.h"
 #include "daemon/finish.h"
-#include "daemon/outcome.h"
+#include "daemon/mark.h"
 #include "daemon/runs.h"
 #include "spool/file.h"
 #include "spool/move.h"
@@ -168,9 +168,9 @@ static bool resume_end(struct core *core, struct task *task, struct job *job)
 /* A task that is neither ending nor finished: its mark decides. */
 static void resume_waiting(struct core *core, struct task *task, int fd, mode_t mode)
 {
-    if (!outcome_is_mark(mode)) {
+    if (!mark_is(mode)) {
         queue_phase(core->queue, task, TASK_WAITING);
-    } else if (outcome_mark_recorded(mode, task->memory)) {
+    } else if (mark_recorded(mode, task->memory)) {
         if (fchmod(fd, core->spool->job_mode) < 0)
             log_error(&core->log, "cur/: a mark cannot be cleared: %s", strerror(errno));
         queue_phase(core->queue, task, TASK_WAITING);
