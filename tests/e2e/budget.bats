@@ -29,6 +29,10 @@ load rig
     scenario budget.py no_price
 }
 
+@test "what was cut off stays charged, what was refused costs nothing" {
+    scenario budget.py doubted
+}
+
 @test "what cannot be recorded is not sent" {
     scenario budget.py unwritable
 }

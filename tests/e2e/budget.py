@@ -159,6 +159,28 @@ def no_price(rig: Rig):
     daemon.stop()
 
 
+def spoilt(first, count, kind):
+    """Jobs of 0.01 that are asked once, and meet a fault."""
+    return [{**job, "prompt": f"[[mock:{kind}]] {job['prompt']}", "max_attempts": 1}
+            for job in priced(first, count)]
+
+
+@scenario
+def doubted(rig: Rig):
+    """What was cut off may have been billed and stays charged; what was refused was not."""
+    mock = rig.mock("--latency", "5ms")
+    rig.configure(mock, PRICED + 'budget {\n    day = "0.05"\n}\n')
+    daemon = rig.daemon()
+    rig.spool.drop_list(spoilt(0, 2, "500"))
+    until(lambda: len(rig.spool.jobs("failed")) == 2, "two requests that were refused")
+    rig.spool.drop_list(spoilt(10, 7, "reset"))
+    until(lambda: settled(rig, 2), lambda: f"two held jobs: {rig.spool.status()['reasons']}")
+    equal(mock.requests(), 2 + 5, "requests")
+    money = rig.spool.status()["money"]["today"]
+    equal((money["cost"], money["in_doubt"]), (0, 0.05), "what was spent, and what may have been")
+    daemon.stop()
+
+
 @scenario
 def unwritable(rig: Rig):
     """While state/money cannot be written nothing is sent that a budget counts."""
