@@ -219,8 +219,8 @@ static void a_status_that_is_odd_teaches_nothing(void **state)
         "{}",
         "{\"time\": \"yesterday\", \"gates\": []}",
         "{\"time\": \"2023-11-14T22:13:20Z\", \"gates\": [1, {\"gate\": \"p/m\"}]}",
-        "{\"time\": \"2023-11-14T22:13:20Z\", \"gates\": [{\"gate\": \"p/m\", \"memory\": "
-        "{\"window\": -7, \"rate\": \"x\", \"input_ratio\": 1e9, \"told\": 3}}]}",
+        ("{\"time\": \"2023-11-14T22:13:20Z\", \"gates\": [{\"gate\": \"p/m\", \"memory\": "
+         "{\"window\": -7, \"rate\": \"x\", \"input_ratio\": 1e9, \"told\": 3}}]}"),
     };
     struct config *config = accept(*state, "provider \"p\" { url = \"http://127.0.0.1:1/v1\" }");
 
