@@ -190,8 +190,8 @@ static void admit_failed(struct admission *admission)
         }
     }
     admission->locked = false;
-    again_take(core, &admission->unit, admission->drop->submitted, admission->job, taken_again,
-               admission);
+    again_take(core, &admission->unit, admission->drop->submitted, admission->job,
+               admission->drop->in_run, taken_again, admission);
 }
 
 /* Whether a drop wants another run although its answer is there: the answer is older than the drop
@@ -229,8 +229,8 @@ static void admit_done(struct admission *admission)
     }
     if (wants_rerun(admission, &newest)) {
         admission->locked = false;
-        again_take(core, &admission->unit, admission->drop->submitted, admission->job, taken_again,
-                   admission);
+        again_take(core, &admission->unit, admission->drop->submitted, admission->job,
+                   admission->drop->in_run, taken_again, admission);
         return;
     }
     entry_write(ENTRY_OUTPUT, &admission->id, newest.good, record);

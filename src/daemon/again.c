@@ -14,6 +14,7 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/debt.h"
+#include "daemon/orders.h"
 #include "spool/file.h"
 #include "spool/move.h"
 
@@ -162,6 +163,18 @@ static void again_move(void *context, int result, int failed_file)
     again_end(again, true);
 }
 
+/* The run that an output was charged to, or NULL; the caller's. */
+static char *run_of_output(struct core *core, const struct id *id, unsigned version)
+{
+    json_t *record = NULL;
+    char *in_run = NULL;
+
+    if (again_record(core, FOLDER_DONE, ENTRY_OUTPUT, id, version, &record) == 0)
+        in_run = xstrdup(jsontext_get_text(record, "in_run", NULL));
+    json_decref(record);
+    return in_run;
+}
+
 /* What the job remembers in its new run or try; NULL when its records cannot be read. */
 static struct state *again_state(struct core *core, const struct unit *unit, int64_t submitted)
 {
@@ -172,7 +185,9 @@ static struct state *again_state(struct core *core, const struct unit *unit, int
     if (unit->folder == FOLDER_DONE) {
         if (again_newest(core, &unit->id, &newest) < 0)
             return NULL;
-        return state_again(&unit->id, newest.version + 1, 0, submitted, NULL);
+        state = state_again(&unit->id, newest.version + 1, 0, submitted, NULL);
+        state->in_run = run_of_output(core, &unit->id, newest.version);
+        return state;
     }
     if (again_failure(core, &unit->id, &failure) < 0)
         return state_again(&unit->id, 1, 1, submitted, NULL);
@@ -212,7 +227,7 @@ bool again_user_is(struct core *core, const struct unit *unit, const char *user)
 }
 
 void again_take(struct core *core, struct unit *unit, int64_t submitted,
-                const struct job *duplicate, again_done *done, void *context)
+                const struct job *duplicate, const char *in_run, again_done *done, void *context)
 {
     struct job *job = again_job(core, unit);
     struct state *memory = job != NULL ? again_state(core, unit, submitted) : NULL;
@@ -229,6 +244,8 @@ void again_take(struct core *core, struct unit *unit, int64_t submitted,
     }
     if (duplicate != NULL)
         state_widen(memory, job, duplicate);
+    if (memory->in_run == NULL)
+        memory->in_run = xstrdup(in_run);
     again = xcalloc(1, sizeof *again);
     *again = (struct again){
         .core = core, .unit = *unit, .job = job, .done = done, .context = context};
@@ -236,6 +253,7 @@ void again_take(struct core *core, struct unit *unit, int64_t submitted,
     again->task->memory = memory;
     again->task->submitted = submitted;
     again->task->accepted = clock_wall(core->clock).ms;
+    again->task->held_by_order = orders_holds(core, &unit->id);
     task_apply(core, again->task, job);
     publication = publication_new(again_move, again);
     task_publish_memory(core, again->task, publication);

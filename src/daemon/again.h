@@ -53,8 +53,9 @@ bool again_user_is(struct core *core, const struct unit *unit, const char *user)
 typedef void again_done(void *context, bool ok);
 
 /* Takes the locked unit of failed/ or done/ back as a job submitted at a time. duplicate, borrowed for the
- * call, is the drop that asked for it and widens it; NULL for an order. The lock is taken over. */
+ * call, is the drop that asked for it and widens it; NULL for an order. It stays in the run that its
+ * record names, else it is in in_run (or NULL: in none). The lock is taken over. */
 void again_take(struct core *core, struct unit *unit, int64_t submitted,
-                const struct job *duplicate, again_done *done, void *context);
+                const struct job *duplicate, const char *in_run, again_done *done, void *context);
 
 #endif

@@ -130,6 +130,8 @@ void task_apply(struct core *core, struct task *task, const struct job *job)
         task->name = xstrdup(job->name);
     if (task->user == NULL)
         task->user = xstrdup(job->user);
+    if (task->in_run == NULL && memory != NULL)
+        task->in_run = xstrdup(memory->in_run);
     if (task->share == NULL)
         task_find_share(core, task);
     if (task->lane == NULL)

@@ -43,7 +43,7 @@ struct ending {
     enum ending_source source;
     enum folder folder; /* where the job goes */
     struct end end;     /* its texts lie in owned */
-    char *owned[5];
+    char *owned[6];
     int64_t finished;   /* wall ms */
 };
 
@@ -85,6 +85,7 @@ static void ending_record(const struct ending *ending, struct buffer *out)
                   .first_token = end->first_token,
                   .finished = ending->finished},
         .status = end->status,
+        .in_run = task->in_run,
         .provider = end->provider,
         .request_id = end->request_id,
         .mock = end->mock,
@@ -272,8 +273,8 @@ static void ending_event(const struct ending *ending)
     const struct end *end = &ending->end;
 
     core_event(ending->finish->core, end->status, ending->task,
-               json_pack("{s:s*, s:s*, s:s*}", "reason", end->reason, "message", end->message,
-                         "provider", end->provider));
+               json_pack("{s:s*, s:s*, s:s*, s:s*}", "reason", end->reason, "message", end->message,
+                         "model", end->model, "provider", end->provider));
 }
 
 static void ending_published(void *context, int result, int failed_file)
@@ -364,7 +365,8 @@ static void ending_log(const struct ending *ending)
     log_info(&ending->finish->core->log,
              "%s: user=%s run=%u model=%s provider=%s status=%s attempts=%u in=%lld out=%lld cost=%s "
              "wait=%s run_time=%s",
-             id, task->user != NULL ? task->user : "", task_run(task), task->lane->model,
+             id, task->user != NULL ? task->user : "", task_run(task),
+             end->model != NULL ? end->model : task->lane->model,
              end->provider != NULL ? end->provider : "", end->status,
              task->memory != NULL ? task->memory->sends : 0,
              ending->answered ? (long long)usage->input_tokens : 0LL,
@@ -456,6 +458,7 @@ static void ending_copy(struct ending *ending, const struct end *end)
     ending->end.message = ending->owned[1] = xstrdup(end->message);
     ending->end.provider = ending->owned[2] = xstrdup(end->provider);
     ending->end.request_id = ending->owned[3] = xstrdup(end->request_id);
+    ending->end.model = ending->owned[5] = xstrdup(end->model);
     ending->end.raw = ending->owned[4] =
         raw_length > 0 ? xmemdup(end->raw, raw_length) : NULL;
     ending->end.raw_length = raw_length;

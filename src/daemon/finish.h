@@ -18,6 +18,7 @@ struct end {
     const char *status;  /* completed, failed, cancelled, expired */
     const char *reason;  /* machine word, NULL for completed */
     const char *message; /* sentence, NULL for completed */
+    const char *model; /* that was asked last; NULL: the job's own */
     const char *provider;
     const char *request_id;
     const char *raw; /* an answer that could not be read, or NULL */

@@ -24,6 +24,7 @@ enum list_stage {
     LIST_BEGIN,
     LIST_GATHERING, /* reading for the manifest */
     LIST_WRITING,   /* the manifest is being written */
+    LIST_LIMITING,  /* what the run may cost is being written */
     LIST_FAILED,    /* it could not be: gathered again a second later */
     LIST_TAKING,    /* lines become jobs */
 };
@@ -38,6 +39,7 @@ struct list {
     enum list_stage stage;
     struct manifest_header header;
     struct manifest *manifest; /* while gathering and writing */
+    struct limit *limit;       /* while limiting */
     size_t body;     /* where the jobs begin: behind the run's line, if there is one */
     size_t position; /* of the next line in text */
     size_t number;   /* of that line, from 1 */
@@ -49,6 +51,11 @@ struct list {
     size_t pass_count;
     size_t pass_at;
     bool left;
+};
+
+/* Waits for a list's max_cost to be durable; the list may go meanwhile. */
+struct limit {
+    struct list *list; /* NULL: it went */
 };
 
 /* One line on its way: tells its list. */
@@ -82,6 +89,8 @@ void list_close(struct list *list)
 {
     if (list == NULL)
         return;
+    if (list->limit != NULL)
+        list->limit->list = NULL;
     if (list->stage == LIST_WRITING)
         manifest_forget(list->manifest);
     else
@@ -248,8 +257,6 @@ static void list_begin(struct list *list)
     if (result < 0) {
         list_refuse(list, &error);
     } else if (result > 0) {
-        if (list->header.max_cost_nano >= 0)
-            money_run_limit(list->core->money, list->header.name, list->header.max_cost_nano);
         list->body = length + 1;
         list->position = list->body;
         list->number = 2;
@@ -258,13 +265,46 @@ static void list_begin(struct list *list)
     }
 }
 
+static void limit_written(void *context, int result)
+{
+    struct limit *limit = context;
+    struct list *list = limit->list;
+
+    free(limit);
+    if (list == NULL)
+        return;
+    list->limit = NULL;
+    list->stage = result == 0 ? LIST_TAKING : LIST_FAILED;
+    core_touch(list->core);
+}
+
+/* The most that the run may cost is durable before its first job is accepted. A higher one than before
+ * may let jobs go that wait for it. */
+static void list_limit(struct list *list)
+{
+    struct core *core = list->core;
+
+    list->stage = LIST_TAKING;
+    if (list->header.max_cost_nano < 0)
+        return;
+    list->stage = LIST_LIMITING;
+    list->limit = xcalloc(1, sizeof *list->limit);
+    list->limit->list = list;
+    money_run_limit(core->money, list->header.name, list->header.max_cost_nano);
+    core->asks = afford_count(core->afford);
+    money_flush(core->money, limit_written, list->limit);
+}
+
 static void manifest_written(void *context, int result)
 {
     struct list *list = context;
 
     list->manifest = NULL;
-    list->stage = result == 0 ? LIST_TAKING : LIST_FAILED;
     list->position = list->body;
+    if (result == 0)
+        list_limit(list);
+    else
+        list->stage = LIST_FAILED;
     if (result < 0)
         log_warning(&list->core->log, "runs/%s: the manifest cannot be written, trying again: %s",
                     list->header.name, strerror(-result));
@@ -360,6 +400,7 @@ bool list_work(struct list *list)
     case LIST_TAKING:
         return list->left ? false : list_take_lines(list);
     case LIST_WRITING:
+    case LIST_LIMITING:
     case LIST_FAILED:
         break;
     }

@@ -116,7 +116,7 @@ static bool obey_again(struct orders *orders, const struct order *order, const s
         unit_unlock(&unit);
         return true;
     }
-    again_take(core, &unit, order->submitted, NULL, taken_again, orders);
+    again_take(core, &unit, order->submitted, NULL, NULL, taken_again, orders);
     return false;
 }
 

@@ -255,6 +255,7 @@ static json_t *output_json(const struct record *record, const struct answer *ans
     set_cost(object, record);
     set_timing(object, record);
     set_attempts(object, record);
+    field_text_if(object, "in_run", record->in_run);
     set_metadata(object, record);
     set_names(object, record);
     field_text(object, "request_id", record->request_id);
@@ -307,6 +308,7 @@ void record_write_error(struct buffer *out, const struct record *record)
     field_text(object, "user", record->job->user);
     set_attempts(object, record);
     json_object_set_new(object, "times", times_json(&record->times, false));
+    field_text_if(object, "in_run", record->in_run);
     set_metadata(object, record);
     set_names(object, record);
     field_text(object, "request_id", record->request_id);

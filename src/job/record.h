@@ -57,6 +57,7 @@ struct record {
     const struct state *state; /* with the ok attempt recorded */
     struct job_times times;
     const char *status;   /* completed; or failed, cancelled, expired for a rerun that ended so */
+    const char *in_run;   /* name of the run it was charged to, or NULL */
     const char *provider; /* NULL: none was asked */
     const char *request_id;
     bool mock;

@@ -55,6 +55,7 @@ void state_free(struct state *state)
     free(state->attempts);
     json_decref(state->names);
     json_decref(state->webhooks);
+    free(state->in_run);
     free(state->fallback);
     free(state->fallback_reason);
     free(state);
@@ -94,7 +95,8 @@ static bool read_counters(const json_t *object, struct state *state)
            field_read_count(object, "throttled", &state->throttled) &&
            field_read_count(object, "doubts", &state->doubts) &&
            field_read_count(object, "crashes", &state->crashes) &&
-           field_read_time(object, "next_try", &state->next_try) && read_hold(object, &state->hold);
+           field_read_time(object, "next_try", &state->next_try) &&
+           field_read_text(object, "in_run", &state->in_run) && read_hold(object, &state->hold);
 }
 
 static bool read_fallback(const json_t *object, struct state *state)
@@ -278,6 +280,7 @@ void state_write(const struct state *state, struct buffer *out)
     field_count(object, "crashes", state->crashes);
     field_time_or_null(object, "next_try", state->next_try);
     field_text(object, "hold", hold_word(state->hold));
+    field_text_if(object, "in_run", state->in_run);
     write_fallback(object, state);
     json_object_set_new(object, "attempts", state_attempts(state));
     write_widened(object, state);
@@ -464,6 +467,7 @@ struct state *state_again(const struct id *id, unsigned run, unsigned tries, int
         state->since = state->sends;
         /* A name that was linked to this job before must lead to its next end too. */
         read_texts(history, "names", state->names);
+        field_read_text(history, "in_run", &state->in_run);
     }
     return state;
 }

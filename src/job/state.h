@@ -36,6 +36,7 @@ struct state {
     unsigned crashes;
     int64_t next_try; /* not before; 0: at once */
     char *fallback;   /* model that is asked in place of the job's, or NULL */
+    char *in_run;     /* name of the run that it is charged to, or NULL: not said here */
     char *fallback_reason;   /* why: transient, refused, gate_closed */
     enum hold hold;
     struct attempt *attempts;

@@ -25,6 +25,22 @@ load rig
     scenario budget.py run
 }
 
+@test "a run's max_cost survives a kill before its first job was paid for" {
+    scenario budget.py run_limit_survives
+}
+
+@test "a higher max_cost lets go what the lower one held" {
+    scenario budget.py run_limit_raised
+}
+
+@test "what failed and is tried again is still paid by its run" {
+    scenario budget.py run_retried
+}
+
+@test "held jobs that were cancelled are not asked again" {
+    scenario budget.py held_cancelled
+}
+
 @test "under a budget a model without a price waits for one" {
     scenario budget.py no_price
 }

@@ -143,6 +143,86 @@ def run(rig: Rig):
     daemon.stop()
 
 
+def drop_run(rig, name, jobs, max_cost):
+    """A list of jobs whose run may cost so much."""
+    lines = [{"run": name, "max_cost": max_cost}, *jobs]
+    rig.spool.put("".join(json.dumps(line) + "\n" for line in lines),
+                  name=rig.spool.unique() + ".jsonl")
+    for job in jobs:
+        rig.spool.remember(job)
+
+
+@scenario
+def run_limit_survives(rig: Rig):
+    """A run's max_cost is known again after a kill, before any of its jobs was paid for."""
+    mock = rig.mock("--latency", "5ms")
+    rig.configure(mock, PRICED)
+    rig.spool.switch("pause")
+    daemon = rig.daemon()
+    drop_run(rig, "trial", priced(0, 5), 0.02)
+    until(lambda: len(rig.spool.jobs("cur")) == 5 and not rig.spool.names("new", ".jsonl"),
+          "the list to be taken")
+    daemon.kill()
+    rig.spool.switch("pause", False)
+    daemon = rig.daemon()
+    until(lambda: settled(rig, 3), lambda: f"3 held jobs: {rig.spool.status()['reasons']}")
+    equal(mock.requests(), 2, "requests")
+    daemon.stop()
+
+
+@scenario
+def run_limit_raised(rig: Rig):
+    """The same list with a higher max_cost lets go what the lower one held."""
+    mock = rig.mock("--latency", "5ms")
+    rig.configure(mock, PRICED)
+    daemon = rig.daemon()
+    drop_run(rig, "other", priced(0, 20), 0.01)
+    until(lambda: settled(rig, 19), "19 held jobs")
+    drop_run(rig, "trial", priced(100, 11), 0.01)
+    until(lambda: settled(rig, 29), "29 held jobs")
+    drop_run(rig, "trial", priced(100, 11), 1)
+    until(lambda: settled(rig, 19), lambda: f"19 held jobs: {rig.spool.status()['reasons']}")
+    equal(mock.requests(), 12, "requests")
+    daemon.stop()
+
+
+@scenario
+def run_retried(rig: Rig):
+    """Failed jobs that are tried again are still paid by their run."""
+    mock = rig.mock("--latency", "5ms")
+    rig.configure(mock, PRICED)
+    daemon = rig.daemon()
+    jobs = [dict(job, prompt="[[mock:400,times=1]] " + job["prompt"]) for job in priced(0, 6)]
+    drop_run(rig, "trial", jobs, 0.02)
+    until(lambda: len(rig.spool.jobs("failed")) == 6, "six failed jobs")
+    rig.spool.order("retry", "ALL")
+    until(lambda: settled(rig, 4), lambda: f"4 held jobs: {rig.spool.status()['reasons']}")
+    equal(len(rig.spool.outputs()), 2, "outputs")
+    daemon.stop()
+
+
+@scenario
+def held_cancelled(rig: Rig):
+    """Held jobs that were cancelled are forgotten: nothing asks for them when money comes."""
+    mock = rig.mock("--latency", "5ms")
+    rig.configure(mock, PRICED + 'budget {\n    day = "0.01"\n}\n')
+    rig.spool.drop_list(priced(0, 301))
+    daemon = rig.daemon()
+    until(lambda: settled(rig, 300), "300 held jobs")
+    rig.spool.order("cancel", "ALL")
+    for _ in range(50):
+        daemon.send(1)
+        time.sleep(0.01)
+    until(lambda: len(rig.spool.jobs("failed")) == 300, "300 cancelled jobs")
+    until(lambda: rig.spool.status()["reasons"] == [], "no job to wait for money")
+    rig.configure(mock, PRICED + 'budget {\n    day = "1.00"\n}\n')
+    daemon.send(1)
+    rig.spool.drop_list(priced(1000, 1))
+    until(lambda: len(rig.spool.outputs()) == 2, "the next job's output")
+    equal(mock.requests(), 2, "requests")
+    daemon.stop()
+
+
 @scenario
 def no_price(rig: Rig):
     """Under a budget a model without a price is held until one is given."""
