@@ -17,7 +17,7 @@ enum { REASONS_KEPT = 64 }; /* reasons hold times: those without jobs are droppe
 struct afford {
     TAILQ_HEAD(, task) held; /* the longest first */
     size_t count;
-    size_t open_ended;
+    size_t passing;
     struct afford_reason *reasons;
     size_t reason_count;
 };
@@ -77,7 +77,17 @@ static struct afford_reason *reason_of(struct afford *afford, const char *text)
     return reason;
 }
 
-void afford_hold(struct afford *afford, struct task *task, const char *reason, int64_t until_ms)
+bool afford_knows(const struct afford *afford, const char *reason)
+{
+    const struct afford_reason *known = afford->reasons;
+
+    while (known != NULL && strcmp(known->text, reason) != 0)
+        known = known->next;
+    return known != NULL;
+}
+
+void afford_hold(struct afford *afford, struct task *task, const char *reason, int64_t until_ms,
+                 bool passing)
 {
     assert(task->money_reason == NULL);
     task->money_reason = reason_of(afford, reason);
@@ -85,7 +95,8 @@ void afford_hold(struct afford *afford, struct task *task, const char *reason, i
     task->money_until = until_ms > 0 ? until_ms : INT64_MAX;
     TAILQ_INSERT_TAIL(&afford->held, task, money_link);
     afford->count++;
-    afford->open_ended += until_ms > 0 ? 0 : 1;
+    task->money_passing = passing;
+    afford->passing += passing ? 1 : 0;
 }
 
 void afford_forget(struct task *task)
@@ -96,7 +107,7 @@ void afford_forget(struct task *task)
         return;
     TAILQ_REMOVE(&reason->afford->held, task, money_link);
     reason->afford->count--;
-    reason->afford->open_ended -= task->money_until == INT64_MAX ? 1 : 0;
+    reason->afford->passing -= task->money_passing ? 1 : 0;
     reason->jobs--;
     task->money_reason = NULL;
     task->money_until = 0;
@@ -116,9 +127,9 @@ size_t afford_count(const struct afford *afford)
     return afford->count;
 }
 
-size_t afford_open_ended(const struct afford *afford)
+size_t afford_passing(const struct afford *afford)
 {
-    return afford->open_ended;
+    return afford->passing;
 }
 
 const struct afford_reason *afford_reasons(const struct afford *afford)

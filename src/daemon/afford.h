@@ -9,6 +9,7 @@
 #ifndef DAEMON_AFFORD_H
 #define DAEMON_AFFORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,8 +29,13 @@ struct afford *afford_open(void);
 /* No task may be held any more. */
 void afford_close(struct afford *afford);
 
-/* Holds a task until a time (wall ms; 0: until it is let go). The caller calls queue_place. */
-void afford_hold(struct afford *afford, struct task *task, const char *reason, int64_t until_ms);
+/* Holds a task until a time (wall ms; 0: until it is let go). passing: what it waits for is only
+ * reserved by others under way. The caller calls queue_place. */
+void afford_hold(struct afford *afford, struct task *task, const char *reason, int64_t until_ms,
+                 bool passing);
+
+/* Whether a task was held for this reason, lately at least. */
+bool afford_knows(const struct afford *afford, const char *reason);
 
 /* The task waits for no money any more; one that did not is left alone. */
 void afford_forget(struct task *task);
@@ -37,9 +43,9 @@ void afford_forget(struct task *task);
 /* Lets the task go that was held longest ago and returns it for queue_place, or NULL. */
 struct task *afford_let_go(struct afford *afford);
 
-/* How many are held, and how many of them until no certain time. */
+/* How many are held, and how many of them for a passing reason. */
 size_t afford_count(const struct afford *afford);
-size_t afford_open_ended(const struct afford *afford);
+size_t afford_passing(const struct afford *afford);
 
 /* The first reason; others follow by next. Some may have no jobs. */
 const struct afford_reason *afford_reasons(const struct afford *afford);

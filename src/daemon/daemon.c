@@ -55,6 +55,8 @@ struct daemon {
     uv_signal_t signals[3];
     enum stop_stage stop;
     struct mono stop_until;
+    struct wall turn_wall; /* when the turn began */
+    struct mono turn_mono;
     int64_t clock_offset; /* wall minus monotonic when last looked at */
     int exit_code;
     bool replaced; /* the path leads to another spool: only a restart helps */
@@ -86,6 +88,13 @@ static void wake_fired(uv_timer_t *timer)
     (void)timer; /* the turn that follows does the work */
 }
 
+/* How long until a moment, of a clock that stands at now and stood at before when this turn began. What
+ * came due since then is due at once; what was due before had its chance, and waits for something else. */
+static int64_t until(int64_t moment, int64_t now, int64_t before)
+{
+    return moment < now && moment >= before ? 0 : moment - now;
+}
+
 static int64_t sooner(int64_t a, int64_t b)
 {
     return a < 0 || (b >= 0 && b < a) ? b : a;
@@ -101,9 +110,9 @@ static int64_t next_wake(struct daemon *daemon)
     int64_t now = clock_mono(core->clock).ms;
 
     if (alarm != JOB_NEVER)
-        wake = sooner(wake, alarm - clock_wall(core->clock).ms);
+        wake = sooner(wake, until(alarm, clock_wall(core->clock).ms, daemon->turn_wall.ms));
     if (gate >= 0)
-        wake = sooner(wake, gate - now);
+        wake = sooner(wake, until(gate, now, daemon->turn_mono.ms));
     if (core->trouble[0] != '\0' || core->spool_lost)
         wake = sooner(wake, SECOND_MS);
     if (daemon->options->until_empty)
@@ -221,6 +230,8 @@ static void turn(uv_prepare_t *prepare)
     struct core *core = &daemon->core;
     bool more;
 
+    daemon->turn_wall = clock_wall(core->clock);
+    daemon->turn_mono = clock_mono(core->clock);
     uv_idle_stop(&daemon->busy);
     if (core->spool_lost)
         look_at_spool(daemon);

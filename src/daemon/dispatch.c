@@ -71,7 +71,7 @@ static void landed(struct flight *flight)
     dispatch->in_flight--;
     dispatch->alone_in_flight = false;
     /* What waited for reservations of others waits for a better reason from now on, or goes. */
-    if (dispatch->in_flight == 0 && afford_open_ended(dispatch->core->afford) > 0)
+    if (dispatch->in_flight == 0 && afford_passing(dispatch->core->afford) > 0)
         dispatch->core->asks = afford_count(dispatch->core->afford);
     core_progress(dispatch->core);
 }
@@ -100,6 +100,8 @@ static void dispatch_leave(struct dispatch *dispatch)
 
         if (dispatch->core->abandoned)
             flight_dropped(flight);
+        else if (flight->task->cancel)
+            flight_withdraw(flight);
         else
             flight_start(flight);
         flight = next;
@@ -134,9 +136,27 @@ static void task_expired(struct core *core, struct task *task, struct job *job)
                              .cost_nano = -1});
 }
 
+/* The model that would be asked while the task's own gate is closed cannot take it: it waits for its
+ * own. */
+static void task_stays(struct core *core, struct task *task)
+{
+    task->no_detour = true;
+    queue_move(core->queue, task, lanes_without_fallback(core->lanes, task->lane));
+}
+
+static bool is_detour(const struct pick *pick)
+{
+    return pick->via != pick->task->lane;
+}
+
 static void task_inexpressible(struct core *core, const struct pick *pick, struct job *job,
                                const struct error *error)
 {
+    if (is_detour(pick)) {
+        job_free(job);
+        task_stays(core, pick->task);
+        return;
+    }
     finish_job(core, pick->task, job, NULL,
                &(struct end){.status = "failed",
                              .reason = "cannot_express",
@@ -151,7 +171,8 @@ static void flight_marked(struct flight *flight)
     const struct state *memory = flight->task->memory;
 
     core_event(dispatch->core, "started", flight->task,
-               json_pack("{s:s, s:i}", "gate", flight->upstream->name, "request",
+               json_pack("{s:s, s:s, s:i}", "model", flight->via->model, "gate",
+                         flight->upstream->name, "request",
                          (int)(memory != NULL ? memory->sends : 0) + 1));
     flight->next = dispatch->leaving;
     dispatch->leaving = flight;
@@ -167,7 +188,7 @@ static void flight_ready(struct flight *flight)
         return;
     }
     if (flight->unpaid) {
-        flight_unsent(flight);
+        flight_withdraw(flight);
         return;
     }
     flight_marked(flight);
@@ -238,15 +259,30 @@ static int task_mark(struct core *core, struct task *task, int fd)
     return -1;
 }
 
-/* Whether a task's request may be paid for; if not, it is held. */
-static bool task_affords(struct core *core, struct task *task, const struct money_request *price)
+/* Told once: a person has to say what a model costs. */
+static void tell_no_price(struct core *core, const struct money_hold *hold)
+{
+    if (!afford_knows(core->afford, hold->reason))
+        log_warning(&core->log, "jobs are held: %s", hold->reason);
+}
+
+/* Whether a pick's request may be paid for; if not, its task is held. */
+static bool task_affords(struct core *core, const struct pick *pick,
+                         const struct money_request *price)
 {
     struct money_hold hold;
+    enum money_answer answer = money_ask(core->money, price, &hold);
 
-    if (money_ask(core->money, price, &hold) == MONEY_GO)
+    if (answer == MONEY_GO)
         return true;
-    afford_hold(core->afford, task, hold.reason, hold.until_ms);
-    queue_place(core->queue, task);
+    if (is_detour(pick)) {
+        task_stays(core, pick->task);
+        return false;
+    }
+    if (answer == MONEY_NO_PRICE)
+        tell_no_price(core, &hold);
+    afford_hold(core->afford, pick->task, hold.reason, hold.until_ms, answer == MONEY_WAIT);
+    queue_place(core->queue, pick->task);
     return false;
 }
 
@@ -277,7 +313,7 @@ static void task_offer(struct dispatch *dispatch, const struct pick *pick, struc
                                   .model = pick->via->model,
                                   .cost_nano = flight_cost_nano(core, job, pick)};
 
-    if (task_affords(core, pick->task, &price)) {
+    if (task_affords(core, pick, &price)) {
         if (task_mark(core, pick->task, fd) == 0) {
             task_fly(dispatch, pick, job, request, &price);
             return;
@@ -338,6 +374,17 @@ static bool may_send(const struct dispatch *dispatch)
            core->trouble[0] == '\0';
 }
 
+/* One of the tasks that must be sent alone, if it may go now. */
+static bool next_alone(struct core *core, struct mono now, struct pick *pick)
+{
+    struct task *task = queue_first_alone(core->queue);
+
+    while (task != NULL && !(task->phase == TASK_WAITING && task->rest == REST_READY &&
+                             lanes_offer(core->lanes, task, now, pick)))
+        task = queue_next_alone(task);
+    return task != NULL;
+}
+
 /* The next task to send. A job in doubt after repeated crashes goes alone: it waits until nothing is in
  * flight, and nothing goes until it has ended. One that cannot move (held, its gate closed) keeps nobody
  * else. */
@@ -349,10 +396,10 @@ static bool next_task(const struct dispatch *dispatch, struct pick *pick)
 
     if (dispatch->alone_in_flight)
         return false;
-    if (queue_alone(core->queue) > 0 && lanes_pick(core->lanes, true, wall, now, pick))
+    if (next_alone(core, now, pick))
         return dispatch->in_flight == 0;
     return dispatch->in_flight < core->config->concurrency &&
-           lanes_pick(core->lanes, false, wall, now, pick);
+           lanes_pick(core->lanes, wall, now, pick);
 }
 
 /* Some that were too dear are asked again; those that still are go to the end of the line. */

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "daemon/exchange.h"
 #include "daemon/key.h"
+#include "daemon/mark.h"
 #include "daemon/outcome.h"
 #include "daemon/status.h"
 #include "job/tokens.h"
@@ -388,12 +389,25 @@ static void flight_refused(struct flight *flight, const struct error *error)
     flight_landed(flight, &result);
 }
 
-void flight_unsent(struct flight *flight)
+void flight_withdraw(struct flight *flight)
 {
-    struct error error;
+    struct core *core = flight->core;
+    struct task *task = flight->task;
+    struct gate_report report = {.outcome = OUTCOME_CANCELLED,
+                                 .code = "",
+                                 .message = "",
+                                 .wait_ms = -1,
+                                 .job = task->id,
+                                 .cost = {0, 0}};
 
-    error_set(&error, ERROR_SYSTEM, "what it may cost cannot be recorded in state/money");
-    flight_refused(flight, &error);
+    gate_ended(flight->upstream->gate, flight->ticket, &report, clock_mono(core->clock));
+    ready_landed(task, 0);
+    money_released(core->money, flight->reservation);
+    flight->task = NULL;
+    task->flight = NULL;
+    mark_unsent(core, task);
+    flight->landed(flight);
+    flight_free(flight);
 }
 
 /* More of the answer came. A stream that cannot be read is judged when it ends. */

@@ -65,8 +65,8 @@ void flight_free(struct flight *flight);
 /* Sends it. One that cannot even begin lands at once, as not sent. */
 void flight_start(struct flight *flight);
 
-/* Ends it although it never left: as not sent. */
-void flight_unsent(struct flight *flight);
+/* Ends it before it left, as if it had never been: its job waits again, or ends if it is cancelled. */
+void flight_withdraw(struct flight *flight);
 
 /* Shows in cur/ID.partial what came of its text. Returns in how many ms it is to be called again though
  * no more text comes; -1: not at all. */

@@ -186,6 +186,19 @@ static struct lane *fallback_at(struct lanes *lanes, const struct lane *lane, si
     return next;
 }
 
+struct lane *lanes_without_fallback(struct lanes *lanes, const struct lane *lane)
+{
+    json_t *none = json_array();
+    struct lane *plain = lanes_get(lanes, &(struct lane_want){.model = lane->model,
+                                                              .provider = lane->wanted,
+                                                              .type = lane->type,
+                                                              .user = lane->user,
+                                                              .chain = none});
+
+    json_decref(none);
+    return plain;
+}
+
 struct lane *lanes_fallback(struct lanes *lanes, const struct lane *lane)
 {
     for (size_t i = 0; i < json_array_size(lane->chain) && i < CHAIN_LIMIT; i++) {
@@ -310,44 +323,37 @@ static bool offer(struct lane *via, struct task *task, bool single, struct mono 
     return pick->upstream != NULL;
 }
 
-/* A probing gate may not want the very job that closed it: then the next ones are offered. */
-static bool lane_pick(struct lane *lane, struct lane *via, struct wall wall, struct mono now,
-                      struct pick *pick)
+/* Whether one of the gates looks for a probe, and so may refuse the one job that closed it. */
+static bool lane_probes(const struct lane *lane, struct mono now)
 {
-    bool single = lane->ready.count == 1;
-
-    for (size_t i = 0; i < CHOICES; i++) {
-        struct task *task = ready_choice(&lane->ready, i, wall);
-
-        if (task != NULL && offer(via, task, single, now, pick))
+    for (size_t i = 0; i < lane->upstream_count; i++)
+        if (gate_open_now(lane->upstreams[i]->gate, now) &&
+            gate_view(lane->upstreams[i]->gate, now).state != GATE_OPEN)
             return true;
-    }
     return false;
 }
 
-struct search {
-    struct lane *via;
-    struct mono now;
-    struct pick *pick;
-    bool found;
-};
-
-static bool look_alone(void *context, struct task *task)
+/* A probing gate may not want the very job that closed it: then the next ones are offered, and where
+ * there is none, that one all the same. An open gate that refuses the first has no room for it yet:
+ * smaller ones must not take what it waits for. */
+static bool lane_pick(struct lane *lane, struct lane *via, struct wall wall, struct mono now,
+                      struct pick *pick)
 {
-    struct search *search = context;
+    bool probes = lane_probes(via, now);
+    unsigned offered = 0;
+    struct task *first = NULL;
 
-    search->found =
-        task->alone && offer(search->via, task, true, search->now, search->pick);
-    return !search->found;
-}
+    for (size_t i = 0; i < (probes ? CHOICES : 1); i++) {
+        struct task *task = ready_choice(&lane->ready, i, wall);
 
-static bool lane_pick_alone(struct lane *lane, struct lane *via, struct mono now,
-                            struct pick *pick)
-{
-    struct search search = {.via = via, .now = now, .pick = pick};
-
-    ready_each(&lane->ready, look_alone, &search);
-    return search.found;
+        if (task == NULL)
+            continue;
+        if (offer(via, task, false, now, pick))
+            return true;
+        first = first != NULL ? first : task;
+        offered++;
+    }
+    return probes && offered == 1 && offer(via, first, true, now, pick);
 }
 
 /* Of lanes whose next jobs are equally urgent, the one that was picked from longest ago. */
@@ -359,8 +365,7 @@ static bool lane_before(const struct lane *lane, int level, const struct lane *o
     return lane->picked < other->picked;
 }
 
-bool lanes_pick(struct lanes *lanes, bool only_alone, struct wall wall, struct mono now,
-                struct pick *pick)
+bool lanes_pick(struct lanes *lanes, struct wall wall, struct mono now, struct pick *pick)
 {
     struct lane *best = NULL;
     int best_level = 0;
@@ -373,8 +378,7 @@ bool lanes_pick(struct lanes *lanes, bool only_alone, struct wall wall, struct m
 
         if (level < 0 || !lane_before(lane, level, best, best_level))
             continue;
-        if (!(only_alone ? lane_pick_alone(lane, via, now, &found)
-                         : lane_pick(lane, via, wall, now, &found)))
+        if (!lane_pick(lane, via, wall, now, &found))
             continue;
         best = lane;
         best_level = level;
@@ -383,6 +387,13 @@ bool lanes_pick(struct lanes *lanes, bool only_alone, struct wall wall, struct m
     if (best != NULL)
         best->picked = ++lanes->picks;
     return best != NULL;
+}
+
+bool lanes_offer(struct lanes *lanes, struct task *task, struct mono now, struct pick *pick)
+{
+    struct lane *via = task->lane->upstream_count > 0 ? lane_via(lanes, task->lane, now) : NULL;
+
+    return via != NULL && offer(via, task, true, now, pick);
 }
 
 /* --- waking ---------------------------------------------------------------------------------------------- */

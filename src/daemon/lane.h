@@ -63,6 +63,9 @@ void lanes_close(struct lanes *lanes);
 /* The lane for what a job wants, made when it is new. */
 struct lane *lanes_get(struct lanes *lanes, const struct lane_want *want);
 
+/* The lane for the same as another, but without fallbacks: for jobs that no fallback can serve. */
+struct lane *lanes_without_fallback(struct lanes *lanes, const struct lane *lane);
+
 /* The lane of the next model of a lane's chain that any upstream serves, or NULL when there is
  * none. */
 struct lane *lanes_fallback(struct lanes *lanes, const struct lane *lane);
@@ -92,10 +95,12 @@ struct pick {
     struct gate_cost cost; /* as the upstream's gate is charged */
 };
 
-/* Finds the task that should be sent next through any gate that is open now. With only_alone, only
- * tasks that must be sent alone are looked at. False: nothing may go. */
-bool lanes_pick(struct lanes *lanes, bool only_alone, struct wall wall, struct mono now,
-                struct pick *pick);
+/* Finds the task that should be sent next through any gate that is open now. False: nothing may go.
+ */
+bool lanes_pick(struct lanes *lanes, struct wall wall, struct mono now, struct pick *pick);
+
+/* Whether this ready task may go now, whatever others wait. */
+bool lanes_offer(struct lanes *lanes, struct task *task, struct mono now, struct pick *pick);
 
 /* Monotonic ms when jobs that may not go now may, by time alone, or -1. */
 int64_t lanes_wake_ms(struct lanes *lanes, struct mono now);

@@ -52,6 +52,7 @@ static struct end end_of(const struct request_end *end, const char *status, cons
         .status = status,
         .reason = reason,
         .message = message,
+        .model = end->via->model,
         .provider = end->upstream->provider,
         .request_id = end->verdict.request_id[0] != '\0' ? end->verdict.request_id : NULL,
         .raw = end->raw,
@@ -86,11 +87,23 @@ static const char by_transient[] = "transient";
 static const char by_refusal[] = "refused";
 static const char by_gate[] = "gate_closed";
 
+/* The lane whose chain says what comes next: the one that was asked, or the task's own if its chain was
+ * put aside while its gate was closed. */
+static struct lane *chain_of(struct core *core, struct task *task, const struct job *job,
+                             const struct request_end *end)
+{
+    if (!task->no_detour)
+        return end->via;
+    task->no_detour = false;
+    task_find_lane(core, task, job);
+    return task->lane;
+}
+
 /* Turns to the next model of the chain. Returns whether there is one: then the task waits for it. */
 static bool fall_back(struct core *core, struct task *task, const struct job *job,
                       const struct request_end *end, const char *reason)
 {
-    struct lane *next = lanes_fallback(core->lanes, end->via);
+    struct lane *next = lanes_fallback(core->lanes, chain_of(core, task, job, end));
 
     if (next == NULL)
         return false;
@@ -104,10 +117,14 @@ static bool fall_back(struct core *core, struct task *task, const struct job *jo
 }
 
 /* A request that went to a fallback because the model's own gate was closed: the output tells it. */
-static void note_detour(struct task *task, const struct request_end *end)
+static void note_detour(struct core *core, struct task *task, const struct request_end *end)
 {
-    if (end->via != task->lane && end->verdict.outcome == OUTCOME_OK)
-        state_fall_back(task_memory(task), end->via->model, by_gate);
+    if (end->via == task->lane || strcmp(end->via->model, task->lane->model) == 0)
+        return;
+    core_event(core, "fallback", task,
+               json_pack("{s:s, s:s, s:s}", "from", task->lane->model, "to", end->via->model,
+                         "reason", by_gate));
+    state_fall_back(task_memory(task), end->via->model, by_gate);
 }
 
 /* --- one function an outcome ------------------------------------------------------------------------- */
@@ -161,11 +178,12 @@ static void ask_for_longer(struct core *core, struct task *task, struct job *job
     back_to_waiting(core, task, job);
 }
 
-static bool falls_back_on_refusal(struct core *core, const struct request_end *end)
+static bool falls_back_on_refusal(struct core *core, struct task *task, const struct job *job,
+                                  const struct request_end *end)
 {
     return core->config->fallback_on_refusal &&
            (end->verdict.refused || end->verdict.moderation) &&
-           lanes_fallback(core->lanes, end->via) != NULL;
+           lanes_fallback(core->lanes, chain_of(core, task, job, end)) != NULL;
 }
 
 /* The model refused in its answer: the refusal stays with the attempt, and another model is asked. */
@@ -191,14 +209,14 @@ static void settle_ok(struct core *core, struct task *task, struct job *job,
         ask_for_longer(core, task, job, end);
         return;
     }
-    if (falls_back_on_refusal(core, end)) {
+    if (falls_back_on_refusal(core, task, job, end)) {
         pass_refusal_on(core, task, job, end);
         return;
     }
     done.raw = NULL;
     done.raw_length = 0;
     record_attempt(task, end, false);
-    note_detour(task, end);
+    note_detour(core, task, end);
     finish_job(core, task, job, end->answer, &done);
 }
 
@@ -206,7 +224,7 @@ static void settle_job(struct core *core, struct task *task, struct job *job,
                        struct request_end *end)
 {
     record_attempt(task, end, false);
-    if (end->effect == GATE_PUT_BACK || (falls_back_on_refusal(core, end) &&
+    if (end->effect == GATE_PUT_BACK || (falls_back_on_refusal(core, task, job, end) &&
                                          fall_back(core, task, job, end, by_refusal)))
         back_to_waiting(core, task, job);
     else

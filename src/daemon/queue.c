@@ -19,6 +19,7 @@ struct queue {
     struct heap alarms; /* by alarm */
     size_t phases[TASK_PHASES];
     size_t rests[REST_HELD + 1];
+    TAILQ_HEAD(, task) alone_tasks;
     size_t alone;
     uint64_t sequence;
 };
@@ -44,6 +45,7 @@ struct queue *queue_open(const struct clock *clock, struct lanes *lanes)
 
     queue->clock = clock;
     queue->lanes = lanes;
+    TAILQ_INIT(&queue->alone_tasks);
     heap_init(&queue->alarms, alarm_less, alarm_place);
     return queue;
 }
@@ -142,6 +144,8 @@ static void queue_settle(struct queue *queue, struct task *task)
 void queue_phase(struct queue *queue, struct task *task, enum task_phase phase)
 {
     queue_lift(queue, task);
+    if (phase != TASK_WAITING)
+        afford_forget(task);
     queue->phases[task->phase]--;
     queue->phases[phase]++;
     task->phase = phase;
@@ -153,6 +157,14 @@ void queue_place(struct queue *queue, struct task *task)
 {
     assert(task->phase == TASK_WAITING);
     queue_phase(queue, task, TASK_WAITING);
+}
+
+void queue_move(struct queue *queue, struct task *task, struct lane *lane)
+{
+    assert(task->phase == TASK_WAITING);
+    queue_lift(queue, task);
+    task->lane = lane;
+    queue_settle(queue, task);
 }
 
 void queue_remove(struct queue *queue, struct task *task)
@@ -224,15 +236,31 @@ size_t queue_alone(const struct queue *queue)
     return queue->alone;
 }
 
+struct task *queue_first_alone(const struct queue *queue)
+{
+    return TAILQ_FIRST(&queue->alone_tasks);
+}
+
+struct task *queue_next_alone(const struct task *task)
+{
+    return TAILQ_NEXT(task, alone_link);
+}
+
 void queue_make_alone(struct queue *queue, struct task *task)
 {
-    queue->alone += task->alone ? 0 : 1;
+    if (task->alone)
+        return;
+    TAILQ_INSERT_TAIL(&queue->alone_tasks, task, alone_link);
+    queue->alone++;
     task->alone = true;
 }
 
 void queue_not_alone(struct queue *queue, struct task *task)
 {
-    queue->alone -= task->alone ? 1 : 0;
+    if (!task->alone)
+        return;
+    TAILQ_REMOVE(&queue->alone_tasks, task, alone_link);
+    queue->alone--;
     task->alone = false;
 }
 

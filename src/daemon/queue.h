@@ -57,6 +57,7 @@ struct task {
     int64_t charged;       /* tokens that its share was charged for the request in flight */
     struct afford_reason *money_reason; /* while it waits for money: why */
     int64_t money_until;                /* wall ms; 0: it does not */
+    bool money_passing;                 /* … which others have only reserved */
     TAILQ_ENTRY(task) money_link;
     int priority;          /* effective: with what duplicates widened */
     int64_t not_before;    /* effective, wall ms; 0: at once */
@@ -69,11 +70,13 @@ struct task {
     unsigned throttle_run; /* requests in a row that were throttled */
     bool has_state_file; /* cur/ID.state.json is there */
     bool held_by_order;  /* ctl/hold.ID is there */
+    TAILQ_ENTRY(task) alone_link;
     bool alone;          /* in doubt after repeated crashes: is sent with nothing else in flight */
     bool cancel;         /* an order asks for its end */
     bool unwritten;      /* SETTLING, and its state file could not be written: tried again */
     bool stream;         /* its answer is to be seen while it grows */
     bool has_partial;    /* cur/ID.partial is there */
+    bool no_detour;      /* a fallback cannot take it while its gate is closed: it waits */
     size_t ready_place;  /* in its flow's heap of … */
     int ready_priority;  /* … this priority */
     size_t alarm_place;  /* in the queue's alarms */
@@ -99,6 +102,9 @@ void queue_remove(struct queue *queue, struct task *task);
  * (queue_place); others are in no heap. */
 void queue_phase(struct queue *queue, struct task *task, enum task_phase phase);
 
+/* Puts a waiting task into another lane. */
+void queue_move(struct queue *queue, struct task *task, struct lane *lane);
+
 /* Puts a waiting task where it belongs after its priority, times, holds or lane changed. */
 void queue_place(struct queue *queue, struct task *task);
 
@@ -117,8 +123,10 @@ size_t queue_count(const struct queue *queue, enum task_phase phase);
 size_t queue_resting(const struct queue *queue, enum task_rest rest);
 size_t queue_size(const struct queue *queue);
 
-/* Tasks that must be sent alone and have not ended yet. */
+/* Tasks that must be sent alone and have not ended yet: how many, the first, the next. */
 size_t queue_alone(const struct queue *queue);
+struct task *queue_first_alone(const struct queue *queue);
+struct task *queue_next_alone(const struct task *task);
 
 /* Clears the mark that makes a task be sent alone. */
 void queue_not_alone(struct queue *queue, struct task *task);

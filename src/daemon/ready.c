@@ -254,12 +254,25 @@ int ready_level(struct ready *ready, struct wall now)
     return flow != NULL ? flow->level : -1;
 }
 
-/* The nth in the order of a heap's array: not always the nth in order, but one of the next. */
+/* The nth in the order of a heap's array: not always the nth in order, but one of the next. What the
+ * priority whose turn it is does not have is taken from the others. */
 static struct task *flow_choice(const struct flow *flow, size_t nth, struct wall now)
 {
-    const struct heap *tasks = &flow->tasks[flow_priority(flow, now)];
+    int turn = flow_priority(flow, now);
 
-    return nth < tasks->count ? tasks->slots[nth] : NULL;
+    if (nth < flow->tasks[turn].count)
+        return flow->tasks[turn].slots[nth];
+    nth -= flow->tasks[turn].count;
+    for (int priority = 0; priority < READY_PRIORITIES; priority++) {
+        const struct heap *tasks = &flow->tasks[priority];
+
+        if (priority == turn)
+            continue;
+        if (nth < tasks->count)
+            return tasks->slots[nth];
+        nth -= tasks->count;
+    }
+    return NULL;
 }
 
 struct task *ready_choice(struct ready *ready, size_t nth, struct wall now)
@@ -271,19 +284,6 @@ struct task *ready_choice(struct ready *ready, size_t nth, struct wall now)
     if (nth > 0 && nth < ready->flows.count)
         return flow_choice(ready->flows.slots[nth], 0, now);
     return flow_choice(first, nth, now);
-}
-
-void ready_each(const struct ready *ready, bool (*look)(void *context, struct task *task),
-                void *context)
-{
-    for (size_t i = 0; i < ready->flows.count; i++) {
-        const struct flow *flow = ready->flows.slots[i];
-
-        for (int priority = 0; priority < READY_PRIORITIES; priority++)
-            for (size_t k = 0; k < flow->tasks[priority].count; k++)
-                if (!look(context, flow->tasks[priority].slots[k]))
-                    return;
-    }
 }
 
 const struct task *ready_oldest(const struct ready *ready)

@@ -69,10 +69,6 @@ int ready_level(struct ready *ready, struct wall now);
  * does not want the first. */
 struct task *ready_choice(struct ready *ready, size_t nth, struct wall now);
 
-/* Calls look for every task until it returns false. */
-void ready_each(const struct ready *ready, bool (*look)(void *context, struct task *task),
-                void *context);
-
 /* The oldest task, or NULL; O(shares). */
 const struct task *ready_oldest(const struct ready *ready);
 

@@ -82,7 +82,7 @@ static double pick_some(struct desk *desk, int picks)
         struct gate_ticket ticket;
         struct pick pick;
 
-        if (!lanes_pick(desk->lanes, false, wall, now, &pick)) {
+        if (!lanes_pick(desk->lanes, wall, now, &pick)) {
             fprintf(stderr, "pick: nothing may go after %d\n", i);
             exit(1);
         }

@@ -25,5 +25,7 @@ way() {
 @test "so does one that is asked anew" { way asked_anew; }
 @test "a job that came to a fallback can be cancelled" { way cancelled; }
 @test "a gate that is closed for fallback_after lets its jobs go elsewhere" { way gate_closed; }
+@test "those that the fallback cannot express stay" { way gate_closed_cannot; }
+@test "and those whose fallback has no price under a budget" { way gate_closed_no_price; }
 @test "before that they wait" { way gate_closed_not_long; }
 @test "a long wait that a server asks for counts as well" { way throttled_long; }

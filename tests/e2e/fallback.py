@@ -215,6 +215,44 @@ def gate_closed(rig):
 
 
 @scenario
+def gate_closed_cannot(rig):
+    """What a fallback's protocol cannot express waits for its own gate, and does not fail."""
+    mock = rig.mock("--models", "claude")
+    rig.configuration(FAST + "fallback_after = 700ms\n" + provider(mock)
+                      + provider(mock, protocol="anthropic", name="a").replace("/v1", "")
+                      + 'model "claude*" { provider = "a" }\n' + ALL_TO_P)
+    daemon = rig.daemon()
+    two = drop(rig, "two answers", "claude", params={"n": 2, "max_tokens": 9})
+    one = drop(rig, "one answer", "claude", params={"max_tokens": 9})
+    equal(ended(rig, one)["fallback"], {"model": "claude", "reason": "gate_closed"}, "fallback")
+    expect(os.path.exists(rig.spool.at("cur", two + ".json")), "two answers left their gate")
+    mock.configure(models=["claude", "m"])
+    record = ended(rig, two)
+    equal((record["status"], record["model"]["answered"]), ("completed", "m"), "who answered")
+    expect("fallback" not in record, "no fallback was asked")
+    daemon.stop()
+
+
+@scenario
+def gate_closed_no_price(rig):
+    """Under a budget a fallback without a price is no way round a closed gate."""
+    mock = rig.mock("--models", "n")
+    rig.configuration(FAST + 'fallback_after = 700ms\nbudget {\n day = "10.00"\n}\n'
+                      + provider(mock) + 'model "m" { provider = "p"\n input_price = "0"\n'
+                      + ' output_price = "1" }\n' + ALL_TO_P)
+    daemon = rig.daemon()
+    jobs = [drop(rig, f"number {i}", "n", params={"max_tokens": 9}) for i in range(3)]
+    until(lambda: mock.requests() >= 2, "a probe after fallback_after", 10)
+    for job in jobs:
+        expect(os.path.exists(rig.spool.at("cur", job + ".json")), "a job left its gate")
+    mock.configure(models=["n", "m"])
+    for job in jobs:
+        record = ended(rig, job)
+        equal((record["status"], record["model"]["answered"]), ("completed", "m"), "who answered")
+    daemon.stop()
+
+
+@scenario
 def gate_closed_not_long(rig):
     """Before its time a fallback is not asked."""
     start(rig, "fallback_after = 1h", options=("--models", "n"))

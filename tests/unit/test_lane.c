@@ -75,7 +75,7 @@ static struct task *drop(struct desk *desk, const char *model)
 static struct task *send(struct desk *desk, int64_t ms, struct pick *pick,
                          struct gate_ticket *ticket)
 {
-    if (!lanes_pick(desk->lanes, false, wall_at(ms), at(ms), pick))
+    if (!lanes_pick(desk->lanes, wall_at(ms), at(ms), pick))
         return NULL;
     lane_unready(desk->lanes, pick->task);
     *ticket = gate_sent(pick->upstream->gate, &pick->cost, at(ms));
@@ -291,17 +291,84 @@ static void users_share_a_lane_unless_they_have_keys_of_their_own(void **state)
     desk_close(desk);
 }
 
-static void what_must_go_alone_is_found_among_others(void **state)
+static void what_must_go_alone_is_offered_by_itself(void **state)
 {
     struct desk *desk = desk_open(*state, two_models);
     struct pick pick;
 
+    throttle(desk, "b", MINUTE_MS);
     drop(desk, "a");
     struct task *alone = drop(desk, "a");
-    assert_false(lanes_pick(desk->lanes, true, wall_at(0), at(0), &pick));
-    alone->alone = true;
-    assert_true(lanes_pick(desk->lanes, true, wall_at(0), at(0), &pick));
+    assert_true(lanes_offer(desk->lanes, alone, at(1), &pick));
     assert_ptr_equal(pick.task, alone);
+    assert_false(lanes_offer(desk->lanes, drop(desk, "b"), at(1), &pick));
+    assert_false(lanes_offer(desk->lanes, drop(desk, "unheard-of"), at(1), &pick));
+    desk_close(desk);
+}
+
+static void a_probe_is_found_in_another_priority_than_the_jobs_that_closed_the_gate(void **state)
+{
+    struct desk *desk = desk_open(*state, two_models);
+    struct lane_want want = {.model = "a", .type = "chat"};
+    struct gate_ticket ticket;
+    struct pick pick;
+    struct task *closer = drop_for(desk, &want, 0);
+    struct task *other = drop(desk, "a");
+
+    assert_ptr_equal(send(desk, 0, &pick, &ticket), closer);
+    land(&pick, ticket, OUTCOME_UPSTREAM, -1, 0);
+    lane_ready(desk->lanes, closer, wall_at(0));
+    assert_ptr_equal(send(desk, 10 * MINUTE_MS, &pick, &ticket), other);
+    desk_close(desk);
+}
+
+static void the_only_job_is_the_probe_although_it_closed_the_gate(void **state)
+{
+    struct desk *desk = desk_open(*state, two_models);
+    struct gate_ticket ticket;
+    struct pick pick;
+    struct task *closer = drop(desk, "a");
+
+    assert_ptr_equal(send(desk, 0, &pick, &ticket), closer);
+    land(&pick, ticket, OUTCOME_UPSTREAM, -1, 0);
+    lane_ready(desk->lanes, closer, wall_at(0));
+    assert_ptr_equal(send(desk, 10 * MINUTE_MS, &pick, &ticket), closer);
+    desk_close(desk);
+}
+
+static void small_jobs_do_not_take_what_a_large_one_waits_for(void **state)
+{
+    struct desk *desk = desk_open(*state, "provider \"p\" {\n  url = \"http://127.0.0.1:1/v1\"\n"
+                                          "  tpm = 6000\n}\n");
+    struct gate_ticket ticket;
+    struct pick pick;
+    struct task *first = drop(desk, "m");
+    struct task *large = drop(desk, "m");
+    int64_t ms = 0;
+
+    for (int i = 0; i < 8; i++)
+        drop(desk, "m");
+    lane_unready(desk->lanes, large);
+    large->input_tokens = 5900;
+    lane_ready(desk->lanes, large, wall_at(0));
+    assert_ptr_equal(send(desk, 0, &pick, &ticket), first);
+    land(&pick, ticket, OUTCOME_OK, -1, 10);
+    for (ms = 1000; ms < 5 * MINUTE_MS && send(desk, ms, &pick, &ticket) == NULL; ms += 1000)
+        ;
+    assert_ptr_equal(pick.task, large);
+    desk_close(desk);
+}
+
+static void a_lane_without_fallback_shares_the_gate(void **state)
+{
+    struct desk *desk = desk_open(*state, two_models);
+    struct lane *lane = lanes_get(desk->lanes, &(struct lane_want){.model = "c", .type = "chat"});
+    struct lane *plain = lanes_without_fallback(desk->lanes, lane);
+
+    assert_ptr_not_equal(plain, lane);
+    assert_ptr_equal(plain->upstreams[0], lane->upstreams[0]);
+    assert_non_null(lanes_fallback(desk->lanes, lane));
+    assert_null(lanes_fallback(desk->lanes, plain));
     desk_close(desk);
 }
 
@@ -320,7 +387,11 @@ int main(void)
         TEST(a_job_may_say_that_it_has_no_fallback),
         TEST(the_chain_gets_shorter_by_each_fallback),
         TEST(users_share_a_lane_unless_they_have_keys_of_their_own),
-        TEST(what_must_go_alone_is_found_among_others),
+        TEST(what_must_go_alone_is_offered_by_itself),
+        TEST(a_probe_is_found_in_another_priority_than_the_jobs_that_closed_the_gate),
+        TEST(the_only_job_is_the_probe_although_it_closed_the_gate),
+        TEST(small_jobs_do_not_take_what_a_large_one_waits_for),
+        TEST(a_lane_without_fallback_shares_the_gate),
     };
     return UNIT_RUN(tests);
 }

@@ -23,24 +23,16 @@ static void desk_open(struct desk *desk)
     ready_open(&desk->ready, AGING_MS);
 }
 
-static bool collect(void *context, struct task *task)
-{
-    struct task **found = context;
-    *found = task;
-    return false;
-}
-
 static void desk_close(struct desk *desk)
 {
-    struct task *task = NULL;
+    struct task *task;
     for (struct share *share = shares_first(desk->shares); share != NULL; share = share->hh.next) {
         share->max_in_flight = 0;
         ready_share_changed(share);
     }
-    while (ready_each(&desk->ready, collect, &task), task != NULL) {
+    while ((task = ready_choice(&desk->ready, 0, desk->now)) != NULL) {
         ready_remove(&desk->ready, task);
         free(task);
-        task = NULL;
     }
     ready_close(&desk->ready, desk->shares);
     shares_close(desk->shares);
