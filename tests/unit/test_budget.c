@@ -158,6 +158,26 @@ static void of_the_sections_of_a_model_the_first_that_says_a_limit_counts(void *
                "2026-03-01T00:00:00.000Z");
 }
 
+static void a_section_with_a_provider_bounds_its_models_there_only(void **state)
+{
+    struct money_request there = by("alice", CENT);
+
+    (void)state;
+    there.provider = "home";
+    world.models[0].provider = word("home"); /* gpt-* */
+    world.models[0].budget.day_nano = CENT;
+    world.models[1].budget.day_nano = 2 * CENT; /* * */
+    begin();
+    assert_true(spend(by("alice", CENT), CENT));
+    assert_true(spend(by("alice", CENT), CENT));
+    assert_false(spend(by("alice", CENT), CENT));
+    assert_true(spend(there, CENT));
+    held_until(there,
+               "budget: 0.0100 USD a day for model gpt-4o-mini used up until 2026-02-11 00:00 "
+               "(UTC)",
+               "2026-02-11T00:00:00.000Z");
+}
+
 static void others_have_the_default_budget_each_for_himself(void **state)
 {
     (void)state;
@@ -384,6 +404,7 @@ int main(void)
         TEST(a_number_settled_twice_counts_once),
         TEST(every_budget_that_applies_must_have_room),
         TEST(of_the_sections_of_a_model_the_first_that_says_a_limit_counts),
+        TEST(a_section_with_a_provider_bounds_its_models_there_only),
         TEST(others_have_the_default_budget_each_for_himself),
         TEST(the_longest_wait_is_told),
         TEST(a_budget_smaller_than_the_request_never_lets_it_go),
