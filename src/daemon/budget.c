@@ -38,6 +38,7 @@ struct counter {
     int64_t used_nano;
     int64_t reserved_nano;
     bool exhausted;
+    bool outdone; /* it was told of a request that costs more than all of it */
     bool of_list; /* it is a run's max_cost, which no rule says */
     UT_hash_handle hh;
     char key[]; /* number of the rule, subject, run */
@@ -403,9 +404,9 @@ void budgets_count(struct budgets *budgets, const struct ledger *ledger, int32_t
         counter->used_nano = 0;
         counter->reserved_nano = 0;
         counter->limit_nano = counter->of_list ? -1 : counter->limit_nano; /* until it is used */
-        counter->exhausted =
-            counter->exhausted &&
-            period_start(counter->period, today) == period_start(counter->period, budgets->today);
+        if (period_start(counter->period, today) != period_start(counter->period, budgets->today)) {
+            counter->exhausted = counter->outdone = false;
+        }
     }
     budgets->today = today;
     ledger_each(ledger, count_spend, &counting);
@@ -448,6 +449,21 @@ static struct budget_view counter_view(const struct budgets *budgets, const stru
     };
 }
 
+/* Whether a counter says this for the first time in its period. A request that costs more than the
+ * whole of it says nothing of what is left for others. */
+static bool says_first(struct counter *counter, enum budget_fit fit)
+{
+    bool *said = fit == BUDGET_USED_UP     ? &counter->exhausted
+                 : fit == BUDGET_TOO_SMALL ? &counter->outdone
+                                           : NULL;
+    bool first = said != NULL && !*said;
+
+    if (first) {
+        *said = true;
+    }
+    return first;
+}
+
 enum budget_fit budgets_fit(struct budgets *budgets, const struct spend_key *key,
                             int64_t run_limit_nano, int64_t cost_nano, struct budget_view *worst,
                             bool *first)
@@ -468,8 +484,7 @@ enum budget_fit budgets_fit(struct budgets *budgets, const struct spend_key *key
     }
     *first = false;
     if (keeps != NULL) {
-        *first = result >= BUDGET_USED_UP && !keeps->exhausted;
-        keeps->exhausted = keeps->exhausted || *first;
+        *first = says_first(keeps, result);
         *worst = counter_view(budgets, keeps);
     }
     return result;

@@ -169,8 +169,14 @@ static void a_budget_stops_those_that_it_is_for(void **state)
         ROW("budget: 1.00 USD a run for all, run daily used up", nobody, MOVEMENT_FREE, false),
         ROW("budget: the rest of 10.00 USD a day for all is reserved for requests under way",
             nobody, MOVEMENT_LATER, true),
-        ROW("budget: it may cost 2.00, and there is only 1.00 USD a day for user alice", alice,
-            MOVEMENT_NONE, true),
+#define SMALL(whose) \
+    "budget: it may cost 2.00, and there is only 1.00 USD a day for " whose \
+    "; give the job max_tokens, or raise the budget"
+        ROW(SMALL("user alice"), alice, MOVEMENT_NONE, true),
+        ROW(SMALL("user alice"), nobody, MOVEMENT_FREE, false),
+        ROW(SMALL("run nightly"), nobody, MOVEMENT_NONE, true),
+        ROW(SMALL("all, run nightly"), nobody, MOVEMENT_NONE, true),
+        ROW(SMALL("all, run daily"), nobody, MOVEMENT_FREE, false),
         ROW("no price for m under a budget: configure it or price = free", nobody, MOVEMENT_NONE,
             true),
         ROW("no price for n under a budget: configure it or price = free", nobody, MOVEMENT_FREE,
