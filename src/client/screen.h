@@ -16,14 +16,16 @@
 
 #include "base/buffer.h"
 
-enum { SCREEN_WIDTH = 80 }; /* where there is no terminal to ask */
+enum { SCREEN_UNBOUND = 1000000 }; /* columns: more than any line has */
 
 struct screen {
     FILE *out;
-    int width;   /* columns */
+    int width;   /* columns; SCREEN_UNBOUND: nothing is cut or broken */
     bool colour; /* a terminal, and NO_COLOR is not set (no-color.org) */
 };
 
+/* As wide as the terminal, else as the environment's COLUMNS, else unbound: what reads a pipe wants
+ * the whole. */
 struct screen screen_open(FILE *out);
 
 enum tone { TONE_PLAIN, TONE_STRONG, TONE_FAINT, TONE_GOOD, TONE_BAD };
