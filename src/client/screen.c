@@ -243,6 +243,11 @@ void screen_paragraph(const struct screen *screen, enum tone tone, const char *l
 /* --- words ---------------------------------------------------------------------------------------
  */
 
+const char *screen_plural(uint64_t number)
+{
+    return number == 1 ? "" : "s";
+}
+
 const char *screen_bytes(int64_t bytes, char text[SCREEN_SIZE_SIZE])
 {
     static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};

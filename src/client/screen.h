@@ -49,6 +49,9 @@ int screen_fit(struct buffer *out, const char *text, int columns);
 /* Columns of text as screen_fit shows it. */
 int screen_columns(const char *text);
 
+/* "s" behind a noun, but where there is one of it. */
+const char *screen_plural(uint64_t number);
+
 /* A size in bytes for a person: "81.2 GB". */
 enum { SCREEN_SIZE_SIZE = 24 };
 const char *screen_bytes(int64_t bytes, char text[SCREEN_SIZE_SIZE]);

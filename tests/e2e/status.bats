@@ -98,8 +98,8 @@ fits_80_columns() {
     run env COLUMNS=80 llmspool-status
     text=$(tr -s '\n ' ' ' <<<"$output")
     [[ "$text" == *"! paused: nothing is sent (llmspool-ctl resume)"* ]]
-    [[ "$text" == *"! openai/gpt-4o-mini is closed: key refused (401); 1 jobs wait. When it is mended: llmspool-ctl release openai/gpt-4o-mini"* ]]
-    [[ "$text" == *"! no provider nobody; 1 jobs wait."* ]]
+    [[ "$text" == *"! openai/gpt-4o-mini is closed: key refused (401); 1 job waits. When it is mended: llmspool-ctl release openai/gpt-4o-mini"* ]]
+    [[ "$text" == *"! no provider nobody; 1 job waits."* ]]
     fits_80_columns <<<"$output"
 }
 
@@ -168,7 +168,7 @@ fits_80_columns() {
     live
     drop vector '{"type": "embed", "input": "x"}'
     eventually overview_is '.models[0].waiting' 1
-    [[ "$(llmspool-status | tr -s '\n ' ' ')" == *"! provider claude does not speak embed; 1 jobs wait."* ]]
+    [[ "$(llmspool-status | tr -s '\n ' ' ')" == *"! provider claude does not speak embed; 1 job waits."* ]]
     [[ "$(llmspool-status --json vector | jq -r .reason)" == "provider claude does not speak embed" ]]
     run llmspool-wait --timeout 4s vector
     [[ "$output" == *"provider claude does not speak embed"* ]]
