@@ -11,7 +11,7 @@
 
 #include "base/xalloc.h"
 
-enum { GAP = 2, CELL_LIMIT = 1024, WIDEST = 40 /* of any column but the last, where lines are cut */ };
+enum { GAP = 2, CELL_LIMIT = 1024, WIDEST = 40 /* of all but the last, where lines are cut */ };
 
 static void add(struct table *table, char *cell)
 {
