@@ -186,8 +186,11 @@ static int drop_all(struct command *command)
 static void progress_show(const struct command *command)
 {
     if (command->progress) {
-        fprintf(stderr, "\r%zu of %zu jobs have ended\033[K",
-                wait_count(command->wait) - wait_open(command->wait), wait_count(command->wait));
+        size_t count = wait_count(command->wait);
+        size_t ended = count - wait_open(command->wait);
+
+        fprintf(stderr, "\r%zu of %zu job%s %s ended\033[K", ended, count, count == 1 ? "" : "s",
+                ended == 1 ? "has" : "have");
     }
 }
 
@@ -275,10 +278,11 @@ static void jobs_stalled(void *context, const char *reason)
 static void tell_way_back(const struct command *command, const char *why)
 {
     size_t open = wait_open(command->wait);
+    size_t count = wait_count(command->wait);
     size_t shown = 0;
 
-    fprintf(stderr, PROGRAM ": %s; %zu of %zu jobs have not ended and stay in the spool:", why,
-            open, wait_count(command->wait));
+    fprintf(stderr, PROGRAM ": %s; %zu of %zu job%s %s in the spool:", why, open, count,
+            count == 1 ? "" : "s", open == 1 ? "has not ended and stays" : "have not ended and stay");
     if (open > SHOWN_JOBS) {
         fputs(" the same command waits for them again\n", stderr);
         return;

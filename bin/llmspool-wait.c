@@ -158,16 +158,18 @@ static int exit_code(const struct command *command, enum wait_result result)
 {
     size_t open = wait_open(command->wait);
     size_t count = wait_count(command->wait);
+    const char *s = count == 1 ? "" : "s";
+    const char *have = open == 1 ? "has" : "have";
 
     switch (result) {
     case WAIT_ENDED:
         return command->failed > 0 ? EXIT_SOME_FAILED : EXIT_DONE;
     case WAIT_TIMED_OUT:
-        fprintf(stderr, PROGRAM ": timed out; %zu of %zu jobs have not ended\n", open, count);
+        fprintf(stderr, PROGRAM ": timed out; %zu of %zu job%s %s not ended\n", open, count, s, have);
         return EXIT_LATER;
     case WAIT_STUCK:
-        fprintf(stderr, PROGRAM ": %zu of %zu jobs have not ended, and none can move\n", open,
-                count);
+        fprintf(stderr, PROGRAM ": %zu of %zu job%s %s not ended, and none can move\n", open, count,
+                s, have);
         return EXIT_ABSENT;
     case WAIT_INTERRUPTED:
         break;

@@ -31,7 +31,7 @@ static const char usage[] =
     "      --log-level LEVEL    error, warning, info or debug (info)\n"
     "      --check-config       print the effective configuration, keys masked, and leave\n"
     "      --probe              ask each provider, URL and key once, tell what came of it, leave\n"
-    "        --model NAME       where the configuration names no model\n"
+    "        --model NAME       for this one too, the provider that serves it\n"
     "        --timeout D        of each request (30s)\n"
     "        --json             a line of JSON each\n"
     "      --foreground         what it always does; accepted for scripts\n"

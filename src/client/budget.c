@@ -71,7 +71,7 @@ static const char *behind_name(const char *text, const char *word, const char *n
     const char *rest = name != NULL ? behind(text, beginning) : NULL;
 
     free(beginning);
-    return rest != NULL && (*rest == '\0' || *rest == ' ' || *rest == ',') ? rest : NULL;
+    return rest != NULL && (*rest == '\0' || strchr(" ,;", *rest) != NULL) ? rest : NULL;
 }
 
 /* The provider that serves a model, by its gate. */
@@ -111,7 +111,7 @@ static const char *behind_scope(const char *scope, const json_t *status,
 static bool fits_run(const struct spool *spool, const char *text,
                      const struct budget_subject *subject, json_t *runs)
 {
-    char *run = xstrndup(text, strcspn(text, " ,"));
+    char *run = xstrndup(text, strcspn(text, " ,;"));
     bool fits = in_run(spool, run, subject->id, runs);
 
     free(run);

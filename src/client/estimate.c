@@ -283,8 +283,8 @@ static void print_cost(const struct estimate *estimate, const struct screen *scr
     }
     for (const struct model *model = estimate->models; model != NULL; model = model->hh.next) {
         if (!model->priced) {
-            screen_line(screen, TONE_BAD, "no price   %s (%zu requests)", model->name,
-                        model->requests);
+            screen_line(screen, TONE_BAD, "no price   %s (%zu request%s)", model->name,
+                        model->requests, screen_plural(model->requests));
         }
     }
 }

@@ -56,6 +56,15 @@ static void alarm_line(const struct screen *screen, const char *text)
     screen_paragraph(screen, TONE_BAD, "!", 2, text);
 }
 
+/* "1 job waits", "3 jobs wait" */
+static char *jobs_waiting(const json_t *object)
+{
+    long jobs = number(object, "waiting");
+
+    return xasprintf("%ld job%s %s", jobs, screen_plural((uint64_t)jobs),
+                     jobs == 1 ? "waits" : "wait");
+}
+
 static void print_gate_alarms(const struct screen *screen, const json_t *overview)
 {
     json_t *gate;
@@ -64,14 +73,15 @@ static void print_gate_alarms(const struct screen *screen, const json_t *overvie
     json_array_foreach(json_object_get(overview, "gates"), i, gate)
     {
         const char *name = jsontext_get_text(gate, "gate", "");
-        char *text;
+        char *text, *waiting;
 
         if (!jsontext_get_bool(gate, "loud", false)) {
             continue;
         }
-        text =
-            xasprintf("%s is closed: %s; %ld jobs wait. When it is mended: llmspool-ctl release %s",
-                      name, jsontext_get_text(gate, "reason", ""), number(gate, "waiting"), name);
+        waiting = jobs_waiting(gate);
+        text = xasprintf("%s is closed: %s; %s. When it is mended: llmspool-ctl release %s", name,
+                         jsontext_get_text(gate, "reason", ""), waiting, name);
+        free(waiting);
         alarm_line(screen, text);
         free(text);
     }
@@ -85,14 +95,16 @@ static void print_model_alarms(const struct screen *screen, const json_t *overvi
     json_array_foreach(json_object_get(overview, "models"), i, model)
     {
         const char *reason = jsontext_get_text(model, "reason", "");
-        char *text;
+        char *text, *waiting;
 
         if (reason[0] == '\0' || strncmp(reason, "gate:", strlen("gate:")) == 0 ||
             number(model, "waiting") == 0) {
             continue;
         }
-        text = xasprintf("%s; %ld jobs wait. Name one in llmspoold.conf and send the daemon SIGHUP",
-                         reason, number(model, "waiting"));
+        waiting = jobs_waiting(model);
+        text = xasprintf("%s; %s. Name one in llmspoold.conf and send the daemon SIGHUP", reason,
+                         waiting);
+        free(waiting);
         alarm_line(screen, text);
         free(text);
     }

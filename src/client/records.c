@@ -254,6 +254,44 @@ static const json_t *find_model(const json_t *status, const char *name, const ch
     return NULL;
 }
 
+/* The gate of this name, or NULL. */
+static const json_t *find_gate(const json_t *gates, const char *name)
+{
+    json_t *gate;
+    size_t i;
+
+    json_array_foreach (gates, i, gate) {
+        if (name != NULL && strcmp(jsontext_get_text(gate, "gate", ""), name) == 0) {
+            return gate;
+        }
+    }
+    return NULL;
+}
+
+static bool same_member(const json_t *a, const json_t *b, const char *key)
+{
+    return strcmp(jsontext_get_text(a, key, ""), jsontext_get_text(b, key, "")) == 0;
+}
+
+/* Whether a person has to open the gates that keep a model. A refused key is tried again and again,
+ * so that its reason has an end as well; of several gates one that opens by itself is enough. */
+static bool gates_are_loud(const json_t *status, const json_t *model)
+{
+    const json_t *gates = json_object_get(status, "gates");
+    const json_t *first = find_gate(gates, jsontext_get_text(model, "gate", NULL));
+    bool loud = json_is_true(json_object_get(first, "loud"));
+    json_t *gate;
+    size_t i;
+
+    json_array_foreach (gates, i, gate) {
+        bool beside = same_member(gate, first, "provider") && same_member(gate, first, "model");
+        bool open = strcmp(jsontext_get_text(gate, "state", ""), "open") == 0;
+
+        loud = loud && (!beside || open || json_is_true(json_object_get(gate, "loud")));
+    }
+    return loud;
+}
+
 char *records_obstacle(const struct spool *spool, const char *model, const char *type,
                        const char *provider, bool *loud)
 {
@@ -272,8 +310,10 @@ char *records_obstacle(const struct spool *spool, const char *model, const char 
         reason = "paused (llmspool-ctl resume)";
     }
     if (reason == NULL && model != NULL) {
-        reason = jsontext_get_text(find_model(status, model, type, provider), "reason", NULL);
-        *loud = reason == NULL || strstr(reason, " until ") == NULL;
+        const json_t *entry = find_model(status, model, type, provider);
+
+        reason = jsontext_get_text(entry, "reason", NULL);
+        *loud = reason == NULL || strncmp(reason, "gate:", 5) != 0 || gates_are_loud(status, entry);
     }
     if (reason != NULL) {
         obstacle = xstrdup(reason);

@@ -15,16 +15,38 @@
 
 enum { NARROWEST = 40, LINE_LIMIT = 4096, ELLIPSIS = 3 };
 
+static int clamp(long width)
+{
+    if (width < NARROWEST) {
+        return NARROWEST;
+    }
+    return width < SCREEN_UNBOUND ? (int)width : SCREEN_UNBOUND;
+}
+
+/* What the environment says, which is asked where no terminal can be. */
+static int width_wanted(void)
+{
+    const char *text = getenv("COLUMNS");
+    char *end;
+    long width;
+
+    if (text == NULL) {
+        return SCREEN_UNBOUND;
+    }
+    width = strtol(text, &end, 10);
+    return width > 0 && *end == '\0' ? clamp(width) : SCREEN_UNBOUND;
+}
+
 struct screen screen_open(FILE *out)
 {
-    struct screen screen = {.out = out, .width = SCREEN_WIDTH};
+    struct screen screen = {.out = out, .width = width_wanted()};
     const char *no_colour = getenv("NO_COLOR");
     const char *kind = getenv("TERM");
     bool terminal = isatty(fileno(out)) == 1;
     struct winsize size;
 
     if (terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-        screen.width = size.ws_col < NARROWEST ? NARROWEST : size.ws_col;
+        screen.width = clamp(size.ws_col);
     }
     screen.colour = terminal && (no_colour == NULL || no_colour[0] == '\0') && kind != NULL &&
                     strcmp(kind, "dumb") != 0;
@@ -220,6 +242,11 @@ void screen_paragraph(const struct screen *screen, enum tone tone, const char *l
 
 /* --- words ---------------------------------------------------------------------------------------
  */
+
+const char *screen_plural(uint64_t number)
+{
+    return number == 1 ? "" : "s";
+}
 
 const char *screen_bytes(int64_t bytes, char text[SCREEN_SIZE_SIZE])
 {

@@ -16,14 +16,16 @@
 
 #include "base/buffer.h"
 
-enum { SCREEN_WIDTH = 80 }; /* where there is no terminal to ask */
+enum { SCREEN_UNBOUND = 1000000 }; /* columns: more than any line has */
 
 struct screen {
     FILE *out;
-    int width;   /* columns */
+    int width;   /* columns; SCREEN_UNBOUND: nothing is cut or broken */
     bool colour; /* a terminal, and NO_COLOR is not set (no-color.org) */
 };
 
+/* As wide as the terminal, else as the environment's COLUMNS, else unbound: what reads a pipe wants
+ * the whole. */
 struct screen screen_open(FILE *out);
 
 enum tone { TONE_PLAIN, TONE_STRONG, TONE_FAINT, TONE_GOOD, TONE_BAD };
@@ -46,6 +48,9 @@ int screen_fit(struct buffer *out, const char *text, int columns);
 
 /* Columns of text as screen_fit shows it. */
 int screen_columns(const char *text);
+
+/* "s" behind a noun, but where there is one of it. */
+const char *screen_plural(uint64_t number);
 
 /* A size in bytes for a person: "81.2 GB". */
 enum { SCREEN_SIZE_SIZE = 24 };

@@ -225,22 +225,23 @@ static void print_notes(const struct report *report, const struct screen *screen
     if (sum->doubts > 0) {
         amount_show(sum->doubt_nano, amount);
         screen_line(screen, TONE_BAD,
-                    "in doubt: %s %s for %" PRIu64 " requests that may have been billed", amount,
-                    currency, sum->doubts);
+                    "in doubt: %s %s for %" PRIu64 " request%s that may have been billed", amount,
+                    currency, sum->doubts, screen_plural(sum->doubts));
     }
     if (sum->unpriced > 0) {
         screen_line(screen, TONE_BAD,
-                    "no price was known for %" PRIu64 " requests; they cost nothing here",
-                    sum->unpriced);
+                    "no price was known for %" PRIu64 " request%s; %s nothing here",
+                    sum->unpriced, screen_plural(sum->unpriced),
+                    sum->unpriced == 1 ? "it costs" : "they cost");
     }
     if (report->total.open > 0) {
         amount_show(report->total.reserved_nano, amount);
-        screen_line(screen, TONE_PLAIN, "under way: %" PRIu64 " requests, %s %s reserved",
-                    report->total.open, amount, currency);
+        screen_line(screen, TONE_PLAIN, "under way: %" PRIu64 " request%s, %s %s reserved",
+                    report->total.open, screen_plural(report->total.open), amount, currency);
     }
     if (ledger_damaged(report->ledger) > 0) {
-        screen_line(screen, TONE_BAD, "%zu lines of state/money cannot be read",
-                    ledger_damaged(report->ledger));
+        screen_line(screen, TONE_BAD, "%zu line%s of state/money cannot be read",
+                    ledger_damaged(report->ledger), screen_plural(ledger_damaged(report->ledger)));
     }
 }
 

@@ -11,7 +11,7 @@
 
 #include "base/xalloc.h"
 
-enum { GAP = 2, CELL_LIMIT = 1024, WIDEST = 40 /* of any column but the last */ };
+enum { GAP = 2, CELL_LIMIT = 1024, WIDEST = 40 /* of all but the last, where lines are cut */ };
 
 static void add(struct table *table, char *cell)
 {
@@ -59,7 +59,8 @@ static bool is_number(const char *cell)
     return strspn(cell, "0123456789.-") == strlen(cell);
 }
 
-static struct layout column_layout(const struct table *table, size_t column)
+static struct layout column_layout(const struct table *table, const struct screen *screen,
+                                   size_t column)
 {
     struct layout layout = {.width = 0, .right = true};
 
@@ -69,7 +70,7 @@ static struct layout column_layout(const struct table *table, size_t column)
         layout.width = width > layout.width ? width : layout.width;
         layout.right = layout.right && (i == column || is_number(table->cells[i]));
     }
-    if (layout.width > WIDEST) {
+    if (layout.width > WIDEST && screen->width < SCREEN_UNBOUND) {
         layout.width = WIDEST;
     }
     return layout;
@@ -126,7 +127,7 @@ void table_end(struct table *table, const struct screen *screen, int indent)
 
     assert(table->count % table->columns == 0);
     for (size_t column = 0; column < table->columns; column++) {
-        layouts[column] = column_layout(table, column);
+        layouts[column] = column_layout(table, screen, column);
     }
     for (size_t row = 0; rows > 0 && row <= rows; row++) {
         put_row(table, layouts, screen, row, indent);

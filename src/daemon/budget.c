@@ -22,7 +22,8 @@ enum scope { SCOPE_ALL, SCOPE_PROVIDER, SCOPE_MODEL, SCOPE_USER, SCOPE_OTHERS, S
 /* One line of the configuration: a limit for a scope and a period. */
 struct rule {
     enum scope scope;
-    char *name; /* of the provider, model section or user; NULL where there is none */
+    char *name;     /* of the provider, model section or user; NULL where there is none */
+    char *provider; /* that a model section names, or NULL */
     enum budget_period period;
     int64_t limit_nano;
 };
@@ -37,6 +38,7 @@ struct counter {
     int64_t used_nano;
     int64_t reserved_nano;
     bool exhausted;
+    bool outdone; /* it was told of a request that costs more than all of it */
     bool of_list; /* it is a run's max_cost, which no rule says */
     UT_hash_handle hh;
     char key[]; /* number of the rule, subject, run */
@@ -53,23 +55,29 @@ struct budgets {
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-static void add_rule(struct budgets *budgets, enum scope scope, const char *name,
-                     enum budget_period period, int64_t limit_nano)
+static void add_rule(struct budgets *budgets, const struct rule *whose, enum budget_period period,
+                     int64_t limit_nano)
 {
     if (limit_nano < 0) {
         return;
     }
     budgets->rules = xrealloc(budgets->rules, (budgets->count + 1) * sizeof *budgets->rules);
-    budgets->rules[budgets->count++] = (struct rule){scope, xstrdup(name), period, limit_nano};
+    budgets->rules[budgets->count++] = (struct rule){
+        .scope = whose->scope,
+        .name = xstrdup(whose->name),
+        .provider = xstrdup(whose->provider),
+        .period = period,
+        .limit_nano = limit_nano,
+    };
 }
 
-static void add_rules(struct budgets *budgets, enum scope scope, const char *name,
+static void add_rules(struct budgets *budgets, struct rule whose,
                       const struct config_budget *limits)
 {
-    add_rule(budgets, scope, name, PERIOD_DAY, limits->day_nano);
-    add_rule(budgets, scope, name, PERIOD_WEEK, limits->week_nano);
-    add_rule(budgets, scope, name, PERIOD_MONTH, limits->month_nano);
-    add_rule(budgets, scope, name, PERIOD_RUN, limits->run_nano);
+    add_rule(budgets, &whose, PERIOD_DAY, limits->day_nano);
+    add_rule(budgets, &whose, PERIOD_WEEK, limits->week_nano);
+    add_rule(budgets, &whose, PERIOD_MONTH, limits->month_nano);
+    add_rule(budgets, &whose, PERIOD_RUN, limits->run_nano);
 }
 
 static void add_users(struct budgets *budgets, const struct config *config)
@@ -84,7 +92,9 @@ static void add_users(struct budgets *budgets, const struct config *config)
         if (!others) {
             budgets->users[named++] = xstrdup(user->name);
         }
-        add_rules(budgets, others ? SCOPE_OTHERS : SCOPE_USER, user->name, &user->budget);
+        add_rules(budgets,
+                  (struct rule){.scope = others ? SCOPE_OTHERS : SCOPE_USER, .name = user->name},
+                  &user->budget);
     }
 }
 
@@ -103,16 +113,23 @@ static const char *text_or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
+/* Whether a model's section says something of the model of a key at the key's provider. */
+static bool fits_section(const struct rule *rule, const struct spend_key *key)
+{
+    return rule->scope == SCOPE_MODEL && fnmatch(rule->name, text_or_empty(key->model), 0) == 0 &&
+           (rule->provider == NULL || strcmp(rule->provider, text_or_empty(key->provider)) == 0);
+}
+
 /* Of a model's sections the first that says a limit for the period counts. */
-static bool fits_first(const struct budgets *budgets, const struct rule *rule, const char *model)
+static bool fits_first(const struct budgets *budgets, const struct rule *rule,
+                       const struct spend_key *key)
 {
     const struct rule *first = budgets->rules;
 
-    while (first < rule && !(first->scope == SCOPE_MODEL && first->period == rule->period &&
-                             fnmatch(first->name, model, 0) == 0)) {
+    while (first < rule && !(first->period == rule->period && fits_section(first, key))) {
         first++;
     }
-    return first == rule && fnmatch(rule->name, model, 0) == 0;
+    return first == rule && fits_section(rule, key);
 }
 
 static bool rule_applies(const struct budgets *budgets, const struct rule *rule,
@@ -125,7 +142,7 @@ static bool rule_applies(const struct budgets *budgets, const struct rule *rule,
     case SCOPE_PROVIDER:
         return strcmp(rule->name, text_or_empty(key->provider)) == 0;
     case SCOPE_MODEL:
-        return fits_first(budgets, rule, text_or_empty(key->model));
+        return fits_first(budgets, rule, key);
     case SCOPE_USER:
         return strcmp(rule->name, text_or_empty(key->user)) == 0;
     case SCOPE_OTHERS:
@@ -213,7 +230,8 @@ static struct counter *next_counter(struct budgets *budgets, const struct spend_
         }
     }
     if ((*at)++ == budgets->count && run_limit_nano >= 0 && text_or_empty(key->run)[0] != '\0') {
-        const struct rule rule = {SCOPE_RUN, NULL, PERIOD_RUN, run_limit_nano};
+        const struct rule rule = {
+            .scope = SCOPE_RUN, .period = PERIOD_RUN, .limit_nano = run_limit_nano};
         struct counter *counter = rule_counter(budgets, SIZE_MAX, &rule, key);
 
         counter->limit_nano = run_limit_nano;
@@ -239,12 +257,20 @@ struct budgets *budgets_new(const struct config *config)
 {
     struct budgets *budgets = xcalloc(1, sizeof *budgets);
 
-    add_rules(budgets, SCOPE_ALL, NULL, &config->budget);
+    add_rules(budgets, (struct rule){.scope = SCOPE_ALL}, &config->budget);
     for (size_t i = 0; i < config->provider_count; i++) {
-        add_rules(budgets, SCOPE_PROVIDER, config->providers[i].name, &config->providers[i].budget);
+        const struct config_provider *provider = &config->providers[i];
+
+        add_rules(budgets, (struct rule){.scope = SCOPE_PROVIDER, .name = provider->name},
+                  &provider->budget);
     }
     for (size_t i = 0; i < config->model_count; i++) {
-        add_rules(budgets, SCOPE_MODEL, config->models[i].pattern, &config->models[i].budget);
+        const struct config_model *model = &config->models[i];
+
+        add_rules(budgets,
+                  (struct rule){
+                      .scope = SCOPE_MODEL, .name = model->pattern, .provider = model->provider},
+                  &model->budget);
     }
     add_users(budgets, config);
     make_counters(budgets);
@@ -272,6 +298,7 @@ void budgets_free(struct budgets *budgets)
     }
     for (size_t i = 0; i < budgets->count; i++) {
         free(budgets->rules[i].name);
+        free(budgets->rules[i].provider);
     }
     for (char **name = budgets->users; *name != NULL; name++) {
         free(*name);
@@ -377,9 +404,9 @@ void budgets_count(struct budgets *budgets, const struct ledger *ledger, int32_t
         counter->used_nano = 0;
         counter->reserved_nano = 0;
         counter->limit_nano = counter->of_list ? -1 : counter->limit_nano; /* until it is used */
-        counter->exhausted =
-            counter->exhausted &&
-            period_start(counter->period, today) == period_start(counter->period, budgets->today);
+        if (period_start(counter->period, today) != period_start(counter->period, budgets->today)) {
+            counter->exhausted = counter->outdone = false;
+        }
     }
     budgets->today = today;
     ledger_each(ledger, count_spend, &counting);
@@ -422,6 +449,21 @@ static struct budget_view counter_view(const struct budgets *budgets, const stru
     };
 }
 
+/* Whether a counter says this for the first time in its period. A request that costs more than the
+ * whole of it says nothing of what is left for others. */
+static bool says_first(struct counter *counter, enum budget_fit fit)
+{
+    bool *said = fit == BUDGET_USED_UP     ? &counter->exhausted
+                 : fit == BUDGET_TOO_SMALL ? &counter->outdone
+                                           : NULL;
+    bool first = said != NULL && !*said;
+
+    if (first) {
+        *said = true;
+    }
+    return first;
+}
+
 enum budget_fit budgets_fit(struct budgets *budgets, const struct spend_key *key,
                             int64_t run_limit_nano, int64_t cost_nano, struct budget_view *worst,
                             bool *first)
@@ -442,8 +484,7 @@ enum budget_fit budgets_fit(struct budgets *budgets, const struct spend_key *key
     }
     *first = false;
     if (keeps != NULL) {
-        *first = result >= BUDGET_USED_UP && !keeps->exhausted;
-        keeps->exhausted = keeps->exhausted || *first;
+        *first = says_first(keeps, result);
         *worst = counter_view(budgets, keeps);
     }
     return result;

@@ -30,7 +30,7 @@ struct budget_view {
     int64_t used_nano; /* spent, with what is in doubt */
     int64_t reserved_nano;
     int32_t until_day; /* the day on which it turns; INT32_MAX: never */
-    bool exhausted;    /* a request was held by it in this period */
+    bool exhausted;    /* what is left did not pay for a request in this period */
 };
 
 /* How a cost fits. */
@@ -58,7 +58,8 @@ bool budgets_apply(struct budgets *budgets, const struct spend_key *key, int64_t
 
 /* Whether cost fits into all that applies to key. run_limit_nano is the run's max_cost, -1 for
  * none. *worst receives the counter that keeps it longest when it does not fit; *first tells that
- * this counter says no for the first time in its period. */
+ * this counter says that it is used up, or that it is too small, for the first time in its period.
+ */
 enum budget_fit budgets_fit(struct budgets *budgets, const struct spend_key *key,
                             int64_t run_limit_nano, int64_t cost_nano, struct budget_view *worst,
                             bool *first);

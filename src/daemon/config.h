@@ -64,7 +64,7 @@ struct config_provider {
 
 /* model "PATTERN" { … }; patterns are fnmatch(3)'s. Several sections may fit a model: of each
  * setting the first section that says it counts, so read them through config_route and
- * config_model_*. */
+ * config_model_*. A section with a provider says nothing of models that another provider serves. */
 struct config_model {
     char *pattern;
     char *provider;
@@ -165,7 +165,8 @@ const char **config_model_fallback(const struct config *config, const char *mode
 /* The price of a model: that of the first matching section which has one. */
 void config_model_price(const struct config *config, const char *model, struct config_price *price);
 
-/* The limits of each upstream for a model; what no section says the provider does (or NULL). */
+/* The limits of each upstream for a model at a provider (NULL: the one that serves it); what no
+ * section says that provider does, unless it is NULL. */
 void config_model_limits(const struct config *config, const char *model,
                          const struct config_provider *provider, struct config_limits *limits);
 

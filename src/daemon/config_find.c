@@ -24,8 +24,8 @@ static const struct config_provider *provider_named(const struct config *config,
     return NULL;
 }
 
-/* The next section from *at on that fits, and *at behind it; NULL at the end. */
-static const struct config_model *next_section(const struct config *config, const char *model,
+/* The section from *at on that fits next, and *at behind it; NULL at the end. */
+static const struct config_model *next_fitting(const struct config *config, const char *model,
                                                size_t *at)
 {
     while (*at < config->model_count) {
@@ -51,7 +51,7 @@ const struct config_provider *config_route(const struct config *config, const ch
     if (provider != NULL)
         return provider_named(config, provider);
     const struct config_model *section;
-    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+    for (size_t at = 0; (section = next_fitting(config, model, &at)) != NULL;) {
         if (section->provider != NULL)
             return provider_named(config, section->provider);
     }
@@ -64,10 +64,43 @@ const struct config_provider *config_route(const struct config *config, const ch
     return only_one ? &config->providers[0] : NULL;
 }
 
-static char **fallback_list(const struct config *config, const char *model)
+/* Goes through the sections that say something of a model at its provider. */
+struct sections {
+    const struct config *config;
+    const char *model;
+    const struct config_provider *route; /* or NULL */
+    size_t at;
+};
+
+static struct sections sections_at(const struct config *config, const char *model,
+                                   const struct config_provider *route)
+{
+    return (struct sections){config, model, route, 0};
+}
+
+static struct sections sections_of(const struct config *config, const char *model)
+{
+    return sections_at(config, model, config_route(config, model, NULL));
+}
+
+/* NULL at the end. What a section says of one provider's models is not true of another's: a price
+ * of the machines at home must not make those of a shop free. */
+static const struct config_model *next_section(struct sections *sections)
 {
     const struct config_model *section;
-    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+    while ((section = next_fitting(sections->config, sections->model, &sections->at)) != NULL) {
+        if (section->provider == NULL ||
+            (sections->route != NULL && strcmp(section->provider, sections->route->name) == 0))
+            return section;
+    }
+    return NULL;
+}
+
+static char **fallback_list(const struct config *config, const char *model)
+{
+    struct sections sections = sections_of(config, model);
+    const struct config_model *section;
+    while ((section = next_section(&sections)) != NULL) {
         if (section->fallback != NULL)
             return section->fallback;
     }
@@ -103,8 +136,9 @@ const char **config_model_fallback(const struct config *config, const char *mode
 
 void config_model_price(const struct config *config, const char *model, struct config_price *price)
 {
+    struct sections sections = sections_of(config, model);
     const struct config_model *section;
-    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+    while ((section = next_section(&sections)) != NULL) {
         if (section->price.given) {
             *price = section->price;
             if (price->free)
@@ -136,8 +170,10 @@ void config_model_limits(const struct config *config, const char *model,
                          const struct config_provider *provider, struct config_limits *limits)
 {
     *limits = (struct config_limits){0};
+    struct sections sections = provider != NULL ? sections_at(config, model, provider)
+                                                : sections_of(config, model);
     const struct config_model *section;
-    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;)
+    while ((section = next_section(&sections)) != NULL)
         fill_limits(limits, &section->limits);
     if (provider != NULL)
         fill_limits(limits, &provider->limits);
@@ -145,8 +181,9 @@ void config_model_limits(const struct config *config, const char *model,
 
 uint64_t config_model_max_output(const struct config *config, const char *model)
 {
+    struct sections sections = sections_of(config, model);
     const struct config_model *section;
-    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+    while ((section = next_section(&sections)) != NULL) {
         if (section->max_output_tokens > 0)
             return section->max_output_tokens;
     }
@@ -163,8 +200,9 @@ void config_model_budget(const struct config *config, const char *model,
                          struct config_budget *budget)
 {
     *budget = (struct config_budget){-1, -1, -1, -1};
+    struct sections sections = sections_of(config, model);
     const struct config_model *section;
-    for (size_t at = 0; (section = next_section(config, model, &at)) != NULL;) {
+    while ((section = next_section(&sections)) != NULL) {
         fill_amount(&budget->day_nano, section->budget.day_nano);
         fill_amount(&budget->week_nano, section->budget.week_nano);
         fill_amount(&budget->month_nano, section->budget.month_nano);

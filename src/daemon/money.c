@@ -327,7 +327,9 @@ static void write_reason(const struct money *money, enum budget_fit fit, int64_t
                  "budget: the rest of %s is reserved for requests under way", budget);
         break;
     case BUDGET_TOO_SMALL:
-        snprintf(hold->reason, sizeof hold->reason, "budget: it may cost %s, and there is only %s",
+        snprintf(hold->reason, sizeof hold->reason,
+                 "budget: it may cost %s, and there is only %s; give the job max_tokens, or raise "
+                 "the budget",
                  cost, budget);
         break;
     case BUDGET_USED_UP:

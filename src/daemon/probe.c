@@ -18,7 +18,8 @@ enum { ANSWER_LIMIT = 1024 * 1024 }; /* bytes: what a probe may be answered */
 /* One upstream to be asked. */
 struct target {
     struct probe *probe;
-    struct upstream *upstream;
+    const struct config_provider *route;
+    struct upstream *upstream; /* NULL: the provider is not asked, and that is told */
     const struct provider *protocol;
     struct job *job;
     struct provider_request request;
@@ -80,10 +81,12 @@ bool probe_wants_model(const struct config *config)
     return false;
 }
 
-static void add_target(struct probe *probe, struct upstream *upstream)
+static void add_target(struct probe *probe, const struct config_provider *route,
+                       struct upstream *upstream)
 {
     probe->targets = xrealloc(probe->targets, (probe->count + 1) * sizeof *probe->targets);
-    probe->targets[probe->count++] = (struct target){.probe = probe, .upstream = upstream};
+    probe->targets[probe->count++] =
+        (struct target){.probe = probe, .route = route, .upstream = upstream};
 }
 
 /* A provider's URLs with its own keys, or with those of a user. */
@@ -94,7 +97,7 @@ static void add_places(struct probe *probe, const struct config_provider *route,
     struct upstream **found = upstreams_of(probe->upstreams, route, owner, model, &count);
 
     for (size_t i = 0; i < count; i++)
-        add_target(probe, found[i]);
+        add_target(probe, route, found[i]);
     free(found);
 }
 
@@ -134,32 +137,58 @@ static int check_urls(const struct config_provider *route, struct error *error)
     return 0;
 }
 
-static int add_provider(struct probe *probe, const struct config_provider *route,
-                        struct error *error)
+/* Whether the model that is asked beside those of the sections is one of this provider. */
+static bool serves_given(const struct probe *probe, const struct config_provider *route)
 {
     const struct config *config = probe->config;
+    const char *model = probe->options->model;
 
-    if (check_urls(route, error) < 0)
-        return -1;
+    if (model == NULL || config_route(config, model, NULL) != route)
+        return false;
+    for (size_t i = 0; i < config->model_count; i++)
+        if (names_model(config, route, i) && strcmp(config->models[i].pattern, model) == 0)
+            return false;
+    return true;
+}
+
+/* Returns whether it is asked for any model. */
+static bool add_models(struct probe *probe, const struct config_provider *route)
+{
+    const struct config *config = probe->config;
+    bool given = serves_given(probe, route);
+
     for (size_t i = 0; i < config->model_count; i++)
         if (names_model(config, route, i))
             add_model(probe, route, config->models[i].pattern);
-    if (names_any(config, route))
-        return 0;
-    if (probe->options->model == NULL) {
-        error_set(error, ERROR_USAGE,
-                  "which model provider %s is to be asked for is not known: name one with --model, "
-                  "in a model section, or as the default of the spool",
-                  route->name);
-        return -1;
+    if (given)
+        add_model(probe, route, probe->options->model);
+    return given || names_any(config, route);
+}
+
+/* Asking all of them for a model that only one serves would call the others bad. */
+static int add_providers(struct probe *probe, size_t *asked, struct error *error)
+{
+    const struct config *config = probe->config;
+
+    *asked = 0;
+    for (size_t i = 0; i < config->provider_count; i++) {
+        const struct config_provider *route = &config->providers[i];
+
+        if (check_urls(route, error) < 0)
+            return -1;
+        if (add_models(probe, route))
+            ++*asked;
+        else
+            add_target(probe, route, NULL);
     }
-    add_model(probe, route, probe->options->model);
     return 0;
 }
 
 static int add_all(struct probe *probe, struct error *error)
 {
     const struct config *config = probe->config;
+    const char *model = probe->options->model;
+    size_t asked;
 
     if (config->provider_count == 0) {
         error_set(error, ERROR_ABSENT,
@@ -167,10 +196,20 @@ static int add_all(struct probe *probe, struct error *error)
                   "in llmspoold.conf (-c FILE)");
         return -1;
     }
-    for (size_t i = 0; i < config->provider_count; i++)
-        if (add_provider(probe, &config->providers[i], error) < 0)
-            return -1;
-    return 0;
+    if (add_providers(probe, &asked, error) < 0)
+        return -1;
+    if (asked > 0)
+        return 0;
+    if (model != NULL)
+        error_set(error, ERROR_USAGE,
+                  "no provider serves %s: a model section that it fits names the one that does",
+                  model);
+    else
+        error_set(error, ERROR_USAGE,
+                  "which model provider %s is to be asked for is not known: name one with --model, "
+                  "in a model section, or as the default of the spool",
+                  config->providers[0].name);
+    return -1;
 }
 
 /* --- the least that can be asked -----------------------------------------------------------------
@@ -199,7 +238,7 @@ static struct job *make_job(const struct target *target, struct error *error)
         document = json_pack("{s:s, s:s, s:s}", "type", "embed", "model", model, "input", "ok");
     else
         document = json_pack("{s:s, s:s, s:{s:i}}", "model", model, "prompt", "Say ok", "params",
-                             "max_tokens", least_tokens(target->upstream->route->protocol));
+                             "max_tokens", least_tokens(target->route->protocol));
     if (document == NULL) {
         error_set(error, ERROR_DATA, "the model's name is no text");
         return NULL;
@@ -216,10 +255,10 @@ static int build(struct target *target, struct error *error)
     target->job = make_job(target, error);
     if (target->job == NULL)
         return -1;
-    target->protocol = provider_find(target->upstream->route->protocol, target->job->type);
+    target->protocol = provider_find(target->route->protocol, target->job->type);
     if (target->protocol == NULL) {
         error_set(error, ERROR_DATA, "protocol %s has no requests of type %s",
-                  target->upstream->route->protocol, target->job->type);
+                  target->route->protocol, target->job->type);
         return -1;
     }
     return target->protocol->build(target->job, &ask, &target->request, error);
@@ -304,8 +343,10 @@ static void tell(struct probe *probe)
     for (; probe->told < probe->count && probe->targets[probe->told].done; probe->told++) {
         const struct target *target = &probe->targets[probe->told];
 
-        probe->all_good = probe->all_good && target->finding.ok;
-        if (probe->options->json)
+        probe->all_good = probe->all_good && (target->upstream == NULL || target->finding.ok);
+        if (target->upstream == NULL)
+            probe_print_unasked(probe->options->out, target->route->name, probe->options->json);
+        else if (probe->options->json)
             probe_print_json(probe->options->out, target->upstream, &target->finding);
         else
             probe_print_line(probe->options->out, target->upstream, &target->finding);
@@ -342,7 +383,7 @@ static void refused(struct target *target, const struct error *error)
 static void start(struct target *target)
 {
     struct probe *probe = target->probe;
-    const struct config_provider *route = target->upstream->route;
+    const struct config_provider *route = target->route;
     int64_t most = probe->options->timeout_ms;
     struct transfer_request limits = {.total_timeout_ms = most, .answer_limit = ANSWER_LIMIT};
     struct error error;
@@ -362,8 +403,14 @@ static void start(struct target *target)
 
 static void start_more(struct probe *probe)
 {
-    while (probe->started < probe->count && probe->in_flight < probe->config->concurrency)
-        start(&probe->targets[probe->started++]);
+    while (probe->started < probe->count && probe->in_flight < probe->config->concurrency) {
+        struct target *target = &probe->targets[probe->started++];
+
+        if (target->upstream != NULL)
+            start(target);
+        else
+            target->done = true;
+    }
     tell(probe);
 }
 

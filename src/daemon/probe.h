@@ -19,7 +19,7 @@
 #include "provider/ratelimit.h"
 
 struct probe_options {
-    const char *model;  /* to ask providers for which the configuration names none; NULL: none */
+    const char *model;  /* to ask the provider that serves it for as well; NULL: none */
     int64_t timeout_ms; /* of each request */
     bool json;          /* JSON Lines */
     FILE *out;
@@ -45,11 +45,12 @@ struct probe_finding {
 /* Whether a configuration has a provider for which it names no model, so that one must be given. */
 bool probe_wants_model(const struct config *config);
 
-/* Asks each provider × URL × key, those of users too: for each model that a model section names
- * literally and the provider serves, else for options->model. At most config->concurrency requests
- * are in flight. Prints a line each in the order of the configuration. Returns 0 when all are good,
- * 1 when some are not, or -1 with an error: no provider (ERROR_ABSENT), no model to ask
- * (ERROR_USAGE), a file of URLs that cannot be read (ERROR_DATA). The program ignores SIGPIPE. */
+/* Asks each provider × URL × key, those of users too, for each model that the provider serves and
+ * that a model section names literally or options->model is; that a provider serves none of them is
+ * told, and is nothing bad. At most config->concurrency requests are in flight. Prints a line each
+ * in the order of the configuration. Returns 0 when all that were asked are good, 1 when some are
+ * not, or -1 with an error: no provider (ERROR_ABSENT), nothing to ask (ERROR_USAGE), a file of URLs
+ * that cannot be read (ERROR_DATA). The program ignores SIGPIPE. */
 int probe_run(const struct config *config, const struct probe_options *options,
               const struct clock *clock, struct error *error);
 

@@ -138,14 +138,32 @@ static json_t *finding_json(const struct upstream *upstream, const struct probe_
     return line;
 }
 
-void probe_print_json(FILE *out, const struct upstream *upstream,
-                      const struct probe_finding *finding)
+static void print_json(FILE *out, json_t *line)
 {
-    json_t *line = finding_json(upstream, finding);
     struct buffer text = {0};
 
     jsontext_write(&text, line);
     fprintf(out, "%s\n", text.bytes);
     buffer_free(&text);
     json_decref(line);
+}
+
+void probe_print_json(FILE *out, const struct upstream *upstream,
+                      const struct probe_finding *finding)
+{
+    print_json(out, finding_json(upstream, finding));
+}
+
+/* --- for either --------------------------------------------------------------------------------
+ */
+
+void probe_print_unasked(FILE *out, const char *provider, bool json)
+{
+    static const char why[] = "not asked: it serves none of these models; --model names one";
+
+    if (json)
+        print_json(out, json_pack("{s:s, s:b, s:s}", "provider", provider, "asked", 0, "message",
+                                  why));
+    else
+        fprintf(out, "%s: %s\n", provider, why);
 }

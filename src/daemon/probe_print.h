@@ -16,4 +16,7 @@ void probe_print_line(FILE *out, const struct upstream *upstream,
 void probe_print_json(FILE *out, const struct upstream *upstream,
                       const struct probe_finding *finding);
 
+/* That a provider was not asked, as it serves none of the models. */
+void probe_print_unasked(FILE *out, const char *provider, bool json);
+
 #endif

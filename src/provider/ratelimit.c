@@ -228,7 +228,7 @@ static const struct family families[] = {
 static const char *family_header(const struct family *family, const struct provider_reply *reply,
                                  const char *what, const char *kind)
 {
-    char name[100];
+    char name[256]; /* a prefix and two words of up to 99 bytes */
     snprintf(name, sizeof name, "%s%s-%s", family->prefix, family->kind_first ? kind : what,
              family->kind_first ? what : kind);
     return provider_reply_header(reply, name);

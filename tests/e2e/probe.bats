@@ -143,6 +143,47 @@ one_provider() {
     [ "$status" -eq 69 ]
 }
 
+@test "a model is asked of the provider that serves it, and the others are told as not asked" {
+    start_mock --models 'gpt-*'
+    two() {
+        printf 'provider %s { url = "%s" }\n' shop "$url/v1" home http://127.0.0.1:9/v1
+        printf 'model "gpt-*" { provider = shop }\nmodel "*" { provider = home }\n'
+    }
+    run probe --model gpt-4o < <(two)
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 2 ]
+    [[ "${lines[0]}" == "shop/gpt-4o: reachable, "* ]]
+    [ "${lines[1]}" = "home: not asked: it serves none of these models; --model names one" ]
+    run probe --model llama < <(two)
+    [ "$status" -eq 1 ]
+    [ "${lines[0]}" = "shop: not asked: it serves none of these models; --model names one" ]
+    [[ "${lines[1]}" == "home/llama: not reachable, "* ]]
+    llmspool-init --model gpt-of-the-spool "$spool"
+    run probe -s "$spool" --json < <(two)
+    [ "$status" -eq 0 ]
+    jq -se '.[0].gate == "shop/gpt-of-the-spool" and .[0].ok and
+        .[1] == {provider: "home", asked: false, message: .[1].message}' <<<"$output"
+}
+
+@test "models of sections are asked, and the given one beside them, each once" {
+    start_mock
+    some() {
+        printf 'provider %s { url = "%s" }\n' one "$url/v1" two "$url/v1"
+        printf 'model "m" { provider = one }\n'
+        printf '%s\n' "$@"
+    }
+    run probe < <(some)
+    [ "$status" -eq 0 ]
+    [ "$(cut -d: -f1 <<<"$output" | tr '\n' ' ')" = "one/m two " ]
+    run probe --model n < <(some 'model "*" { provider = one }')
+    [ "$(cut -d: -f1 <<<"$output" | tr '\n' ' ')" = "one/m one/n two " ]
+    run probe --model m < <(some)
+    [ "$(cut -d: -f1 <<<"$output" | tr '\n' ' ')" = "one/m two " ]
+    run probe --model n < <(some | grep -v '^model')
+    [ "$status" -eq 64 ]
+    [[ "$output" == "llmspoold: no provider serves n: "* ]]
+}
+
 # A server that repeats the key in its error.
 repeat_keys() {
     /usr/bin/python3 -u -c '

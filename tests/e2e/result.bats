@@ -153,7 +153,7 @@ teardown() {
     llmspool-ctl -q rerun one
     eventually has_versions one 2
     until_state one completed
-    run llmspool-result --history one
+    run env COLUMNS=80 llmspool-result --history one
     [ "${#lines[@]}" -eq 3 ]
     [[ "${lines[0]}" == "VERSION  STATUS "* ]]
     [[ "${lines[1]}" == *"1  completed (mock) "*"gpt-4o-mini"*"words of the answer" ]]

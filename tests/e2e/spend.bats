@@ -46,9 +46,9 @@ END
     [[ "${lines[2]}" =~ ^gpt-4o\ +11\ +5000\ +1000\ +900\ +1.23\ +2.00$ ]]
     [[ "${lines[3]}" =~ ^llama,\ \"big\"\ +3\ +10\ +0\ +7\ +0.00\ +-$ ]]
     [[ "${lines[4]}" =~ ^total\ +14\ +5010\ +1000\ +907\ +1.23\ +2.00$ ]]
-    [ "${lines[5]}" = "in doubt: 2.00 USD for 1 requests that may have been billed" ]
+    [ "${lines[5]}" = "in doubt: 2.00 USD for 1 request that may have been billed" ]
     [ "${lines[6]}" = "no price was known for 3 requests; they cost nothing here" ]
-    [ "${lines[7]}" = "under way: 1 requests, 0.5000 USD reserved" ]
+    [ "${lines[7]}" = "under way: 1 request, 0.5000 USD reserved" ]
 }
 
 @test "days and columns are chosen" {
@@ -134,7 +134,7 @@ END
 @test "a model without a price is named, and its tokens count" {
     run llmspool-submit --estimate --prices "$(prices)" -m unheard "hi"
     [ "$status" -eq 0 ]
-    [[ "$output" == *"no price   unheard (1 requests)"* ]]
+    [[ "$output" == *"no price   unheard (1 request)"* ]]
     [[ "$output" != *"cost"* ]]
     [ "$(estimate -m unheard hi | jq -c '[.requests, .unpriced, .models_without_price, .cost.high]')" = \
         '[1,1,["unheard"],0]' ]

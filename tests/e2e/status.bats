@@ -62,7 +62,7 @@ fits_80_columns() {
     eventually overview_is '[.counts.delayed, .counts.held, .counts.running]' '[1,1,1]'
     eventually overview_is '[.folders.cur, .folders.running, .folders.done, .folders.failed, .folders.refused]' \
         '[3,1,1,1,1]'
-    run llmspool-status
+    run env COLUMNS=80 llmspool-status
     [[ "$output" == *"active     0 waiting, 1 delayed, 1 held, 1 running"* ]]
     [[ "$output" == *"ended      1 completed, 1 failed, 1 refused"* ]]
     fits_80_columns <<<"$output"
@@ -95,11 +95,11 @@ fits_80_columns() {
     eventually overview_is '.gates[0].loud' true
     until_state two waiting
     llmspool-ctl -q pause
-    run llmspool-status
+    run env COLUMNS=80 llmspool-status
     text=$(tr -s '\n ' ' ' <<<"$output")
     [[ "$text" == *"! paused: nothing is sent (llmspool-ctl resume)"* ]]
-    [[ "$text" == *"! openai/gpt-4o-mini is closed: key refused (401); 1 jobs wait. When it is mended: llmspool-ctl release openai/gpt-4o-mini"* ]]
-    [[ "$text" == *"! no provider nobody; 1 jobs wait."* ]]
+    [[ "$text" == *"! openai/gpt-4o-mini is closed: key refused (401); 1 job waits. When it is mended: llmspool-ctl release openai/gpt-4o-mini"* ]]
+    [[ "$text" == *"! no provider nobody; 1 job waits."* ]]
     fits_80_columns <<<"$output"
 }
 
@@ -168,7 +168,7 @@ fits_80_columns() {
     live
     drop vector '{"type": "embed", "input": "x"}'
     eventually overview_is '.models[0].waiting' 1
-    [[ "$(llmspool-status | tr -s '\n ' ' ')" == *"! provider claude does not speak embed; 1 jobs wait."* ]]
+    [[ "$(llmspool-status | tr -s '\n ' ' ')" == *"! provider claude does not speak embed; 1 job waits."* ]]
     [[ "$(llmspool-status --json vector | jq -r .reason)" == "provider claude does not speak embed" ]]
     run llmspool-wait --timeout 4s vector
     [[ "$output" == *"provider claude does not speak embed"* ]]
@@ -200,11 +200,30 @@ fits_80_columns() {
     [ "$(overview '[.publish.commits > 0, .disk.free_bytes > 0, .rates.per_minute >= 0]')" = '[true,true,true]' ]
 }
 
+@test "what goes into a pipe is not cut, but where COLUMNS says how wide" {
+    local name=a-name-that-is-far-longer-than-the-forty-columns-that-a-table-would-grant-it
+    live --key other
+    drop "$name" "$(jq -nc '{prompt: ("word " * 60)}')"
+    eventually overview_is '.gates[0].loud' true
+    run llmspool-status
+    grep -qE '^! openai/gpt-4o-mini is closed: .* llmspool-ctl release openai/gpt-4o-mini$' <<<"$output"
+    run llmspool-status --json
+    [[ "$output" != *"..."* ]]
+    run llmspool-status "$name"
+    [[ "$output" == *"$name"* && "$output" != *"..."* ]]
+    run env COLUMNS=50 llmspool-status
+    while IFS= read -r line; do
+        [ "${#line}" -le 50 ] || { echo "$line"; return 1; }
+    done < <(tail -n +2 <<<"$output")
+    run env COLUMNS=none llmspool-status
+    grep -qE '^! openai/gpt-4o-mini is closed: .* llmspool-ctl release openai/gpt-4o-mini$' <<<"$output"
+}
+
 @test "a completed job's story has its times, attempts, versions, names, files and events" {
     live
     drop one '{"prompt": "[[mock:500,times=1]] told", "metadata": {"secret": 1}}'
     until_state one completed
-    run llmspool-status one
+    run env COLUMNS=80 llmspool-status one
     [ "$status" -eq 0 ]
     fits_80_columns < <(tail -n +2 <<<"$output")
     for part in "state      completed" "name       one" "model      gpt-4o-mini" "times      submitted " \

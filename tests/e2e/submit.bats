@@ -386,6 +386,15 @@ JSON
     [ "$(count_new)" -eq 1 ]
 }
 
+@test "with --fail-fast it leaves with 69 when the key is refused" {
+    mock_start --key sk-the-right-one
+    daemon_start
+    run --separate-stderr timeout 20 llmspool-submit --wait --fail-fast hello
+    [ "$status" -eq 69 ]
+    [ "$output" = "" ]
+    [[ $stderr == *"gate: key refused"*" until "* ]]
+}
+
 @test "after --wait-timeout it leaves with 75, and says how to come back" {
     run --separate-stderr llmspool-submit --wait-timeout 200ms hello
     [ "$status" -eq 75 ]

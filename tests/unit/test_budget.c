@@ -158,6 +158,26 @@ static void of_the_sections_of_a_model_the_first_that_says_a_limit_counts(void *
                "2026-03-01T00:00:00.000Z");
 }
 
+static void a_section_with_a_provider_bounds_its_models_there_only(void **state)
+{
+    struct money_request there = by("alice", CENT);
+
+    (void)state;
+    there.provider = "home";
+    world.models[0].provider = word("home"); /* gpt-* */
+    world.models[0].budget.day_nano = CENT;
+    world.models[1].budget.day_nano = 2 * CENT; /* * */
+    begin();
+    assert_true(spend(by("alice", CENT), CENT));
+    assert_true(spend(by("alice", CENT), CENT));
+    assert_false(spend(by("alice", CENT), CENT));
+    assert_true(spend(there, CENT));
+    held_until(there,
+               "budget: 0.0100 USD a day for model gpt-4o-mini used up until 2026-02-11 00:00 "
+               "(UTC)",
+               "2026-02-11T00:00:00.000Z");
+}
+
 static void others_have_the_default_budget_each_for_himself(void **state)
 {
     (void)state;
@@ -186,14 +206,49 @@ static void the_longest_wait_is_told(void **state)
                "2026-02-16T00:00:00.000Z");
 }
 
+#define TOO_SMALL                                                                                  \
+    "budget: it may cost 2.00, and there is only 0.0100 USD a day for all; give the job "          \
+    "max_tokens, or raise the budget"
+
+static bool shown_as_used_up(void)
+{
+    size_t count;
+    struct budget_view *views = money_budgets(world.money, &count);
+    bool used_up;
+
+    assert_int_equal(count, 1);
+    used_up = views[0].exhausted;
+    free(views);
+    return used_up;
+}
+
 static void a_budget_smaller_than_the_request_never_lets_it_go(void **state)
 {
     (void)state;
     world.config.budget.day_nano = CENT;
     begin();
-    held_until(by("alice", 2 * AMOUNT_UNIT),
-               "budget: it may cost 2.00, and there is only 0.0100 USD a day for all", "");
+    for (int i = 0; i < 3; i++) {
+        held_until(by("alice", 2 * AMOUNT_UNIT), TOO_SMALL, "");
+    }
     assert_int_equal(world.told, 1);
+    assert_string_equal(world.notice, TOO_SMALL);
+}
+
+static void a_request_above_a_budget_does_not_use_it_up(void **state)
+{
+    (void)state;
+    world.config.budget.day_nano = CENT;
+    begin();
+    held_until(by("alice", 2 * AMOUNT_UNIT), TOO_SMALL, "");
+    assert_false(shown_as_used_up());
+    assert_true(spend(by("alice", CENT), CENT));
+    assert_int_equal(ask(by("alice", CENT)), MONEY_HELD); /* now it is, and that is told too */
+    assert_true(shown_as_used_up());
+    assert_int_equal(world.told, 2);
+    set_time("2026-02-11T00:00:00Z");
+    held_until(by("alice", 2 * AMOUNT_UNIT), TOO_SMALL, "");
+    assert_false(shown_as_used_up());
+    assert_int_equal(world.told, 3);
 }
 
 static void runs_have_budgets_of_their_own(void **state)
@@ -384,9 +439,11 @@ int main(void)
         TEST(a_number_settled_twice_counts_once),
         TEST(every_budget_that_applies_must_have_room),
         TEST(of_the_sections_of_a_model_the_first_that_says_a_limit_counts),
+        TEST(a_section_with_a_provider_bounds_its_models_there_only),
         TEST(others_have_the_default_budget_each_for_himself),
         TEST(the_longest_wait_is_told),
         TEST(a_budget_smaller_than_the_request_never_lets_it_go),
+        TEST(a_request_above_a_budget_does_not_use_it_up),
         TEST(runs_have_budgets_of_their_own),
         TEST(a_list_bounds_its_run_also_after_a_restart),
         TEST(without_a_price_a_budget_holds_and_says_what_to_do),

@@ -2,6 +2,8 @@
 /* test_config_find: what the configuration says of a model or a user. */
 #include "config_fixture.h"
 
+#include "base/buffer.h"
+
 /* Tests: routes. */
 
 static void models_find_their_provider_by_pattern(void **state)
@@ -176,6 +178,72 @@ static void each_amount_of_a_budget_is_of_the_first_section_that_says_it(void **
     config_free(config);
 }
 
+static void a_section_with_a_provider_says_nothing_of_models_of_another(void **state)
+{
+    struct config *config =
+        accept(*state, "provider shop { url = http://a rpm = 1 }\n"
+                       "provider home { url = http://b }\n"
+                       "model \"gpt-*\" { provider = shop }\n"
+                       "model \"*\" { provider = home price = free fallback = gpt-x rpm = 7"
+                       " max_output_tokens = 9 budget { day = 1 } }\n"
+                       "model \"?*\" { max_output_tokens = 8 budget { day = 2 } }\n");
+    const struct config_provider *home = &config->providers[1];
+    struct config_price price;
+    struct config_limits limits;
+    struct config_budget budget;
+    config_model_price(config, "gpt-4o", &price);
+    assert_false(price.given);
+    assert_null(config_model_fallback(config, "gpt-4o"));
+    config_model_limits(config, "gpt-4o", &config->providers[0], &limits);
+    assert_int_equal(limits.rpm, 1);
+    config_model_limits(config, "gpt-4o", NULL, &limits);
+    assert_int_equal(limits.rpm, 0);
+    config_model_limits(config, "gpt-4o", home, &limits); /* of a job that asks it there */
+    assert_int_equal(limits.rpm, 7);
+    assert_int_equal(config_model_max_output(config, "gpt-4o"), 8);
+    config_model_budget(config, "gpt-4o", &budget);
+    assert_int_equal(budget.day_nano, INT64_C(2000000000));
+    config_model_price(config, "llama", &price);
+    assert_true(price.free);
+    config_model_limits(config, "llama", home, &limits);
+    assert_int_equal(limits.rpm, 7);
+    assert_int_equal(config_model_max_output(config, "llama"), 9);
+    config_model_budget(config, "llama", &budget);
+    assert_int_equal(budget.day_nano, INT64_C(1000000000));
+    config_free(config);
+}
+
+/* The configuration in README that combines providers, without its key, which is none of ours. */
+static char *combined_of_readme(void)
+{
+    FILE *file = unit_data("README");
+    struct buffer text = {0};
+    char line[200];
+    bool inside = false;
+    while (fgets(line, sizeof line, file) != NULL && strncmp(line, "A budget ", 9) != 0) {
+        inside = inside || strncmp(line, "They combine:", 13) == 0;
+        if (inside && strncmp(line, "    ", 4) == 0 && strstr(line, "key_file") == NULL)
+            buffer_text(&text, line);
+    }
+    assert_int_equal(fclose(file), 0);
+    return buffer_take(&text);
+}
+
+static void in_the_readme_only_the_models_at_home_are_free(void **state)
+{
+    struct config_price price;
+    char *text = combined_of_readme();
+    struct config *config = accept(*state, text);
+    assert_string_equal(config_route(config, "gpt-4o", NULL)->name, "openai");
+    config_model_price(config, "gpt-4o", &price);
+    assert_false(price.given);
+    assert_string_equal(config_route(config, "llama", NULL)->name, "gpu");
+    config_model_price(config, "llama", &price);
+    assert_true(price.free);
+    config_free(config);
+    free(text);
+}
+
 static void users_are_found_by_name_and_else_as_all_others(void **state)
 {
     struct config *config = accept(*state, "user alice { }\nuser '*' { }\n");
@@ -215,6 +283,8 @@ int main(void)
         CONFIG_TEST(prices_are_rounded_up_to_a_nano_a_token),
         CONFIG_TEST(each_limit_is_of_the_first_section_that_says_it),
         CONFIG_TEST(each_amount_of_a_budget_is_of_the_first_section_that_says_it),
+        CONFIG_TEST(a_section_with_a_provider_says_nothing_of_models_of_another),
+        CONFIG_TEST(in_the_readme_only_the_models_at_home_are_free),
         CONFIG_TEST(users_are_found_by_name_and_else_as_all_others),
         CONFIG_TEST(a_user_may_ask_the_models_that_fit_a_pattern),
     };

@@ -113,13 +113,21 @@ static void a_pause_and_a_trouble_stop_all(void **state)
                     "paused (llmspool-ctl resume)");
 }
 
-#define GATE(reason) "{\"models\":[{\"model\":\"m\",\"reason\":\"" reason "\"}]}"
+#define GATES(reason, gates)                                                                       \
+    "{\"models\":[{\"model\":\"m\",\"gate\":\"p/m\",\"reason\":\"" reason "\"}],\"gates\":[" gates "]}"
+#define CLOSED(name, model, loud)                                                                  \
+    "{\"gate\":\"" name "\",\"provider\":\"p\",\"model\":\"" model                                 \
+    "\",\"state\":\"closed\",\"loud\":" loud "}"
+#define OPEN(name)                                                                                 \
+    "{\"gate\":\"" name "\",\"provider\":\"p\",\"model\":\"m\",\"state\":\"open\",\"loud\":false}"
+#define GATE(reason) GATES(reason, CLOSED("p/m", "m", "false"))
+#define LOUD_GATE(reason) GATES(reason, CLOSED("p/m", "m", "true"))
 
 static void a_gate_stops_its_model_alone(void **state)
 {
-    assert_movement(*state, GATE("gate: key refused (401)"), "{\"model\":\"m\"}", MOVEMENT_NONE,
+    assert_movement(*state, LOUD_GATE("gate: key refused (401)"), "{\"model\":\"m\"}", MOVEMENT_NONE,
                     "m: gate: key refused (401)");
-    assert_movement(*state, GATE("gate: key refused (401)"), "{\"model\":\"n\"}", MOVEMENT_FREE,
+    assert_movement(*state, LOUD_GATE("gate: key refused (401)"), "{\"model\":\"n\"}", MOVEMENT_FREE,
                     NULL);
 }
 
@@ -169,8 +177,14 @@ static void a_budget_stops_those_that_it_is_for(void **state)
         ROW("budget: 1.00 USD a run for all, run daily used up", nobody, MOVEMENT_FREE, false),
         ROW("budget: the rest of 10.00 USD a day for all is reserved for requests under way",
             nobody, MOVEMENT_LATER, true),
-        ROW("budget: it may cost 2.00, and there is only 1.00 USD a day for user alice", alice,
-            MOVEMENT_NONE, true),
+#define SMALL(whose) \
+    "budget: it may cost 2.00, and there is only 1.00 USD a day for " whose \
+    "; give the job max_tokens, or raise the budget"
+        ROW(SMALL("user alice"), alice, MOVEMENT_NONE, true),
+        ROW(SMALL("user alice"), nobody, MOVEMENT_FREE, false),
+        ROW(SMALL("run nightly"), nobody, MOVEMENT_NONE, true),
+        ROW(SMALL("all, run nightly"), nobody, MOVEMENT_NONE, true),
+        ROW(SMALL("all, run daily"), nobody, MOVEMENT_FREE, false),
         ROW("no price for m under a budget: configure it or price = free", nobody, MOVEMENT_NONE,
             true),
         ROW("no price for n under a budget: configure it or price = free", nobody, MOVEMENT_FREE,
@@ -191,6 +205,32 @@ static void a_gate_that_opens_by_itself_is_no_end(void **state)
 {
     assert_movement(*state, GATE("gate: 429 until 12:00:03"), "{\"model\":\"m\"}", MOVEMENT_LATER,
                     "m: gate: 429 until 12:00:03");
+}
+
+static void a_gate_that_a_person_must_open_is_an_end_though_it_is_tried_again(void **state)
+{
+#define REFUSED "gate: key refused (401) until 12:00:30"
+    static const struct {
+        const char *status;
+        enum movement expected;
+    } rows[] = {
+        {LOUD_GATE(REFUSED), MOVEMENT_NONE},
+        {GATES(REFUSED, CLOSED("p/m", "m", "true") "," CLOSED("p#2/m", "m", "true")),
+         MOVEMENT_NONE},
+        {GATES(REFUSED, CLOSED("p/m", "m", "true") "," CLOSED("p#2/m", "m", "false")),
+         MOVEMENT_LATER}, /* one of them opens by itself */
+        {GATES(REFUSED, CLOSED("p#2/m", "m", "false") "," CLOSED("p/m", "m", "true")),
+         MOVEMENT_LATER},
+        {GATES(REFUSED, CLOSED("p/m", "m", "true") "," CLOSED("p/n", "n", "false")),
+         MOVEMENT_NONE},
+        {GATES(REFUSED, CLOSED("p/m", "m", "true") "," OPEN("p@bob/m")), MOVEMENT_NONE},
+        {GATES(REFUSED, CLOSED("p/n", "n", "true")), MOVEMENT_LATER}, /* nothing is known */
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_movement(*state, rows[i].status, "{\"model\":\"m\"}", rows[i].expected,
+                        "m: " REFUSED);
+    }
 }
 
 static void another_end_is_no_other_reason(void **state)
@@ -250,7 +290,7 @@ static void what_runs_moves_whatever_is_in_the_way_of_others(void **state)
     struct awaited awaited = {0};
 
     assert_true(id_read(HEX, &awaited.id));
-    own(fresh, GATE("gate: key refused (401)"));
+    own(fresh, LOUD_GATE("gate: key refused (401)"));
     put(fresh, FOLDER_CUR, HEX ".json", "{\"model\":\"m\"}");
     assert_int_equal(fchmodat(fresh->spool->dir[FOLDER_CUR], HEX ".json", 0700, 0), 0);
     assert_int_equal(look(stall, &awaited), MOVEMENT_FREE);
@@ -290,6 +330,7 @@ int main(void)
         SPOOL_TEST(a_provider_without_the_jobs_type_stops_that_type_alone),
         SPOOL_TEST(a_budget_stops_those_that_it_is_for),
         SPOOL_TEST(a_gate_that_opens_by_itself_is_no_end),
+        SPOOL_TEST(a_gate_that_a_person_must_open_is_an_end_though_it_is_tried_again),
         SPOOL_TEST(another_end_is_no_other_reason),
         SPOOL_TEST(a_hold_is_told_with_the_way_out),
         SPOOL_TEST(a_long_delay_is_told_and_a_short_one_is_not),
