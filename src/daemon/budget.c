@@ -62,13 +62,8 @@ static void add_rule(struct budgets *budgets, const struct rule *whose, enum bud
         return;
     }
     budgets->rules = xrealloc(budgets->rules, (budgets->count + 1) * sizeof *budgets->rules);
-    budgets->rules[budgets->count++] = (struct rule){
-        .scope = whose->scope,
-        .name = xstrdup(whose->name),
-        .provider = xstrdup(whose->provider),
-        .period = period,
-        .limit_nano = limit_nano,
-    };
+    budgets->rules[budgets->count++] = (struct rule){whose->scope, xstrdup(whose->name),
+                                                     xstrdup(whose->provider), period, limit_nano};
 }
 
 static void add_rules(struct budgets *budgets, struct rule whose,
@@ -453,14 +448,10 @@ static struct budget_view counter_view(const struct budgets *budgets, const stru
  * whole of it says nothing of what is left for others. */
 static bool says_first(struct counter *counter, enum budget_fit fit)
 {
-    bool *said = fit == BUDGET_USED_UP     ? &counter->exhausted
-                 : fit == BUDGET_TOO_SMALL ? &counter->outdone
-                                           : NULL;
-    bool first = said != NULL && !*said;
+    bool *said = fit == BUDGET_TOO_SMALL ? &counter->outdone : &counter->exhausted;
+    bool first = fit >= BUDGET_USED_UP && !*said;
 
-    if (first) {
-        *said = true;
-    }
+    *said = *said || first;
     return first;
 }
 
