@@ -159,11 +159,14 @@ const struct config_provider *config_route(const struct config *config, const ch
 
 /* What to ask in place of a model, in this order: NULL-terminated names of the configuration in an
  * array that the caller frees, or NULL when there are none. Neither the model itself nor a name
- * twice; fallbacks of a fallback are not followed, so nothing goes in circles. */
-const char **config_model_fallback(const struct config *config, const char *model);
+ * twice; fallbacks of a fallback are not followed, so nothing goes in circles. provider, here and
+ * below, is the job's own or NULL. */
+const char **config_model_fallback(const struct config *config, const char *model,
+                                   const char *provider);
 
 /* The price of a model: that of the first matching section which has one. */
-void config_model_price(const struct config *config, const char *model, struct config_price *price);
+void config_model_price(const struct config *config, const char *model, const char *provider,
+                        struct config_price *price);
 
 /* The limits of each upstream for a model at a provider (NULL: the one that serves it); what no
  * section says that provider does, unless it is NULL. */
@@ -171,11 +174,8 @@ void config_model_limits(const struct config *config, const char *model,
                          const struct config_provider *provider, struct config_limits *limits);
 
 /* The usual or greatest output of a model in tokens; 0: not said. */
-uint64_t config_model_max_output(const struct config *config, const char *model);
-
-/* The budget of a model; each model that a pattern fits has one of its own. */
-void config_model_budget(const struct config *config, const char *model,
-                         struct config_budget *budget);
+uint64_t config_model_max_output(const struct config *config, const char *model,
+                                 const char *provider);
 
 /* The section of a user, else that of "*" (also for NULL), else NULL. */
 const struct config_user *config_user(const struct config *config, const char *name);

@@ -78,9 +78,10 @@ static struct sections sections_at(const struct config *config, const char *mode
     return (struct sections){config, model, route, 0};
 }
 
-static struct sections sections_of(const struct config *config, const char *model)
+static struct sections sections_of(const struct config *config, const char *model,
+                                   const char *provider)
 {
-    return sections_at(config, model, config_route(config, model, NULL));
+    return sections_at(config, model, config_route(config, model, provider));
 }
 
 /* NULL at the end. What a section says of one provider's models is not true of another's: a price
@@ -96,9 +97,9 @@ static const struct config_model *next_section(struct sections *sections)
     return NULL;
 }
 
-static char **fallback_list(const struct config *config, const char *model)
+static char **fallback_list(const struct config *config, const char *model, const char *provider)
 {
-    struct sections sections = sections_of(config, model);
+    struct sections sections = sections_of(config, model, provider);
     const struct config_model *section;
     while ((section = next_section(&sections)) != NULL) {
         if (section->fallback != NULL)
@@ -116,9 +117,10 @@ static bool named_before(const char *const *names, size_t count, const char *nam
     return false;
 }
 
-const char **config_model_fallback(const struct config *config, const char *model)
+const char **config_model_fallback(const struct config *config, const char *model,
+                                   const char *provider)
 {
-    char **list = fallback_list(config, model);
+    char **list = fallback_list(config, model, provider);
     size_t length = 0;
     while (list != NULL && list[length] != NULL)
         length++;
@@ -134,9 +136,10 @@ const char **config_model_fallback(const struct config *config, const char *mode
     return NULL;
 }
 
-void config_model_price(const struct config *config, const char *model, struct config_price *price)
+void config_model_price(const struct config *config, const char *model, const char *provider,
+                        struct config_price *price)
 {
-    struct sections sections = sections_of(config, model);
+    struct sections sections = sections_of(config, model, provider);
     const struct config_model *section;
     while ((section = next_section(&sections)) != NULL) {
         if (section->price.given) {
@@ -171,7 +174,7 @@ void config_model_limits(const struct config *config, const char *model,
 {
     *limits = (struct config_limits){0};
     struct sections sections = provider != NULL ? sections_at(config, model, provider)
-                                                : sections_of(config, model);
+                                                : sections_of(config, model, NULL);
     const struct config_model *section;
     while ((section = next_section(&sections)) != NULL)
         fill_limits(limits, &section->limits);
@@ -179,35 +182,16 @@ void config_model_limits(const struct config *config, const char *model,
         fill_limits(limits, &provider->limits);
 }
 
-uint64_t config_model_max_output(const struct config *config, const char *model)
+uint64_t config_model_max_output(const struct config *config, const char *model,
+                                 const char *provider)
 {
-    struct sections sections = sections_of(config, model);
+    struct sections sections = sections_of(config, model, provider);
     const struct config_model *section;
     while ((section = next_section(&sections)) != NULL) {
         if (section->max_output_tokens > 0)
             return section->max_output_tokens;
     }
     return 0;
-}
-
-static void fill_amount(int64_t *amount, int64_t said)
-{
-    if (*amount < 0)
-        *amount = said;
-}
-
-void config_model_budget(const struct config *config, const char *model,
-                         struct config_budget *budget)
-{
-    *budget = (struct config_budget){-1, -1, -1, -1};
-    struct sections sections = sections_of(config, model);
-    const struct config_model *section;
-    while ((section = next_section(&sections)) != NULL) {
-        fill_amount(&budget->day_nano, section->budget.day_nano);
-        fill_amount(&budget->week_nano, section->budget.week_nano);
-        fill_amount(&budget->month_nano, section->budget.month_nano);
-        fill_amount(&budget->run_nano, section->budget.run_nano);
-    }
 }
 
 const struct config_user *config_user(const struct config *config, const char *name)

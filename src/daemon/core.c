@@ -85,9 +85,9 @@ static json_t *chain_after(const json_t *chain, const char *model)
 static void task_estimate(struct core *core, struct task *task, const struct job *job)
 {
     struct price price = {0};
-    uint64_t most = config_model_max_output(core->config, task->lane->model);
+    uint64_t most = config_model_max_output(core->config, task->lane->model, task->lane->wanted);
 
-    if (most == 0 && money_price(core->money, task->lane->model, &price))
+    if (most == 0 && money_price(core->money, task->lane->model, task->lane->wanted, &price))
         most = (uint64_t)price.max_output_tokens;
     task->input_tokens = tokens_of_job(job);
     task->output_tokens = tokens_of_output(job, most > 0 ? most : OUTPUT_USUAL);

@@ -31,7 +31,7 @@ static int64_t first_bound(const struct core *core, const struct lane *via, cons
 {
     int64_t bound = tokens_bound(job);
     int64_t usual = via->protocol != NULL ? via->protocol->usual_max_tokens : 0;
-    int64_t most = (int64_t)config_model_max_output(core->config, via->model);
+    int64_t most = (int64_t)config_model_max_output(core->config, via->model, via->wanted);
 
     return bound == 0 && usual > 0 && most > 0 ? most : bound == 0 ? usual : bound;
 }
@@ -39,10 +39,11 @@ static int64_t first_bound(const struct core *core, const struct lane *via, cons
 /* What a model takes at most, by what is known of it: more would be refused. */
 static int64_t largest_bound(const struct core *core, const struct lane *via)
 {
-    uint64_t most = config_model_max_output(core->config, via->model);
+    uint64_t most = config_model_max_output(core->config, via->model, via->wanted);
     struct price price = {0};
 
-    if (money_price(core->money, via->model, &price) && (uint64_t)price.max_output_tokens > most)
+    if (money_price(core->money, via->model, via->wanted, &price) &&
+        (uint64_t)price.max_output_tokens > most)
         most = (uint64_t)price.max_output_tokens;
     return most > 0 ? (int64_t)most : INT64_MAX;
 }
@@ -72,22 +73,26 @@ static int64_t raised_bound(const struct core *core, const struct pick *pick,
 struct provider_ask flight_ask(struct core *core, const struct task *task, const struct job *job,
                                const struct pick *pick)
 {
+    const struct lane *via = pick->via;
+
     return (struct provider_ask){
-        .model = pick->via->model,
-        .stream = task->stream && pick->via->protocol->stream != NULL,
+        .model = via->model,
+        .stream = task->stream && via->protocol->stream != NULL,
         .max_tokens = raised_bound(core, pick, job),
-        .default_max_tokens = (int64_t)config_model_max_output(core->config, pick->via->model),
+        .default_max_tokens =
+            (int64_t)config_model_max_output(core->config, via->model, via->wanted),
     };
 }
 
 int64_t flight_cost_nano(struct core *core, const struct job *job, const struct pick *pick)
 {
-    uint64_t most = config_model_max_output(core->config, pick->via->model);
+    const struct lane *via = pick->via;
+    uint64_t most = config_model_max_output(core->config, via->model, via->wanted);
     int64_t raised = raised_bound(core, pick, job);
     int64_t output;
     struct price price = {0};
 
-    if (!money_price(core->money, pick->via->model, &price))
+    if (!money_price(core->money, via->model, via->wanted, &price))
         return -1;
     if (most == 0)
         most = price.max_output_tokens > 0 ? (uint64_t)price.max_output_tokens : OUTPUT_MOST;
@@ -251,7 +256,7 @@ static int64_t flight_settle_money(struct flight *flight, const struct landing *
     if (outcome == OUTCOME_OK) {
         bool known = landing->answer.usage.input_tokens >= 0;
 
-        if (known && money_price(money, flight->via->model, &price))
+        if (known && money_price(money, flight->via->model, flight->via->wanted, &price))
             cost_nano = price_cost_nano(&price, &landing->answer.usage);
         money_paid(money, flight->reservation, known ? &landing->answer.usage : NULL, cost_nano);
     } else if (is_unbilled(outcome, status)) {

@@ -112,7 +112,7 @@ static void lane_route(struct lanes *lanes, struct lane *lane)
                                        &lane->upstream_count);
     }
     if (!lane->chain_given) {
-        const char **chain = config_model_fallback(config, lane->model);
+        const char **chain = config_model_fallback(config, lane->model, lane->wanted);
 
         json_array_clear(lane->chain);
         for (size_t i = 0; chain != NULL && chain[i] != NULL; i++)

@@ -253,16 +253,17 @@ int money_close(struct money *money, struct error *error)
 
 /* --- prices ----------------------------------------------------------------------------------- */
 
-bool money_price(const struct money *money, const char *model, struct price *price)
+bool money_price(const struct money *money, const char *model, const char *provider,
+                 struct price *price)
 {
     bool known = price_find(money->prices, model, price);
-    uint64_t most = config_model_max_output(money->config, model);
+    uint64_t most = config_model_max_output(money->config, model, provider);
     struct config_price own;
 
     if (!known) {
         *price = (struct price){.cached_nano = -1};
     }
-    config_model_price(money->config, model, &own);
+    config_model_price(money->config, model, provider, &own);
     if (own.given) {
         price->input_nano = own.free ? 0 : own.input_nano;
         price->cached_nano = own.free ? 0 : own.cached_nano;

@@ -76,8 +76,10 @@ struct money *money_open(const struct money_setup *setup, size_t *doubts, struct
 int money_configure(struct money *money, const struct config *config,
                     const struct price_table *prices, struct error *error);
 
-/* The price of a model: the configuration's, else the table's. false: none is known. */
-bool money_price(const struct money *money, const char *model, struct price *price);
+/* The price of a model at a provider (NULL: the one that the configuration gives it to): the
+ * configuration's, else the table's. false: none is known. */
+bool money_price(const struct money *money, const char *model, const char *provider,
+                 struct price *price);
 
 /* A request that is to be sent. Texts are borrowed for the call; NULL: none. */
 struct money_request {

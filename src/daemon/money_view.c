@@ -86,7 +86,7 @@ json_t *money_prices_json(const struct money *money, const char *const *models, 
     for (size_t i = 0; i < count; i++) {
         struct price price;
 
-        if (money_price(money, models[i], &price)) {
+        if (money_price(money, models[i], NULL, &price)) {
             json_object_set_new(prices, models[i], price_json(&price));
         }
     }

@@ -51,7 +51,7 @@ static void sections_without_a_provider_do_not_route(void **state)
 /* Fallbacks, joined by blanks; the caller frees. */
 static char *fallbacks(const struct config *config, const char *model)
 {
-    const char **names = config_model_fallback(config, model);
+    const char **names = config_model_fallback(config, model, NULL);
     char *text = xstrdup("");
     for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
         char *longer = xasprintf("%s%s%s", text, i > 0 ? " " : "", names[i]);
@@ -98,23 +98,23 @@ static void a_price_is_taken_whole_from_the_first_section_that_has_one(void **st
                        "model \"gpt-4o*\" { input_price = 2.5 cached_price = 1.25"
                        " output_price = 10 }\n");
     struct config_price price;
-    config_model_price(config, "gpt-4o-mini", &price);
+    config_model_price(config, "gpt-4o-mini", NULL, &price);
     assert_true(price.given);
     assert_false(price.free);
     assert_int_equal(price.input_nano, 150);
     assert_int_equal(price.cached_nano, -1);
     assert_int_equal(price.output_nano, 600);
-    config_model_price(config, "gpt-4o", &price);
+    config_model_price(config, "gpt-4o", NULL, &price);
     assert_int_equal(price.input_nano, 2500);
     assert_int_equal(price.cached_nano, 1250);
     assert_int_equal(price.output_nano, 10000);
-    config_model_price(config, "local", &price);
+    config_model_price(config, "local", NULL, &price);
     assert_true(price.given);
     assert_true(price.free);
     assert_int_equal(price.input_nano, 0);
     assert_int_equal(price.cached_nano, -1);
     assert_int_equal(price.output_nano, 0);
-    config_model_price(config, "other", &price);
+    config_model_price(config, "other", NULL, &price);
     assert_false(price.given);
     config_free(config);
 }
@@ -131,7 +131,7 @@ static void prices_are_rounded_up_to_a_nano_a_token(void **state)
         struct config_price price;
         char *text = xasprintf("model m { input_price = %s output_price = 0 }", cases[i].text);
         struct config *config = accept(*state, text);
-        config_model_price(config, "m", &price);
+        config_model_price(config, "m", NULL, &price);
         assert_int_equal(price.input_nano, cases[i].nano);
         assert_int_equal(price.output_nano, 0);
         config_free(config);
@@ -157,24 +157,8 @@ static void each_limit_is_of_the_first_section_that_says_it(void **state)
     config_model_limits(config, "y", NULL, &limits);
     assert_int_equal(limits.max_in_flight, 0);
     assert_int_equal(limits.rpm, 0);
-    assert_int_equal(config_model_max_output(config, "x1"), 9);
-    assert_int_equal(config_model_max_output(config, "y"), 0);
-    config_free(config);
-}
-
-static void each_amount_of_a_budget_is_of_the_first_section_that_says_it(void **state)
-{
-    struct config *config = accept(*state, "model \"x1\" { budget { day = 1 run = 0 } }\n"
-                                           "model \"x*\" { budget { day = 5 week = 2 run = 4 } }\n"
-                                           "model \"*\" { budget { month = 3 } }\n");
-    struct config_budget budget;
-    config_model_budget(config, "x1", &budget);
-    assert_int_equal(budget.day_nano, INT64_C(1000000000));
-    assert_int_equal(budget.week_nano, INT64_C(2000000000));
-    assert_int_equal(budget.month_nano, INT64_C(3000000000));
-    assert_int_equal(budget.run_nano, 0);
-    config_model_budget(config, "y", &budget);
-    assert_int_equal(budget.day_nano, -1);
+    assert_int_equal(config_model_max_output(config, "x1", NULL), 9);
+    assert_int_equal(config_model_max_output(config, "y", NULL), 0);
     config_free(config);
 }
 
@@ -185,31 +169,49 @@ static void a_section_with_a_provider_says_nothing_of_models_of_another(void **s
                        "provider home { url = http://b }\n"
                        "model \"gpt-*\" { provider = shop }\n"
                        "model \"*\" { provider = home price = free fallback = gpt-x rpm = 7"
-                       " max_output_tokens = 9 budget { day = 1 } }\n"
-                       "model \"?*\" { max_output_tokens = 8 budget { day = 2 } }\n");
+                       " max_output_tokens = 9 }\n"
+                       "model \"?*\" { max_output_tokens = 8 }\n");
     const struct config_provider *home = &config->providers[1];
     struct config_price price;
     struct config_limits limits;
-    struct config_budget budget;
-    config_model_price(config, "gpt-4o", &price);
+    config_model_price(config, "gpt-4o", NULL, &price);
     assert_false(price.given);
-    assert_null(config_model_fallback(config, "gpt-4o"));
+    assert_null(config_model_fallback(config, "gpt-4o", NULL));
     config_model_limits(config, "gpt-4o", &config->providers[0], &limits);
     assert_int_equal(limits.rpm, 1);
     config_model_limits(config, "gpt-4o", NULL, &limits);
     assert_int_equal(limits.rpm, 0);
-    config_model_limits(config, "gpt-4o", home, &limits); /* of a job that asks it there */
-    assert_int_equal(limits.rpm, 7);
-    assert_int_equal(config_model_max_output(config, "gpt-4o"), 8);
-    config_model_budget(config, "gpt-4o", &budget);
-    assert_int_equal(budget.day_nano, INT64_C(2000000000));
-    config_model_price(config, "llama", &price);
+    assert_int_equal(config_model_max_output(config, "gpt-4o", NULL), 8);
+    config_model_price(config, "llama", NULL, &price);
     assert_true(price.free);
     config_model_limits(config, "llama", home, &limits);
     assert_int_equal(limits.rpm, 7);
-    assert_int_equal(config_model_max_output(config, "llama"), 9);
-    config_model_budget(config, "llama", &budget);
-    assert_int_equal(budget.day_nano, INT64_C(1000000000));
+    assert_int_equal(config_model_max_output(config, "llama", NULL), 9);
+    config_free(config);
+}
+
+static void a_job_that_names_its_provider_gets_what_is_said_of_that(void **state)
+{
+    struct config *config =
+        accept(*state, "provider shop { url = http://a }\n"
+                       "provider home { url = http://b }\n"
+                       "model \"gpt-*\" { provider = shop input_price = 1 output_price = 2 }\n"
+                       "model \"*\" { provider = home price = free fallback = gpt-x rpm = 7"
+                       " max_output_tokens = 9 }\n");
+    struct config_price price;
+    struct config_limits limits;
+    config_model_price(config, "gpt-4o", "home", &price);
+    assert_true(price.free);
+    config_model_price(config, "llama", "shop", &price);
+    assert_false(price.given);
+    config_model_limits(config, "gpt-4o", &config->providers[1], &limits);
+    assert_int_equal(limits.rpm, 7);
+    assert_int_equal(config_model_max_output(config, "gpt-4o", "home"), 9);
+    assert_int_equal(config_model_max_output(config, "llama", "shop"), 0);
+    const char **names = config_model_fallback(config, "gpt-4o", "home");
+    assert_string_equal(names[0], "gpt-x");
+    free(names);
+    assert_null(config_model_fallback(config, "llama", "shop"));
     config_free(config);
 }
 
@@ -235,10 +237,10 @@ static void in_the_readme_only_the_models_at_home_are_free(void **state)
     char *text = combined_of_readme();
     struct config *config = accept(*state, text);
     assert_string_equal(config_route(config, "gpt-4o", NULL)->name, "openai");
-    config_model_price(config, "gpt-4o", &price);
+    config_model_price(config, "gpt-4o", NULL, &price);
     assert_false(price.given);
     assert_string_equal(config_route(config, "llama", NULL)->name, "gpu");
-    config_model_price(config, "llama", &price);
+    config_model_price(config, "llama", NULL, &price);
     assert_true(price.free);
     config_free(config);
     free(text);
@@ -282,8 +284,8 @@ int main(void)
         CONFIG_TEST(a_price_is_taken_whole_from_the_first_section_that_has_one),
         CONFIG_TEST(prices_are_rounded_up_to_a_nano_a_token),
         CONFIG_TEST(each_limit_is_of_the_first_section_that_says_it),
-        CONFIG_TEST(each_amount_of_a_budget_is_of_the_first_section_that_says_it),
         CONFIG_TEST(a_section_with_a_provider_says_nothing_of_models_of_another),
+        CONFIG_TEST(a_job_that_names_its_provider_gets_what_is_said_of_that),
         CONFIG_TEST(in_the_readme_only_the_models_at_home_are_free),
         CONFIG_TEST(users_are_found_by_name_and_else_as_all_others),
         CONFIG_TEST(a_user_may_ask_the_models_that_fit_a_pattern),

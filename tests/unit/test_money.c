@@ -50,20 +50,20 @@ static void prices_of_the_configuration_come_first(void **state)
     (void)state;
     with.prices = table;
     world.money = money_open(&with, NULL, NULL);
-    assert_true(money_price(world.money, "gpt-4o", &price));
+    assert_true(money_price(world.money, "gpt-4o", NULL, &price));
     assert_int_equal(price.input_nano, 2500);
-    assert_false(money_price(world.money, "llama", &price));
+    assert_false(money_price(world.money, "llama", NULL, &price));
     world.models[0].price =
         (struct config_price){.given = true, .input_nano = 7, .cached_nano = -1, .output_nano = 9};
     world.models[0].max_output_tokens = 100;
-    assert_true(money_price(world.money, "gpt-4o", &price));
+    assert_true(money_price(world.money, "gpt-4o", NULL, &price));
     assert_int_equal(price.input_nano, 7);
     assert_int_equal(price.cached_nano, -1);
     assert_int_equal(price.max_output_tokens, 100);
     world.models[1].price = (struct config_price){.given = true, .free = true};
-    assert_true(money_price(world.money, "llama", &price));
+    assert_true(money_price(world.money, "llama", NULL, &price));
     assert_int_equal(price_estimate_nano(&price, 1000, 1000), 0);
-    assert_true(money_price(world.money, "gpt-4o", &price));
+    assert_true(money_price(world.money, "gpt-4o", NULL, &price));
     assert_int_equal(price.input_nano, 7);
     end();
     price_table_free(table);
@@ -80,7 +80,7 @@ static void a_table_in_another_currency_is_of_no_use(void **state)
     (void)state;
     with.prices = table;
     world.money = money_open(&with, NULL, NULL);
-    assert_false(money_price(world.money, "gpt-4o", &price));
+    assert_false(money_price(world.money, "gpt-4o", NULL, &price));
     end();
     price_table_free(table);
 }
