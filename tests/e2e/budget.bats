@@ -45,6 +45,10 @@ load rig
     scenario budget.py no_price
 }
 
+@test "what is free at one provider is not for a job that asks another" {
+    scenario budget.py own_provider
+}
+
 @test "what was cut off stays charged, what was refused costs nothing" {
     scenario budget.py doubted
 }

@@ -4,7 +4,7 @@
 import json
 import time
 
-from rig import Rig, equal, expect, preload, run_scenario, scenario, seed, until
+from rig import Rig, equal, expect, preload, provider, run_scenario, scenario, seed, until
 
 LONG_TEXT = "All work and no play makes the model a dull one. " * 20
 PRICED = 'model "m" {\n    input_price = "0"\n    output_price = "100"\n}\n'  # 100 tokens: 0.01
@@ -236,6 +236,23 @@ def no_price(rig: Rig):
     rig.configure(mock, 'budget {\n    day = "1.00"\n}\nmodel "m" {\n    price = free\n}\n')
     daemon.send(1)
     until(lambda: len(rig.spool.outputs()) == 3, "all jobs of a model that is free")
+    daemon.stop()
+
+
+@scenario
+def own_provider(rig: Rig):
+    """What is free at one provider is not free for a job that asks another."""
+    mock = rig.mock("--latency", "5ms")
+    rig.configuration('budget {\n    day = "1.00"\n}\n' + provider(mock, name="shop")
+                      + provider(mock, name="home")
+                      + 'model "*" {\n    provider = "home"\n    price = free\n}\n')
+    daemon = rig.daemon()
+    free, dear = priced(0, 1), priced(1, 1, provider="shop")
+    rig.spool.drop_list(free + dear)
+    until(lambda: any("no price for m" in r["reason"] for r in rig.spool.status()["reasons"]),
+          "a reason that tells of the missing price")
+    until(lambda: len(rig.spool.outputs()) == 1, "the job at home")
+    equal(mock.requests(), 1, "requests")
     daemon.stop()
 
 

@@ -219,7 +219,7 @@ def gate_closed_cannot(rig):
     """What a fallback's protocol cannot express waits for its own gate, and does not fail."""
     mock = rig.mock("--models", "claude")
     rig.configuration(FAST + "fallback_after = 700ms\n" + provider(mock)
-                      + provider(mock, protocol="anthropic", name="a").replace("/v1", "")
+                      + provider(mock, protocol="anthropic", name="a")
                       + 'model "claude*" { provider = "a" }\n' + ALL_TO_P)
     daemon = rig.daemon()
     two = drop(rig, "two answers", "claude", params={"n": 2, "max_tokens": 9})
