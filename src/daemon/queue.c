@@ -20,7 +20,6 @@ struct queue {
     size_t phases[TASK_PHASES];
     size_t rests[REST_HELD + 1];
     TAILQ_HEAD(, task) alone_tasks;
-    size_t alone;
     uint64_t sequence;
 };
 
@@ -231,11 +230,6 @@ size_t queue_size(const struct queue *queue)
     return HASH_COUNT(queue->tasks);
 }
 
-size_t queue_alone(const struct queue *queue)
-{
-    return queue->alone;
-}
-
 struct task *queue_first_alone(const struct queue *queue)
 {
     return TAILQ_FIRST(&queue->alone_tasks);
@@ -251,7 +245,6 @@ void queue_make_alone(struct queue *queue, struct task *task)
     if (task->alone)
         return;
     TAILQ_INSERT_TAIL(&queue->alone_tasks, task, alone_link);
-    queue->alone++;
     task->alone = true;
 }
 
@@ -260,7 +253,6 @@ void queue_not_alone(struct queue *queue, struct task *task)
     if (!task->alone)
         return;
     TAILQ_REMOVE(&queue->alone_tasks, task, alone_link);
-    queue->alone--;
     task->alone = false;
 }
 

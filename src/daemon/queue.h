@@ -123,8 +123,7 @@ size_t queue_count(const struct queue *queue, enum task_phase phase);
 size_t queue_resting(const struct queue *queue, enum task_rest rest);
 size_t queue_size(const struct queue *queue);
 
-/* Tasks that must be sent alone and have not ended yet: how many, the first, the next. */
-size_t queue_alone(const struct queue *queue);
+/* Tasks that must be sent alone and have not ended yet: the first, the next. */
 struct task *queue_first_alone(const struct queue *queue);
 struct task *queue_next_alone(const struct task *task);
 
