@@ -224,11 +224,6 @@ size_t money_damaged(const struct money *money)
     return ledger_damaged(money->ledger);
 }
 
-bool money_idle(const struct money *money)
-{
-    return money_file_idle(money->file);
-}
-
 bool money_writing(const struct money *money)
 {
     return money_file_writing(money->file);

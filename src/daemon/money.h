@@ -165,9 +165,6 @@ json_t *money_prices_json(const struct money *money, const char *const *models, 
  * loudly, because what they said is not counted. */
 size_t money_damaged(const struct money *money);
 
-/* Whether nothing waits to be written and no write runs. */
-bool money_idle(const struct money *money);
-
 /* Whether a write runs in the thread pool: then money_close must not be called yet. */
 bool money_writing(const struct money *money);
 

@@ -312,11 +312,6 @@ int money_file_failing(const struct money_file *file)
     return file->failing;
 }
 
-bool money_file_idle(const struct money_file *file)
-{
-    return !file->running && !wanted(file);
-}
-
 bool money_file_writing(const struct money_file *file)
 {
     return file->running;

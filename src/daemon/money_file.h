@@ -53,9 +53,6 @@ void money_file_flush(struct money_file *file, money_file_done *done, void *cont
 /* -errno while the last write failed, else 0. */
 int money_file_failing(const struct money_file *file);
 
-/* Whether nothing is to be written and nothing runs. */
-bool money_file_idle(const struct money_file *file);
-
 /* Whether something runs. */
 bool money_file_writing(const struct money_file *file);
 

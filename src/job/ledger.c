@@ -280,11 +280,6 @@ void ledger_each_open(const struct ledger *ledger,
     }
 }
 
-size_t ledger_open_count(const struct ledger *ledger)
-{
-    return HASH_COUNT(ledger->opens);
-}
-
 bool ledger_empty(const struct ledger *ledger)
 {
     return ledger->sums == NULL && ledger->opens == NULL;

@@ -111,7 +111,6 @@ void ledger_each(const struct ledger *ledger,
 void ledger_each_open(const struct ledger *ledger,
                       void (*each)(void *context, const struct reservation *reservation),
                       void *context);
-size_t ledger_open_count(const struct ledger *ledger);
 
 /* Whether nothing was spent or set aside. */
 bool ledger_empty(const struct ledger *ledger);

@@ -31,9 +31,8 @@ struct row {
 };
 
 struct price_table {
-    char *date; /* these three may be NULL */
+    char *date; /* both may be NULL */
     char *currency;
-    char *source;
     struct row *rows;
     size_t count;
 };
@@ -162,7 +161,6 @@ static struct price_table *take_table(const json_t *document, struct error *erro
     table = price_table_from_json(json_object_get(document, "models"), currency, error);
     if (table != NULL) {
         table->date = xstrdup(date);
-        table->source = xstrdup(jsontext_get_text(document, "source", NULL));
     }
     return table;
 }
@@ -212,7 +210,6 @@ void price_table_free(struct price_table *table)
     free(table->rows);
     free(table->date);
     free(table->currency);
-    free(table->source);
     free(table);
 }
 
@@ -226,16 +223,6 @@ const char *price_table_date(const struct price_table *table)
 const char *price_table_currency(const struct price_table *table)
 {
     return table->currency;
-}
-
-const char *price_table_source(const struct price_table *table)
-{
-    return table->source;
-}
-
-size_t price_table_count(const struct price_table *table)
-{
-    return table->count;
 }
 
 bool price_find(const struct price_table *table, const char *model, struct price *price)

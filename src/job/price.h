@@ -45,12 +45,9 @@ json_t *price_json(const struct price *price);
 /* Frees it; NULL is allowed. */
 void price_table_free(struct price_table *table);
 
-/* The day on which its prices were looked up ("2026-02-10", NULL: not said), their currency, where
- * they are from (or NULL). */
+/* The day on which its prices were looked up ("2026-02-10", NULL: not said), and their currency. */
 const char *price_table_date(const struct price_table *table);
 const char *price_table_currency(const struct price_table *table);
-const char *price_table_source(const struct price_table *table);
-size_t price_table_count(const struct price_table *table);
 
 /* The price of a model: that of its exact name, else of the first pattern (fnmatch(3)) that fits
  * it. false: the table has none, or it is NULL. */

@@ -193,9 +193,8 @@ static void what_a_crash_left_open_stays_charged_in_doubt(void **state)
     struct ledger *ledger = busy(&lines);
 
     (void)state;
-    assert_int_equal(ledger_open_count(ledger), 1);
     assert_int_equal(ledger_doubt_open(ledger), 1);
-    assert_int_equal(ledger_open_count(ledger), 0);
+    assert_int_equal(ledger_doubt_open(ledger), 0);
     assert_int_equal(total(ledger).spend.doubt_nano, 302 + 77);
     assert_int_equal(total(ledger).spend.doubts, 2);
     assert_int_equal(total(ledger).reserved_nano, 0);

@@ -28,8 +28,6 @@ static void a_table_tells_where_it_is_from(void **state)
     (void)state;
     assert_string_equal(price_table_date(read), "2026-02-10");
     assert_string_equal(price_table_currency(read), "USD");
-    assert_string_equal(price_table_source(read), "a page");
-    assert_int_equal(price_table_count(read), 3);
     price_table_free(read);
 }
 
@@ -182,7 +180,6 @@ static void the_shipped_table_is_good(void **state)
     if (shipped == NULL) {
         fail_msg("%s", error.text);
     }
-    assert_non_null(price_table_source(shipped));
     for (size_t i = 0; i < UNIT_COUNT(models); i++) {
         struct price price;
 
