@@ -80,16 +80,14 @@ static int take_user(const struct param *param, json_t *value, json_t *body, str
     return 0;
 }
 
-/* Both may say something of who asks. */
-static int take_metadata(const struct param *param, json_t *value, json_t *body,
-                         struct error *error)
+/* An object of the same name there, into which another parameter may put something as well. */
+static int take_members(const struct param *param, json_t *value, json_t *body, struct error *error)
 {
     const char *key;
     json_t *member;
-    (void)param;
     (void)error;
     json_object_foreach (value, key, member) {
-        set_inner(body, "metadata", key, json_incref(member));
+        set_inner(body, param->name, key, json_incref(member));
     }
     return 0;
 }
@@ -104,19 +102,6 @@ static int take_effort(const struct param *param, json_t *value, json_t *body, s
         return cannot(param, word == NULL ? "what is no word" : word, error);
     }
     set_inner(body, "output_config", "effort", json_incref(value));
-    return 0;
-}
-
-static int take_output_config(const struct param *param, json_t *value, json_t *body,
-                              struct error *error)
-{
-    const char *key;
-    json_t *member;
-    (void)param;
-    (void)error;
-    json_object_foreach (value, key, member) {
-        set_inner(body, "output_config", key, json_incref(member));
-    }
     return 0;
 }
 
@@ -247,9 +232,9 @@ static const struct param params[] = {
     {"stream_options", take_nothing},
     {"n", take_n},
     {"stop", take_stop},
-    {"metadata", take_metadata},
+    {"metadata", take_members},
     {"user", take_user},
-    {"output_config", take_output_config},
+    {"output_config", take_members},
     {"reasoning_effort", take_effort},
     {"response_format", take_format},
     {"tools", take_tools},
