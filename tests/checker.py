@@ -242,8 +242,6 @@ class Checker:
                 self.check_attempts(f"cur/{name}", states[match[1]] or {"attempts": []}, None)
             elif idle:
                 self.problem(f"cur/{name}", "was left over")
-        for job in set(states) - set(jobs):
-            self.problem(f"cur/{job}.state.json", "has no job")
         return jobs, states
 
     def check_done(self):
@@ -390,6 +388,11 @@ class Checker:
                 self.problem(f"new/{name}", "was not taken")
             self.check_rest()
         there = set() if idle else self.waiting_in_new()
+        # A state file is durable before its job comes back into cur/, and goes after it has left: a
+        # kill between leaves it behind, but never without its job elsewhere.
+        elsewhere = set() if idle else set(done) | set(failed) | there
+        for job in set(states) - set(cur) - elsewhere:
+            self.problem(f"cur/{job}.state.json", "has no job")
         self.check_places(set(dropped) - there, {"cur": cur, "done": done, "failed": failed})
         if ledger is not None:
             self.check_costs(ledger, exact, {**cur, **failed, **done}, outputs, errors, states)
