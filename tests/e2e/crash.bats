@@ -13,3 +13,7 @@ load rig
 @test "killed at any system call that changes the spool, the next start puts all in order" {
     scenario crash.py killed_at_calls
 }
+
+@test "killed while jobs come back into cur/, none is away" {
+    scenario crash.py killed_coming_back
+}

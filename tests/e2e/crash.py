@@ -194,5 +194,30 @@ def killed_at_calls(rig: Rig):
     expect(points >= 60, f"only {points} calls")
 
 
+@scenario
+def killed_coming_back(rig: Rig):
+    """Killed while jobs come back into cur/: until the next start a state file may lie there before
+    its job, which is where it was."""
+    rig.configure(rig.mock(), PATIENT)
+    make_template(rig)
+    template, early = rig.spool, 0
+    for call, when in itertools.product(("fsync", "renameat2"), range(1, 9)):
+        point = f"back-{call}-{when}"
+        rig.spool = Spool.copy(template, os.path.join(rig.folder, point))
+        rig.checker = Checker(rig.spool.path)
+        rig.spool.order("retry", "ALL")
+        rig.spool.order("rerun", identity({"prompt": "Say template"}, "m"))
+        rig.daemon("--until-empty", wait=False, environment=preload(f"{call}:KILL:{when}")).wait()
+        rig.checker.judge(rig.spool.dropped, idle=False)
+        names = rig.spool.names("cur")
+        early += sum(name.endswith(".state.json") and name[:64] + ".json" not in names
+                     for name in names)
+        rig.until_empty()
+        problems = rig.checker.judge(rig.spool.dropped)
+        expect(not problems, f"{point}: " + "\n  ".join(problems))
+        equal(rig.spool.jobs("done"), set(rig.spool.dropped), f"{point}: jobs in done/")
+    expect(early > 0, "no kill came between a state file and its job")
+
+
 if __name__ == "__main__":
     run_scenario()
