@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "spool/file.h"
+#include "spool/move.h"
 
 enum { LOCK_TRIES = 8 };
 
@@ -218,23 +219,62 @@ static int remove_outputs(int dir, const struct id *id)
     return result;
 }
 
-int unit_finish_gone(struct unit *unit)
+static int rename_unit(struct unit *unit, enum entry_kind from, enum entry_kind to)
+{
+    int dir = unit->spool->dir[unit->folder];
+    char old[ENTRY_NAME_SIZE];
+    char new[ENTRY_NAME_SIZE];
+    entry_write(from, &unit->id, 0, old);
+    entry_write(to, &unit->id, 0, new);
+    int result = move_noreplace(dir, old, dir, new);
+    if (result == 0) {
+        unit->gone = to == ENTRY_GONE;
+    }
+    return result;
+}
+
+int unit_gone(struct unit *unit)
+{
+    assert(!unit->gone && unit->fd >= 0);
+    return rename_unit(unit, ENTRY_JOB, ENTRY_GONE);
+}
+
+int unit_gone_back(struct unit *unit)
+{
+    assert(unit->gone && unit->fd >= 0);
+    return rename_unit(unit, ENTRY_GONE, ENTRY_JOB);
+}
+
+int unit_empty(const struct unit *unit)
 {
     assert(unit->gone && unit->fd >= 0);
     static const enum entry_kind sidecars[] = {ENTRY_ERROR, ENTRY_STATE, ENTRY_PARTIAL};
     int dir = unit->spool->dir[unit->folder];
-    /* The renaming to ID.gone is durable before anything goes: no power loss may leave an ID.json
-     * that counts as done without its outputs. */
-    int result = file_sync_dir(dir);
+    int result = 0;
     for (size_t i = 0; i < sizeof sidecars / sizeof sidecars[0] && result == 0; i++) {
         result = remove_entry(dir, sidecars[i], &unit->id, 0);
     }
-    if (result == 0 && unit->folder == FOLDER_DONE) {
-        result = remove_outputs(dir, &unit->id);
+    return result == 0 && unit->folder == FOLDER_DONE ? remove_outputs(dir, &unit->id) : result;
+}
+
+int unit_leave(const struct unit *unit)
+{
+    assert(unit->gone && unit->fd >= 0);
+    return remove_entry(unit->spool->dir[unit->folder], ENTRY_GONE, &unit->id, 0);
+}
+
+int unit_finish_gone(struct unit *unit)
+{
+    int dir = unit->spool->dir[unit->folder];
+    /* The renaming to ID.gone is durable before anything goes: no power loss may leave an ID.json
+     * that counts as done without its outputs. */
+    int result = file_sync_dir(dir);
+    if (result == 0) {
+        result = unit_empty(unit);
     }
     /* And what was deleted stays deleted before the name that tells of it goes. */
     if (result == 0) {
         result = file_sync_dir(dir);
     }
-    return result == 0 ? remove_entry(dir, ENTRY_GONE, &unit->id, 0) : result;
+    return result == 0 ? unit_leave(unit) : result;
 }
