@@ -277,18 +277,25 @@ void record_write_output(struct buffer *out, const struct record *record,
     write_line(out, object);
 }
 
-bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version)
+bool record_output_is(const json_t *object, const struct id *id, unsigned version)
 {
     char hex[SHA256_HEX_SIZE];
     struct id found;
-    json_t *object = jsontext_read_object(text, length, NULL);
     const json_t *output = json_object_get(object, "output");
-    bool whole = output != NULL && id_read(jsontext_get_text(object, "id", ""), &found) &&
-                 id_equal(&found, id) && jsontext_get_int(object, "version", 0) == version;
-    if (whole) {
-        output_sha256(output, hex);
-        whole = strcmp(jsontext_get_text(object, "sha256", ""), hex) == 0;
+
+    if (output == NULL || !id_read(jsontext_get_text(object, "id", ""), &found) ||
+        !id_equal(&found, id) || jsontext_get_int(object, "version", 0) != version) {
+        return false;
     }
+    output_sha256(output, hex);
+    return strcmp(jsontext_get_text(object, "sha256", ""), hex) == 0;
+}
+
+bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version)
+{
+    json_t *object = jsontext_read_object(text, length, NULL);
+    bool whole = record_output_is(object, id, version);
+
     json_decref(object);
     return whole;
 }

@@ -91,4 +91,7 @@ void record_write_refusal(struct buffer *out, const char *name, const char *reas
  * that a crash left: a torn one is not. */
 bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version);
 
+/* The same of one that was parsed; NULL is none. */
+bool record_output_is(const json_t *object, const struct id *id, unsigned version);
+
 #endif
