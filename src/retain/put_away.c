@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/day.h"
 #include "base/xalloc.h"
 #include "retain/clear_away.h"
 #include "retain/finished.h"
@@ -24,6 +25,7 @@
 enum {
     RELAX_UNITS = 256,     /* looked up in archive/ids between two givings back of its memory */
     PROGRESS_UNITS = 512,  /* between two tellings */
+    DAY_MS = 24 * 60 * 60 * 1000,
 };
 
 /* One putting away. */
@@ -67,13 +69,10 @@ static void progress(const struct work *work, const char *what, uint64_t done, u
 
 static unsigned month_of(int64_t ms)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm parts;
+    int year, month, day;
 
-    if (ms <= 0 || gmtime_r(&seconds, &parts) == NULL) {
-        return 0;
-    }
-    return (unsigned)((parts.tm_year - 70) * 12 + parts.tm_mon);
+    day_split((int32_t)(ms / DAY_MS), &year, &month, &day);
+    return (unsigned)((year - 1970) * 12 + month - 1);
 }
 
 /* The volume that covers the unit, by its number; SIZE_MAX: none. */
