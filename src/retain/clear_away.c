@@ -21,6 +21,7 @@ struct clearing {
     struct clear_away *away;
     struct events *events;
     struct remove *remove;
+    struct gathered room;
     const char *volume; /* its path */
     uint64_t done;
     uint64_t total;
@@ -60,14 +61,14 @@ static int complain(const struct clearing *clearing, const struct id *id, int pr
 
 /* Whether the locked unit may go: 1 or 0, or -errno. */
 static int may_go(const struct clearing *clearing, const struct unit *unit,
-                  const struct index_unit *archived)
+                  const struct index_unit *archived, struct gathered *room)
 {
     int owed = owed_has(clearing->away->owed, &unit->id);
 
     if (owed != 0) {
         return owed < 0 ? owed : 0;
     }
-    return unit->gone ? 1 : gather_contained(unit, archived);
+    return unit->gone ? 1 : gather_contained(unit, archived, room);
 }
 
 /* One unit that is archived. One that is gone was deleted by another. */
@@ -81,7 +82,7 @@ static int delete_unit(struct clearing *clearing, const struct pick_item *item,
         return 0;
     }
     if (result == 0) {
-        result = may_go(clearing, &unit, archived);
+        result = may_go(clearing, &unit, archived, &clearing->room);
         if (result != 1) {
             unit_unlock(&unit);
         }
@@ -97,10 +98,26 @@ static int delete_unit(struct clearing *clearing, const struct pick_item *item,
     return remove_unit(clearing->remove, &unit, clearing->error);
 }
 
-static int tell_kept(struct clearing *clearing, const struct pick_item *item)
+static void progress(struct clearing *clearing)
 {
-    tell(clearing, &item->id, true);
-    return clearing->done % EVENTS_EACH == 0 ? tell_all(clearing->events, clearing->error) : 0;
+    struct clear_away *away = clearing->away;
+
+    clearing->done++;
+    away->progress(away->context, away->keep ? "noting" : "deleting", clearing->done,
+                   clearing->total);
+}
+
+/* The units stay: it is only told that they are archived. */
+static int tell_kept(struct clearing *clearing, const struct pick_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        tell(clearing, &items[i].id, true);
+        if (i % EVENTS_EACH == 0) {
+            (void)events_flush(clearing->events);
+        }
+        progress(clearing);
+    }
+    return 0;
 }
 
 /* Goes through the index and the items, which have the same order. An item that the index does not have
@@ -120,16 +137,12 @@ static int each_unit(struct clearing *clearing, struct index *index, const struc
         if (next == count || !id_equal(&items[next].id, &unit.id)) {
             continue;
         }
-        clearing->done++;
-        result = clearing->away->keep ? tell_kept(clearing, &items[next])
-                                      : delete_unit(clearing, &items[next], &unit);
+        result = delete_unit(clearing, &items[next], &unit);
         if (result < 0) {
             break;
         }
         next++;
-        clearing->away->progress(clearing->away->context,
-                                 clearing->away->keep ? "noting" : "deleting", clearing->done,
-                                 clearing->total);
+        progress(clearing);
     }
     index_unit_clear(&unit);
     clearing->away->changed += result >= 0 ? count - next : 0;
@@ -180,7 +193,9 @@ static int each_volume(struct clearing *clearing, const struct pick *pick)
 
         if (pick_is_archived(&pick->items[next])) {
             clearing->volume = ids_volume(clearing->away->ids, number)->path;
-            result = each_of_volume(clearing, number, &pick->items[next], count);
+            result = clearing->away->keep
+                         ? tell_kept(clearing, &pick->items[next], count)
+                         : each_of_volume(clearing, number, &pick->items[next], count);
         }
         next += count;
     }
@@ -212,5 +227,6 @@ int clear_away(struct clear_away *away, const struct pick *pick, struct error *e
     }
     (void)remove_end(clearing.remove, &later);
     events_close(clearing.events);
+    gathered_free(&clearing.room);
     return result;
 }

@@ -2,14 +2,14 @@
 /* index_line: what the index and the manifest of a volume say of a job. */
 #include "retain/index_line.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/jsontext.h"
 #include "base/timetext.h"
-#include "retain/gather.h"
 
 /* What a record has and the index does not: content, and what the line says itself. */
-static bool is_left_out(const char *key)
+static bool is_left_out(struct jsonspan key)
 {
     static const char *const keys[] = {
         "output",  "response", "attempts", "raw",     "tool_calls", "refusal", "message", "advice",
@@ -17,90 +17,76 @@ static bool is_left_out(const char *key)
         "files",   "type",     "finished"};
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (strcmp(keys[i], key) == 0) {
+        if (jsonspan_is(key, keys[i])) {
             return true;
         }
     }
     return false;
 }
 
-static const char *state_of(const struct bundle *bundle)
-{
-    const char *status = jsontext_get_text(bundle->files[1].document, "status", "");
-
-    if (bundle->folder == FOLDER_DONE) {
-        return "completed";
-    }
-    return strcmp(status, "cancelled") == 0 || strcmp(status, "expired") == 0 ? status : "failed";
-}
-
-static void add_finished(struct buffer *out, const struct bundle *bundle)
+static void add_finished(struct buffer *out, const struct gathered *unit)
 {
     char time[TIMETEXT_SIZE];
 
-    timetext_write((struct wall){.ms = gather_finished(bundle)}, time);
-    buffer_printf(out, "\"finished\":\"%s\"", time);
+    timetext_write((struct wall){.ms = unit->finished_ms}, time);
+    buffer_text(out, "\"finished\":\"");
+    buffer_text(out, time);
+    buffer_byte(out, '"');
 }
 
-static void add_file(struct buffer *out, const struct bundle *bundle, size_t number,
-                     const unsigned char *digest)
+static void add_file(struct buffer *out, const struct gathered *unit, size_t number)
 {
-    char name[INDEX_NAME_SIZE], hex[SHA256_HEX_SIZE];
+    const struct gathered_file *file = &unit->files[number];
+    char name[INDEX_NAME_SIZE], hex[SHA256_HEX_SIZE], text[2 * INDEX_NAME_SIZE];
 
-    index_name_write(bundle->folder, &bundle->files[number].entry, name);
-    hex_write(digest, SHA256_SIZE, hex);
-    buffer_printf(out, "{\"name\":\"%s\",\"size\":%zu,\"sha256\":\"%s\"", name,
-                  bundle->files[number].length, hex);
+    index_name_write(unit->folder, &file->entry, name);
+    hex_write(file->digest, SHA256_SIZE, hex);
+    snprintf(text, sizeof text, "{\"name\":\"%s\",\"size\":%zu,\"sha256\":\"", name, file->length);
+    buffer_text(out, text);
+    buffer_append(out, hex, SHA256_HEX_SIZE - 1);
+    buffer_byte(out, '"');
 }
 
-static void add_member(struct buffer *out, const char *key, const json_t *value)
+static void add_member(struct buffer *out, struct jsonspan key, struct jsonspan value)
 {
-    size_t before = out->length;
-    size_t start;
-
-    buffer_byte(out, ',');
-    jsontext_write_string(out, key, strlen(key));
-    buffer_byte(out, ':');
-    start = out->length;
-    jsontext_write(out, value);
-    if (strcmp(key, "metadata") == 0 && out->length - start > INDEX_METADATA_LIMIT) {
-        out->length = before;
-        out->bytes[before] = '\0';
+    if (jsonspan_is(key, "metadata") && value.length > INDEX_METADATA_LIMIT) {
+        return;
     }
+    buffer_text(out, ",\"");
+    buffer_append(out, key.text, key.length);
+    buffer_text(out, "\":");
+    buffer_append(out, value.text, value.length);
 }
 
-void index_line_begin(struct buffer *out, const struct bundle *bundle)
+void index_line_begin(struct buffer *out, const struct gathered *unit)
 {
     char id[ID_TEXT_SIZE];
 
-    id_write(&bundle->id, id);
-    buffer_printf(out, "{\"id\":\"%s\",\"state\":\"%s\"", id, state_of(bundle));
-    if (bundle->folder == FOLDER_DONE) {
-        buffer_printf(out, ",\"version\":%u", bundle->highest);
+    id_write(&unit->id, id);
+    buffer_printf(out, "{\"id\":\"%s\",\"state\":\"%s\"", id, unit->state);
+    if (unit->folder == FOLDER_DONE) {
+        buffer_printf(out, ",\"version\":%u", unit->highest);
     }
     buffer_text(out, ",\"frame\":");
 }
 
-void index_line_end(struct buffer *out, const struct bundle *bundle,
-                    const unsigned char (*digests)[SHA256_SIZE], uint32_t at, uint32_t length)
+void index_line_end(struct buffer *out, const struct gathered *unit, uint32_t at, uint32_t length)
 {
-    json_t *record = bundle_record(bundle, 0)->document;
-    const char *type = jsontext_get_text(bundle->files[0].document, "type", "chat");
-    const char *key;
-    json_t *value;
+    struct jsonscan scan;
+    struct jsonspan key, value;
 
     buffer_printf(out, ",\"at\":%u,\"length\":%u,\"files\":[", at, length);
-    for (size_t i = 0; i < bundle->count; i++) {
+    for (size_t i = 0; i < unit->count; i++) {
         buffer_text(out, i > 0 ? "," : "");
-        add_file(out, bundle, i, digests[i]);
+        add_file(out, unit, i);
         buffer_byte(out, '}');
     }
     buffer_text(out, "],\"type\":");
-    jsontext_write_string(out, type, strlen(type));
+    jsontext_write_string(out, unit->type.bytes, unit->type.length);
     buffer_byte(out, ',');
-    add_finished(out, bundle);
-    json_object_foreach(record, key, value)
-    {
+    add_finished(out, unit);
+    jsonscan_begin(&scan, gathered_text(unit, unit->record));
+    while (jsonscan_next(&scan, &key, &value) == 1) {
         if (!is_left_out(key)) {
             add_member(out, key, value);
         }
@@ -108,35 +94,42 @@ void index_line_end(struct buffer *out, const struct bundle *bundle,
     buffer_text(out, "}\n");
 }
 
-/* The model that was asked: an output has it in an object. */
-static void add_text(struct buffer *out, const json_t *record, const char *key)
+/* The model that was asked, which an output has in an object, and the user. */
+static void add_texts(struct buffer *out, const struct gathered *unit)
 {
-    const json_t *value = json_object_get(record, key);
-    const char *text = json_is_object(value) ? jsontext_get_text(value, "asked", NULL)
-                                             : jsontext_get_text(record, key, NULL);
+    static const char *const keys[] = {"model", "user"};
+    static const char *const inner[] = {"asked"};
+    struct jsonspan values[2], asked;
 
-    buffer_printf(out, ",\"%s\":", key);
-    if (text != NULL) {
-        jsontext_write_string(out, text, strlen(text));
-    } else {
-        buffer_text(out, "null");
+    (void)jsonscan_find(gathered_text(unit, unit->record), keys, values, 2);
+    if (values[0].text != NULL && values[0].text[0] == '{' &&
+        jsonscan_find(values[0], inner, &asked, 1)) {
+        values[0] = asked;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        buffer_printf(out, ",\"%s\":", keys[i]);
+        if (values[i].text != NULL && values[i].text[0] == '"') {
+            buffer_append(out, values[i].text, values[i].length);
+        } else {
+            buffer_text(out, "null");
+        }
     }
 }
 
-void index_line_manifest(struct buffer *out, const struct bundle *bundle,
-                         const unsigned char (*digests)[SHA256_SIZE])
+void index_line_manifest(struct buffer *out, const struct gathered *unit)
 {
-    const json_t *record = bundle_record(bundle, 0)->document;
+    struct buffer common = {0};
     char id[ID_TEXT_SIZE];
 
-    id_write(&bundle->id, id);
-    for (size_t i = 0; i < bundle->count; i++) {
-        add_file(out, bundle, i, digests[i]);
-        buffer_printf(out, ",\"id\":\"%s\"", id);
-        add_text(out, record, "model");
-        add_text(out, record, "user");
-        buffer_byte(out, ',');
-        add_finished(out, bundle);
-        buffer_text(out, "}\n");
+    id_write(&unit->id, id);
+    buffer_printf(&common, ",\"id\":\"%s\"", id);
+    add_texts(&common, unit);
+    buffer_byte(&common, ',');
+    add_finished(&common, unit);
+    buffer_text(&common, "}\n");
+    for (size_t i = 0; i < unit->count; i++) {
+        add_file(out, unit, i);
+        buffer_append(out, common.bytes, common.length);
     }
+    buffer_free(&common);
 }

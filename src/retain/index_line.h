@@ -9,19 +9,15 @@
 #define RETAIN_INDEX_LINE_H
 
 #include "base/buffer.h"
-#include "base/sha256.h"
-#include "retain/bundle.h"
+#include "retain/gather.h"
 
 enum { INDEX_METADATA_LIMIT = 4096 }; /* bytes of metadata that the index tells */
 
-/* Appends the begin of the line, up to the frame's number, and the rest with its newline. digests are those of
- * the bundle's files. */
-void index_line_begin(struct buffer *out, const struct bundle *bundle);
-void index_line_end(struct buffer *out, const struct bundle *bundle,
-                    const unsigned char (*digests)[SHA256_SIZE], uint32_t at, uint32_t length);
+/* Appends the begin of the line, up to the frame's number, and the rest with its newline. */
+void index_line_begin(struct buffer *out, const struct gathered *unit);
+void index_line_end(struct buffer *out, const struct gathered *unit, uint32_t at, uint32_t length);
 
 /* Appends the lines of its files in the manifest. */
-void index_line_manifest(struct buffer *out, const struct bundle *bundle,
-                         const unsigned char (*digests)[SHA256_SIZE]);
+void index_line_manifest(struct buffer *out, const struct gathered *unit);
 
 #endif

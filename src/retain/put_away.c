@@ -19,7 +19,7 @@
 #include "retain/remove.h"
 #include "retain/store.h"
 #include "retain/take_up.h"
-#include "retain/verify.h"
+#include "retain/volume_made.h"
 #include "spool/file.h"
 
 enum {
@@ -40,10 +40,12 @@ struct work {
     struct owed *owed;
     struct pick pick;
     struct press *press;
+    struct gathered unit; /* the one at hand */
     struct ids_write *entering; /* new archive/ids, or NULL while there is nothing new */
     size_t volumes;             /* that it will have */
     unsigned number;            /* of the next volume */
     enum folder scanning;
+    bool simple; /* see is_simple */
     uint64_t seen;
     char host[STORE_HOST_SIZE];
 };
@@ -117,14 +119,35 @@ static int note(struct work *work, const struct finished *finished)
     return 0;
 }
 
+/* Whether the selection asks for nothing but state and age. */
+static bool is_simple(const struct selection *selection)
+{
+    return (selection->run == NULL || selection->members != NULL) && selection->reason == NULL &&
+           selection->model == NULL && selection->type == NULL && selection->user == NULL &&
+           !selection->truncated && selection->where_count == 0;
+}
+
+/* Reads what the selection needs. Returns 0, or -errno. */
+static int read_facts(struct work *work, const struct id *id, struct finished *finished)
+{
+    int result = work->simple
+                     ? gather_glance(work->spool, work->scanning, id, &work->unit, finished)
+                     : 0;
+
+    if (result != 0) {
+        return result < 0 ? result : 0;
+    }
+    return finished_read(work->spool, work->scanning, id,
+                         selection_needs_job(work->plan->selection), finished);
+}
+
 /* Files in failed/ of what was refused at the door have no ID and are no units. */
 static int look(void *context, const struct id *id)
 {
     struct work *work = context;
     struct finished finished;
     struct facts facts;
-    int result = finished_read(work->spool, work->scanning, id,
-                               selection_needs_job(work->plan->selection), &finished);
+    int result = read_facts(work, id, &finished);
 
     if (result < 0) {
         return result == -ENOENT ? 0 : result;
@@ -146,6 +169,7 @@ static int scan(struct work *work, enum folder folder)
     int result;
 
     work->scanning = folder;
+    work->simple = is_simple(work->plan->selection);
     result = finished_each(work->spool, folder, look, work);
     if (result < 0) {
         error_system(work->error, -result, "cannot read %s/%s", work->spool->path,
@@ -174,32 +198,6 @@ static int enter_unit(void *context, const struct archived *archived, struct err
     struct work *work = context;
 
     return ids_write_unit(work->entering, archived, error);
-}
-
-/* A volume of ours that is not whole: the disk, or we, have failed. */
-struct finding {
-    struct error *error;
-    const char *name;
-};
-
-static void find(void *context, const char *sentence)
-{
-    const struct finding *finding = context;
-
-    error_set(finding->error, ERROR_SYSTEM, "the archive %s was written and is not whole when it is "
-              "read back (%.400s): nothing of it is published", finding->name, sentence);
-}
-
-static int verify(struct work *work, const struct volume_made *made)
-{
-    char name[STORE_NAME_SIZE];
-    struct finding finding = {.error = work->error, .name = name};
-
-    store_name_write(&made->name, STORE_VOLUME, name);
-    return volume_verify(work->spool->dir[FOLDER_TMP], made->stem, name, VERIFY_BYTES, find,
-                         &finding) == 0
-               ? 0
-               : -1;
 }
 
 static int filter(struct work *work, const struct volume_made *made)
@@ -276,7 +274,7 @@ static int finish_volume(struct work *work, struct volume_write *write)
     result = volume_write_finish(write, work->host, work->number, enter_unit, work, &made,
                                  work->error);
     if (result == 0) {
-        result = verify(work, &made) < 0 || filter(work, &made) < 0 || publish(work, &made) < 0
+        result = volume_made_verify(work->spool, &made, work->error) < 0 || filter(work, &made) < 0 || publish(work, &made) < 0
                      ? -1
                      : 0;
         if (result < 0) {
@@ -294,9 +292,8 @@ static int finish_volume(struct work *work, struct volume_write *write)
 /* Adds one unit. Returns 1 when it was added, 0 when it stays where it is, or -1. */
 static int write_unit(struct work *work, struct volume_write *write, struct pick_item *item)
 {
-    struct bundle bundle;
     struct error error;
-    int result = gather_unit(work->spool, pick_folder(item), &item->id, &bundle, &error);
+    int result = gather_unit(work->spool, pick_folder(item), &item->id, &work->unit, &error);
 
     if (result != 0) {
         item->key = (uint32_t)PICK_NOTHING;
@@ -310,8 +307,7 @@ static int write_unit(struct work *work, struct volume_write *write, struct pick
         }
         return 0;
     }
-    result = volume_write_unit(write, &bundle, work->error);
-    bundle_clear(&bundle);
+    result = volume_write_unit(write, &work->unit, work->error);
     item->key = pick_volume_key(work->volumes, pick_folder(item) == FOLDER_FAILED);
     return result == 0 ? 1 : -1;
 }
@@ -487,6 +483,7 @@ static void close_all(struct work *work)
     owed_close(work->owed);
     ids_close(work->ids);
     pick_free(&work->pick);
+    gathered_free(&work->unit);
 }
 
 /* Counts what would be archived. */

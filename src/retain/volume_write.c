@@ -45,8 +45,10 @@ struct volume_write {
     uint64_t manifest_size;        /* bytes of these lines */
     struct volume_rows rows;
     uint64_t size;                 /* see volume_write_size */
-    unsigned char (*digests)[SHA256_SIZE]; /* of the job being added */
-    size_t digest_capacity;
+    struct sha256 *entries;  /* see volume_made */
+    struct sha256 *lines;
+    struct buffer begin; /* room for a line of the index */
+    struct buffer end;
     uint64_t units;
     uint64_t files;
     uint64_t content;
@@ -133,6 +135,8 @@ struct volume_write *volume_write_begin(const struct spool *spool, struct press 
     write->rows.fd = rows;
     press_begin(&write->body, press, body, false);
     press_begin(&write->manifest, press, manifest, false);
+    write->entries = sha256_start();
+    write->lines = sha256_start();
     write->sink.out = &write->body.filling;
     write->tar = tar_open(&write->sink);
     write->entry = archive_entry_new();
@@ -147,21 +151,28 @@ struct volume_write *volume_write_begin(const struct spool *spool, struct press 
     return write;
 }
 
-static void add_files(struct volume_write *write, const struct bundle *bundle, int64_t finished_ms)
+void volume_note(struct sha256 *entries, const char *name, uint64_t size, int64_t seconds,
+                 const unsigned char digest[SHA256_SIZE])
 {
-    if (bundle->count > write->digest_capacity) {
-        write->digest_capacity = bundle->count;
-        write->digests = xrealloc(write->digests, bundle->count * sizeof *write->digests);
-    }
-    for (size_t i = 0; i < bundle->count; i++) {
-        const struct bundle_file *file = &bundle->files[i];
-        const char *bytes = bundle_bytes(bundle, i);
+    char text[INDEX_NAME_SIZE + 64];
+    int length = snprintf(text, sizeof text, "%s %llu %lld\n", name, (unsigned long long)size,
+                          (long long)seconds);
+
+    sha256_add(entries, text, (size_t)length);
+    sha256_add(entries, digest, SHA256_SIZE);
+}
+
+static void add_files(struct volume_write *write, const struct gathered *unit)
+{
+    for (size_t i = 0; i < unit->count; i++) {
+        const struct gathered_file *file = &unit->files[i];
+        struct jsonspan text = gathered_text(unit, i);
         char name[INDEX_NAME_SIZE];
 
-        sha256_digest(bytes, file->length, write->digests[i]);
-        index_name_write(bundle->folder, &file->entry, name);
-        tar_header(write->tar, write->entry, name, file->length, finished_ms);
-        if (archive_write_data(write->tar, bytes, file->length) != (la_ssize_t)file->length ||
+        index_name_write(unit->folder, &file->entry, name);
+        volume_note(write->entries, name, file->length, unit->finished_ms / 1000, file->digest);
+        tar_header(write->tar, write->entry, name, file->length, unit->finished_ms);
+        if (archive_write_data(write->tar, text.text, text.length) != (la_ssize_t)text.length ||
             archive_write_finish_entry(write->tar) != ARCHIVE_OK) {
             no_memory();
         }
@@ -169,23 +180,32 @@ static void add_files(struct volume_write *write, const struct bundle *bundle, i
     }
 }
 
-static void add_row(struct volume_write *write, const struct bundle *bundle, size_t at)
+static void add_row(struct volume_write *write, const struct gathered *unit, size_t at)
 {
-    struct volume_row row = {.archived = {.id = bundle->id,
-                                          .failed = bundle->folder == FOLDER_FAILED,
-                                          .highest = bundle->highest,
+    struct volume_row row = {.archived = {.id = unit->id,
+                                          .failed = unit->folder == FOLDER_FAILED,
+                                          .highest = unit->highest,
                                           .at = (uint32_t)at,
                                           .length = (uint32_t)(write->body.filling.length - at)}};
-    struct buffer begin = {0}, end = {0};
 
-    memcpy(row.archived.digest, write->digests[bundle->count - 1], sizeof row.archived.digest);
-    index_line_begin(&begin, bundle);
-    index_line_end(&end, bundle, write->digests, row.archived.at, row.archived.length);
-    row.begin = (uint32_t)begin.length;
-    row.end = (uint32_t)end.length;
-    volume_rows_add(&write->rows, &row, begin.bytes, end.bytes);
-    buffer_free(&begin);
-    buffer_free(&end);
+    memcpy(row.archived.digest, unit->files[unit->count - 1].digest, sizeof row.archived.digest);
+    buffer_clear(&write->begin);
+    buffer_clear(&write->end);
+    index_line_begin(&write->begin, unit);
+    index_line_end(&write->end, unit, row.archived.at, row.archived.length);
+    row.begin = (uint32_t)write->begin.length;
+    row.end = (uint32_t)write->end.length;
+    volume_rows_add(&write->rows, &row, write->begin.bytes, write->end.bytes);
+}
+
+static void add_lines(struct volume_write *write, const struct gathered *unit)
+{
+    struct buffer *lines = &write->manifest.filling;
+    size_t before = lines->length;
+
+    index_line_manifest(lines, unit);
+    sha256_add(write->lines, lines->bytes + before, lines->length - before);
+    write->manifest_size += lines->length - before;
 }
 
 /* Ends the frame of jobs: from here on it is known where it begins. */
@@ -198,21 +218,21 @@ static int end_frame(struct volume_write *write)
     return result == 0 ? volume_rows_frame(&write->rows, begins) : result;
 }
 
-int volume_write_unit(struct volume_write *write, const struct bundle *bundle, struct error *error)
+int volume_write_unit(struct volume_write *write, const struct gathered *unit,
+                      struct error *error)
 {
-    int64_t finished_ms = gather_finished(bundle);
-    size_t at = write->body.filling.length, lines = write->manifest.filling.length;
+    size_t at = write->body.filling.length;
+    int64_t finished_ms = unit->finished_ms;
     int result = 0;
 
-    add_files(write, bundle, finished_ms);
-    index_line_manifest(&write->manifest.filling, bundle, write->digests);
-    write->manifest_size += write->manifest.filling.length - lines;
-    add_row(write, bundle, at);
-    write->first_ms = write->units == 0 || finished_ms < write->first_ms ? finished_ms
-                                                                         : write->first_ms;
+    add_files(write, unit);
+    add_lines(write, unit);
+    add_row(write, unit, at);
+    write->first_ms =
+        write->units == 0 || finished_ms < write->first_ms ? finished_ms : write->first_ms;
     write->last_ms = finished_ms > write->last_ms ? finished_ms : write->last_ms;
     write->units++;
-    write->files += bundle->count;
+    write->files += unit->count;
     if (write->body.filling.length >= PRESS_FRAME) {
         result = end_frame(write);
     }
@@ -283,6 +303,7 @@ static int write_volume(struct volume_write *write, struct press_stream *out, ui
 
 struct indexing {
     struct press_stream *out;
+    struct sha256 *lines; /* all that goes into out */
     uint64_t shift;
     int (*unit)(void *context, const struct archived *archived, struct error *error);
     void *context;
@@ -294,11 +315,13 @@ static int index_row(void *context, struct volume_row *row, const char *text)
 {
     struct indexing *indexing = context;
     struct buffer *lines = &indexing->out->filling;
+    size_t before = lines->length;
 
     row->archived.frame += indexing->shift;
     buffer_append(lines, text, row->begin);
     buffer_printf(lines, "%llu", (unsigned long long)row->archived.frame);
     buffer_append(lines, text + row->begin, row->end);
+    sha256_add(indexing->lines, lines->bytes + before, lines->length - before);
     if (indexing->unit(indexing->context, &row->archived, indexing->error) < 0) {
         indexing->refused = true;
         return -ECANCELED;
@@ -323,13 +346,16 @@ static void add_head(const struct volume_write *write, const struct volume_made 
                   (unsigned long long)made->files, first, last);
 }
 
-static int write_index(struct volume_write *write, const struct volume_made *made,
+static int write_index(struct volume_write *write, struct volume_made *made,
                        struct indexing *indexing)
 {
     int result;
 
+    indexing->lines = sha256_start();
     add_head(write, made, &indexing->out->filling);
+    sha256_add(indexing->lines, indexing->out->filling.bytes, indexing->out->filling.length);
     result = volume_rows_each(&write->rows, index_row, indexing);
+    sha256_end(indexing->lines, made->index);
     return result == 0 ? press_finish(indexing->out) : result;
 }
 
@@ -380,6 +406,10 @@ static int write_files(struct volume_write *write, const int *fds, struct volume
     if (result < 0) {
         return result;
     }
+    sha256_end(write->entries, made->entries);
+    sha256_end(write->lines, made->manifest);
+    write->entries = NULL;
+    write->lines = NULL;
     press_begin(&volume, write->press, fds[STORE_VOLUME], true);
     result = write_volume(write, &volume, &indexing->shift);
     made->size = volume.written;
@@ -493,6 +523,11 @@ void volume_write_abandon(struct volume_write *write)
         }
     }
     volume_rows_free(&write->rows);
-    free(write->digests);
+    if (write->entries != NULL) {
+        sha256_end(write->entries, NULL);
+        sha256_end(write->lines, NULL);
+    }
+    buffer_free(&write->begin);
+    buffer_free(&write->end);
     free(write);
 }

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "retain/bundle.h"
+#include "retain/gather.h"
 #include "retain/ids.h"
 #include "retain/press.h"
 #include "retain/store.h"
@@ -26,7 +26,7 @@ struct volume_write *volume_write_begin(const struct spool *spool, struct press 
                                         struct error *error);
 
 /* Adds a job; they come in the order of their IDs. */
-int volume_write_unit(struct volume_write *write, const struct bundle *bundle,
+int volume_write_unit(struct volume_write *write, const struct gathered *unit,
                       struct error *error);
 
 /* Bytes written so far, compressed; it grows by whole frames, depending on nothing but the jobs. */
@@ -42,7 +42,16 @@ struct volume_made {
     uint64_t content;                /* bytes of these files */
     unsigned char sha256[SHA256_SIZE];
     unsigned char index_sha256[SHA256_SIZE];
+    /* Of what volume_made_verify compares: the entries of the jobs as volume_note notes them, the lines of
+     * the manifest, and those of the index. */
+    unsigned char entries[SHA256_SIZE];
+    unsigned char manifest[SHA256_SIZE];
+    unsigned char index[SHA256_SIZE];
 };
+
+/* Adds an entry to a digest of entries. */
+void volume_note(struct sha256 *entries, const char *name, uint64_t size, int64_t seconds,
+                 const unsigned char digest[SHA256_SIZE]);
 
 /* Puts the files together and syncs them; calls unit, in the order of the IDs, with what archive/ids
  * is to say of each job (but its volume). Ends the writing, also when it fails: -1 with an error, and nothing is
