@@ -374,7 +374,8 @@ static void appear(const struct restore *restore, struct passage *passage)
     }
 }
 
-/* The names that are free lead to it again. A name is a convenience: failing to make it is no failure. */
+/* The names that are free lead to it again, before it appears: a kill leaves names that lead nowhere until
+ * it is restored, and none out. A name is a convenience: failing to make it is no failure. */
 static bool link_names(const struct restore *restore, const struct passage *passage)
 {
     char *target = xasprintf("../%s/%s", folder_name(passage->unit.folder), passage->answer);
@@ -495,14 +496,18 @@ void restore_flush(struct restore *restore)
     sync_folders(restore);
     for (size_t i = 0; i < restore->count; i++) {
         if (restore->list[i].end == RESTORE_DONE) {
-            appear(restore, &restore->list[i]);
             named = link_names(restore, &restore->list[i]) || named;
         }
     }
-    sync_folders(restore);
     if (named) {
         (void)file_sync_dir(restore->spool->dir[FOLDER_BY_NAME]);
     }
+    for (size_t i = 0; i < restore->count; i++) {
+        if (restore->list[i].end == RESTORE_DONE) {
+            appear(restore, &restore->list[i]);
+        }
+    }
+    sync_folders(restore);
     for (size_t i = 0; i < restore->count; i++) {
         passage_end(restore, &restore->list[i]);
     }
