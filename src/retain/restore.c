@@ -13,6 +13,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "retain/restore_look.h"
 #include "spool/file.h"
 #include "spool/move.h"
 #include "spool/unit.h"
@@ -80,87 +81,6 @@ static void fail(struct passage *passage, int errnum, const char *tried)
         passage->errnum = errnum < 0 ? -errnum : errnum;
         passage->tried = tried;
     }
-}
-
-/* --- is there room for it in the spool ------------------------------------------------------------------ */
-
-static bool exists(const struct spool *spool, enum folder folder, enum entry_kind kind,
-                   const struct id *id)
-{
-    char name[ENTRY_NAME_SIZE];
-
-    entry_write(kind, id, 0, name);
-    /* What cannot be looked at is taken for there: nothing is done then. */
-    return faccessat(spool->dir[folder], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
-}
-
-enum restore_end restore_look(const struct spool *spool, const struct id *id)
-{
-    if (exists(spool, FOLDER_CUR, ENTRY_JOB, id)) {
-        return RESTORE_ACTIVE;
-    }
-    return exists(spool, FOLDER_DONE, ENTRY_JOB, id) || exists(spool, FOLDER_FAILED, ENTRY_JOB, id)
-               ? RESTORE_THERE
-               : RESTORE_DONE;
-}
-
-/* Whether an output without its job, left by an accident, is the one that is to be there. */
-static bool same_output(const struct spool *spool, const struct bundle *bundle, unsigned version)
-{
-    char name[ENTRY_NAME_SIZE];
-    struct buffer text = {0};
-    bool same = false;
-
-    entry_write(ENTRY_OUTPUT, &bundle->id, version, name);
-    if (file_read_at(spool->dir[FOLDER_DONE], name, SIZE_MAX, &text, NULL) < 0) {
-        return faccessat(spool->dir[FOLDER_DONE], name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    }
-    for (size_t i = 1; i < bundle->count && !same; i++) {
-        same = bundle->files[i].entry.version == version &&
-               bundle->files[i].length == text.length &&
-               memcmp(bundle_bytes(bundle, i), text.bytes, text.length) == 0;
-    }
-    buffer_free(&text);
-    return same;
-}
-
-/* Outputs without a job keep their numbers: who has other ones is not touched. */
-static enum restore_end look_outputs(const struct spool *spool, const struct bundle *bundle)
-{
-    unsigned lowest, highest = 0;
-
-    if (unit_versions(spool, &bundle->id, &lowest, &highest) < 0) {
-        return RESTORE_BUSY;
-    }
-    for (unsigned version = highest; version > 0 && version >= lowest; version--) {
-        if (!same_output(spool, bundle, version)) {
-            return RESTORE_THERE;
-        }
-    }
-    return RESTORE_DONE;
-}
-
-/* Finishes what another began to delete or to restore and was killed, in both folders. */
-static enum restore_end clear_gone(const struct spool *spool, const struct id *id)
-{
-    static const enum folder folders[] = {FOLDER_FAILED, FOLDER_DONE};
-
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        struct unit unit;
-        int result = unit_lock(spool, folders[i], id, &unit);
-
-        if (result == 0 && unit.gone) {
-            result = unit_finish_gone(&unit);
-            unit_unlock(&unit);
-        } else if (result == 0) {
-            unit_unlock(&unit);
-            return RESTORE_THERE;
-        }
-        if (result < 0 && result != -ENOENT) {
-            return RESTORE_BUSY;
-        }
-    }
-    return RESTORE_DONE;
 }
 
 /* --- writing into tmp/ ----------------------------------------------------------------------------------- */
@@ -518,18 +438,12 @@ void restore_flush(struct restore *restore)
 
 void restore_add(struct restore *restore, const struct bundle *bundle)
 {
-    struct passage passage = {.end = restore_look(restore->spool, &bundle->id),
+    struct passage passage = {.end = restore_may(restore->spool, bundle),
                               .unit = {.spool = restore->spool,
                                        .folder = bundle->folder,
                                        .id = bundle->id,
                                        .fd = -1}};
 
-    if (passage.end == RESTORE_DONE) {
-        passage.end = clear_gone(restore->spool, &bundle->id);
-    }
-    if (passage.end == RESTORE_DONE) {
-        passage.end = look_outputs(restore->spool, bundle);
-    }
     if (passage.end == RESTORE_DONE) {
         stage(restore, &passage, bundle);
     }
