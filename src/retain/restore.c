@@ -7,16 +7,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "retain/restore_look.h"
 #include "spool/file.h"
 #include "spool/move.h"
 #include "spool/unit.h"
 
-enum { FILES_AT_ONCE = 192 };
+enum {
+    JOBS_AT_ONCE = 384, /* each holds one file open, for its lock */
+    FILES_AT_ONCE = 4096,
+    FILES_OPEN = 64, /* synced one by one; more are synced together */
+    FUSE_MAGIC = 0x65735546, /* of file systems that do not hear of syncfs(2) */
+};
 
 /* A file in tmp/, and what becomes of it. */
 struct staged {
@@ -47,7 +54,9 @@ struct restore {
     struct passage *list;
     size_t count;
     size_t capacity;
-    size_t files; /* open */
+    size_t files;
+    bool apart;    /* syncfs(2) is no use here */
+    bool together; /* there are so many files that they are synced by it */
 };
 
 struct restore *restore_open(const struct spool *spool, void (*temp_name)(char *out),
@@ -55,11 +64,13 @@ struct restore *restore_open(const struct spool *spool, void (*temp_name)(char *
                              void *context)
 {
     struct restore *restore = xcalloc(1, sizeof *restore);
+    struct statfs status;
 
     restore->spool = spool;
     restore->temp_name = temp_name;
     restore->ended = ended;
     restore->context = context;
+    restore->apart = fstatfs(spool->dir[FOLDER_TMP], &status) < 0 || status.f_type == FUSE_MAGIC;
     return restore;
 }
 
@@ -70,87 +81,6 @@ static void fail(struct passage *passage, int errnum, const char *tried)
         passage->errnum = errnum < 0 ? -errnum : errnum;
         passage->tried = tried;
     }
-}
-
-/* --- is there room for it in the spool ------------------------------------------------------------------ */
-
-static bool exists(const struct spool *spool, enum folder folder, enum entry_kind kind,
-                   const struct id *id)
-{
-    char name[ENTRY_NAME_SIZE];
-
-    entry_write(kind, id, 0, name);
-    /* What cannot be looked at is taken for there: nothing is done then. */
-    return faccessat(spool->dir[folder], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
-}
-
-enum restore_end restore_look(const struct spool *spool, const struct id *id)
-{
-    if (exists(spool, FOLDER_CUR, ENTRY_JOB, id)) {
-        return RESTORE_ACTIVE;
-    }
-    return exists(spool, FOLDER_DONE, ENTRY_JOB, id) || exists(spool, FOLDER_FAILED, ENTRY_JOB, id)
-               ? RESTORE_THERE
-               : RESTORE_DONE;
-}
-
-/* Whether an output without its job, left by an accident, is the one that is to be there. */
-static bool same_output(const struct spool *spool, const struct bundle *bundle, unsigned version)
-{
-    char name[ENTRY_NAME_SIZE];
-    struct buffer text = {0};
-    bool same = false;
-
-    entry_write(ENTRY_OUTPUT, &bundle->id, version, name);
-    if (file_read_at(spool->dir[FOLDER_DONE], name, SIZE_MAX, &text, NULL) < 0) {
-        return faccessat(spool->dir[FOLDER_DONE], name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    }
-    for (size_t i = 1; i < bundle->count && !same; i++) {
-        same = bundle->files[i].entry.version == version &&
-               bundle->files[i].length == text.length &&
-               memcmp(bundle_bytes(bundle, i), text.bytes, text.length) == 0;
-    }
-    buffer_free(&text);
-    return same;
-}
-
-/* Outputs without a job keep their numbers: who has other ones is not touched. */
-static enum restore_end look_outputs(const struct spool *spool, const struct bundle *bundle)
-{
-    unsigned lowest, highest = 0;
-
-    if (unit_versions(spool, &bundle->id, &lowest, &highest) < 0) {
-        return RESTORE_BUSY;
-    }
-    for (unsigned version = highest; version > 0 && version >= lowest; version--) {
-        if (!same_output(spool, bundle, version)) {
-            return RESTORE_THERE;
-        }
-    }
-    return RESTORE_DONE;
-}
-
-/* Finishes what another began to delete or to restore and was killed, in both folders. */
-static enum restore_end clear_gone(const struct spool *spool, const struct id *id)
-{
-    static const enum folder folders[] = {FOLDER_FAILED, FOLDER_DONE};
-
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        struct unit unit;
-        int result = unit_lock(spool, folders[i], id, &unit);
-
-        if (result == 0 && unit.gone) {
-            result = unit_finish_gone(&unit);
-            unit_unlock(&unit);
-        } else if (result == 0) {
-            unit_unlock(&unit);
-            return RESTORE_THERE;
-        }
-        if (result < 0 && result != -ENOENT) {
-            return RESTORE_BUSY;
-        }
-    }
-    return RESTORE_DONE;
 }
 
 /* --- writing into tmp/ ----------------------------------------------------------------------------------- */
@@ -191,7 +121,7 @@ static int fill(int fd, const struct restore *restore, const struct bundle *bund
         result = stamp(fd, bundle, number);
     }
     /* Begins the writing of all before the first is waited for; only a hint. */
-    if (result == 0) {
+    if (result == 0 && !restore->together) {
         (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
     return result;
@@ -213,11 +143,12 @@ static int stage_file(const struct restore *restore, struct passage *passage,
     return fill(file->fd, restore, bundle, number);
 }
 
-/* Syncs and closes a file; a job's stays open, as it is to carry the lock. */
-static int settle(struct passage *passage, size_t number)
+/* Syncs a file, where it is not synced with all others, and closes it; a job's stays open, as it is to
+ * carry the lock. */
+static int settle(struct passage *passage, size_t number, bool sync)
 {
     struct staged *file = &passage->files[number];
-    int result = fsync(file->fd) == 0 ? 0 : -errno;
+    int result = !sync || fsync(file->fd) == 0 ? 0 : -errno;
 
     if (number == 0) {
         passage->unit.fd = file->fd;
@@ -255,7 +186,7 @@ static void keep_names(struct passage *passage, const struct bundle *bundle)
 
 static void stage(struct restore *restore, struct passage *passage, const struct bundle *bundle)
 {
-    bool many = bundle->count > FILES_AT_ONCE; /* more than may be open together */
+    bool close_it = restore->together || bundle->count > FILES_OPEN;
 
     passage->files = xcalloc(bundle->count, sizeof *passage->files);
     for (size_t i = 0; i < bundle->count; i++) {
@@ -265,8 +196,8 @@ static void stage(struct restore *restore, struct passage *passage, const struct
         int result = stage_file(restore, passage, bundle, i);
 
         passage->count++;
-        if (result == 0 && many) {
-            result = settle(passage, i);
+        if (result == 0 && close_it) {
+            result = settle(passage, i, !restore->together);
         }
         if (result < 0) {
             fail(passage, result, "cannot write it in tmp/");
@@ -363,7 +294,8 @@ static void appear(const struct restore *restore, struct passage *passage)
     }
 }
 
-/* The names that are free lead to it again. A name is a convenience: failing to make it is no failure. */
+/* The names that are free lead to it again, before it appears: a kill leaves names that lead nowhere until
+ * it is restored, and none out. A name is a convenience: failing to make it is no failure. */
 static bool link_names(const struct restore *restore, const struct passage *passage)
 {
     char *target = xasprintf("../%s/%s", folder_name(passage->unit.folder), passage->answer);
@@ -414,10 +346,10 @@ static void passage_end(const struct restore *restore, struct passage *passage)
     free(passage->files);
 }
 
-static void settle_all(struct passage *passage)
+static void settle_files(struct passage *passage, bool sync)
 {
     for (size_t i = 0; i < passage->count && passage->end == RESTORE_DONE; i++) {
-        int result = passage->files[i].fd >= 0 ? settle(passage, i) : 0;
+        int result = passage->files[i].fd >= 0 ? settle(passage, i, sync) : 0;
 
         if (result < 0) {
             fail(passage, result, "cannot sync it");
@@ -449,13 +381,23 @@ static void sync_folders(struct restore *restore)
     }
 }
 
+/* What is in tmp/ becomes durable. A file whose sync failed is given up, with all that were synced with
+ * it. */
+static void settle_all(struct restore *restore)
+{
+    int result = restore->together && syncfs(restore->spool->dir[FOLDER_TMP]) < 0 ? errno : 0;
+
+    for (size_t i = 0; i < restore->count; i++) {
+        if (result != 0) {
+            fail(&restore->list[i], result, "cannot sync it");
+        }
+        settle_files(&restore->list[i], !restore->together);
+    }
+}
+
 static void put_all(struct restore *restore)
 {
-    for (size_t i = 0; i < restore->count; i++) {
-        struct passage *passage = &restore->list[i];
-
-        settle_all(passage);
-    }
+    settle_all(restore);
     for (size_t i = 0; i < restore->count; i++) {
         struct passage *passage = &restore->list[i];
 
@@ -474,35 +416,34 @@ void restore_flush(struct restore *restore)
     sync_folders(restore);
     for (size_t i = 0; i < restore->count; i++) {
         if (restore->list[i].end == RESTORE_DONE) {
-            appear(restore, &restore->list[i]);
             named = link_names(restore, &restore->list[i]) || named;
         }
     }
-    sync_folders(restore);
     if (named) {
         (void)file_sync_dir(restore->spool->dir[FOLDER_BY_NAME]);
     }
+    for (size_t i = 0; i < restore->count; i++) {
+        if (restore->list[i].end == RESTORE_DONE) {
+            appear(restore, &restore->list[i]);
+        }
+    }
+    sync_folders(restore);
     for (size_t i = 0; i < restore->count; i++) {
         passage_end(restore, &restore->list[i]);
     }
     restore->count = 0;
     restore->files = 0;
+    restore->together = false;
 }
 
 void restore_add(struct restore *restore, const struct bundle *bundle)
 {
-    struct passage passage = {.end = restore_look(restore->spool, &bundle->id),
+    struct passage passage = {.end = restore_may(restore->spool, bundle),
                               .unit = {.spool = restore->spool,
                                        .folder = bundle->folder,
                                        .id = bundle->id,
                                        .fd = -1}};
 
-    if (passage.end == RESTORE_DONE) {
-        passage.end = clear_gone(restore->spool, &bundle->id);
-    }
-    if (passage.end == RESTORE_DONE) {
-        passage.end = look_outputs(restore->spool, bundle);
-    }
     if (passage.end == RESTORE_DONE) {
         stage(restore, &passage, bundle);
     }
@@ -516,7 +457,9 @@ void restore_add(struct restore *restore, const struct bundle *bundle)
     }
     restore->list[restore->count++] = passage;
     restore->files += passage.count;
-    if (restore->files >= FILES_AT_ONCE) {
+    restore->together = !restore->apart && restore->files >= FILES_OPEN;
+    if (restore->files >= (restore->apart ? FILES_OPEN : FILES_AT_ONCE) ||
+        restore->count >= JOBS_AT_ONCE) {
         restore_flush(restore);
     }
 }

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""killing: a program killed at its k-th system call, by ptrace(2)."""
+"""killing: a program killed, or held up, at a system call, by ptrace(2)."""
 import ctypes
 import os
 import signal
+import struct
 import subprocess
 
-PTRACE_TRACEME, PTRACE_SYSCALL, PTRACE_SETOPTIONS = 0, 24, 0x4200
+PTRACE_TRACEME, PTRACE_SYSCALL, PTRACE_SETOPTIONS, PTRACE_GET_SYSCALL_INFO = 0, 24, 0x4200, 0x420e
+INFO_ENTRY = 1
+RENAMEAT2 = 276 if os.uname().machine == "aarch64" else 316
 EXITKILL, SYSGOOD = 0x00100000, 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -15,10 +18,17 @@ def traced():
     LIBC.ptrace(PTRACE_TRACEME, 0, None, None)
 
 
-def run(arguments, kill_at, first=0, **options):
-    """Runs a program of one thread and kills it at its stop number kill_at, counted from 1 over entries
-    and exits of system calls, those before the first passed over. Returns (exit code or None when
-    it was killed, stops seen)."""
+def entered(process):
+    """The number of the system call that is being entered, or None."""
+    info = ctypes.create_string_buffer(88)
+    LIBC.ptrace(PTRACE_GET_SYSCALL_INFO, process.pid, len(info), info)
+    return struct.unpack_from("=Q", info, 24)[0] if info[0] == bytes([INFO_ENTRY]) else None
+
+
+def run(arguments, kill_at=0, before=None, **options):
+    """Runs a program of one thread. Kills it at its stop number kill_at, counted from 1 over entries and
+    exits of system calls; or calls before(n) in front of each n-th renameat2(2). Returns (exit
+    code, or None when it was killed, and the stops seen)."""
     environment = {**os.environ, **options}
     # The sanitizers' search for leaks traces, too, and only one may.
     environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
@@ -27,7 +37,7 @@ def run(arguments, kill_at, first=0, **options):
                                stderr=subprocess.DEVNULL)
     os.waitpid(process.pid, 0)
     LIBC.ptrace(PTRACE_SETOPTIONS, process.pid, None, SYSGOOD | EXITKILL)
-    stops, deliver = 0, 0
+    stops, deliver, renames = 0, 0, 0
     while True:
         LIBC.ptrace(PTRACE_SYSCALL, process.pid, None, deliver)
         _, status = os.waitpid(process.pid, 0)
@@ -39,7 +49,10 @@ def run(arguments, kill_at, first=0, **options):
         if not number & 0x80:
             continue
         stops += 1
-        if kill_at and stops == first + kill_at:
+        if before is not None and entered(process) == RENAMEAT2:
+            renames += 1
+            before(renames)
+        if kill_at and stops == kill_at:
             os.kill(process.pid, signal.SIGKILL)
             os.waitpid(process.pid, 0)
             process.returncode = 0

@@ -18,4 +18,5 @@ restore() {
 @test "a call that fails is told, and nothing is half" { restore faults; }
 @test "a job that is dropped again is answered from the archive" { restore answered; }
 @test "what is not answered from the archive is asked for the next version" { restore asked_again; }
+@test "a job that is dropped while it is being restored is in one place" { restore met; }
 @test "restoring beside the daemon and dropped duplicates" { restore together; }

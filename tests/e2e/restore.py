@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """restore: archives read, verified, searched and brought back; the volumes are those of volumes.py."""
-import hashlib
 import json
 import os
 import random
@@ -16,8 +15,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import killing  # noqa: E402
 from rig import BUILD, LONG, PATIENCE, equal, expect, preload, run_scenario, scenario, seed, until  # noqa: E402
-from volumes import (Job, Volume, compress, completed, entry, failed, header, line, output,  # noqa: E402
-                     rfc3339, sha256, write_ids)
+from volumes import (Job, Volume, completed, entry, failed, header, line, output, rfc3339,  # noqa: E402
+                     sha256, write_ids)
 
 PROGRAM = os.path.join(BUILD, "llmspool-archive")
 STEM = "2025/11/llmspool-h-20251130-20251130-1"
@@ -267,16 +266,14 @@ def rest_is_delivered(rig):
             expect(text or suffix == ".tar.zst", "a job in a whole volume was not printed")
 
 
-def hostile_entry(job, **fields):
-    """Replaces the entry of a job's first output by one with other fields."""
-    def on_entry(data, name, content, mtime):
-        if name != job.files[1][0]:
+def hostile_entry(job, name=None, size=None, **fields):
+    """Replaces the entry of a job's first output by one with other fields; one that is no file has no
+    content."""
+    def on_entry(data, its_name, content, mtime):
+        if its_name != job.files[1][0]:
             return data
-        size = fields.pop("size", None) if "size" in fields else None
-        made = header(fields.get("name", name), len(content) if size is None else size, mtime,
-                      **{k: v for k, v in fields.items() if k != "name"})
-        return made + (content + b"\0" * (-len(content) % 512) if fields.get("type", b"0") == b"0"
-                       else b"")
+        made = header(name or its_name, len(content) if size is None else size, mtime, **fields)
+        return made + (content + b"\0" * (-len(content) % 512) if "type" not in fields else b"")
     return on_entry
 
 
@@ -306,6 +303,10 @@ def hostile_volumes(jobs, folder):
                   pax(name, outside, content, mtime) if name == victim.files[1][0] else data}
     yield "changed", {"on_entry": lambda data, name, content, mtime:
                       data.replace(b"answer 2 ", b"Answer 2 ") if name == victim.files[1][0] else data}
+    yield "changed-field", {"on_entry": lambda data, name, content, mtime:
+                            data.replace(b'"latency_ms":2000', b'"latency_ms":9999')
+                            if name == victim.files[1][0] else data}
+    yield "long-end", {"on_tar": lambda frames: [*frames, bytes(1 << 20)]}
     yield "manifest", {"on_manifest": lambda lines: [
         {**row, "sha256": "0" * 64} if row["name"] == victim.files[1][0] else row for row in lines]}
     yield "manifest-short", {"on_manifest": lambda lines: [
@@ -366,14 +367,8 @@ def bomb():
 @scenario
 def hostile(rig):
     """What a stranger may have made: found by verify, refused by restore, nothing written outside."""
-    jobs = sorted((completed(i, 2) for i in range(5)), key=lambda job: job.id)
-    jobs = [jobs[0], jobs[1], next(j for j in jobs if j.document["prompt"] == "question 2"),
-            *[j for j in jobs[2:]]]
-    jobs = [jobs[0], jobs[1], jobs[2]] + [j for j in jobs[3:] if j is not jobs[2]]
-    jobs = list({job.id: job for job in jobs}.values())
-    victim = next(j for j in jobs if j.document["prompt"] == "question 2")
-    ordered = [j for j in jobs if j is not victim]
-    ordered.insert(2, victim)
+    ordered = [completed(i, 2) for i in range(5)]
+    victim = ordered[2]
     elsewhere = os.path.join(rig.folder, "elsewhere")
     outside = os.path.join(rig.folder, "outside")
     os.mkdir(outside)
@@ -384,7 +379,7 @@ def hostile(rig):
         text, _ = archive(rig, "verify", path, code=1)
         expect(text, f"{name}: no finding")
         archive(rig, "restore", "--volume", path, code=(0, 1))
-        if name not in ("manifest-short", "garbage", "skippable", "more-tar", "bomb", "index-bomb",
+        if name not in ("manifest-short", "long-end", "garbage", "skippable", "more-tar", "bomb", "index-bomb",
                         "index-order", "index-offset", "index-length"):
             expect(not os.path.exists(rig.spool.at("done", f"{victim.id}.json")),
                    f"{name}: the job was restored")
@@ -402,6 +397,13 @@ def hostile(rig):
     archive(rig, "verify", path, code=1)
     archive(rig, "restore", "--volume", path, code=1)
     equal(rig.spool.names("done"), [], "a job under another's ID")
+    other = completed(78, 1)
+    other.files[0] = (other.files[0][0], line({**other.document, "prompt": "another question"}))
+    Volume([other]).write(elsewhere, "other-job/llmspool-h-20251130-20251130-1")
+    path = os.path.join(elsewhere, "other-job/llmspool-h-20251130-20251130-1.tar.zst")
+    archive(rig, "verify", path, code=1)
+    archive(rig, "restore", "--volume", path, code=1)
+    equal(rig.spool.names("done"), [], "another job under this ID")
 
 
 # --- kills and faults -------------------------------------------------------------------------------
@@ -433,13 +435,10 @@ def killed(rig):
         os.mkdir(rig.spool.at("events"), 0o700)
         code, _ = killing.run(words, point)
         whole_or_absent(rig, jobs)
-        archive(rig, "restore", "ALL", code=0 if code is None else 0)
-        if tree(rig.spool) != wanted:
-            # Names that a kill left out are made by who restores; a second run has nothing to do.
-            found = tree(rig.spool)
-            lost = {k for k in wanted if found.get(k) != wanted[k]}
-            expect(all(k.startswith("by-name/") for k in lost) and set(found) <= set(wanted),
-                   f"killed at {point}: {sorted(lost)} {sorted(set(found) - set(wanted))}")
+        archive(rig, "restore", "ALL", code=0)
+        found = tree(rig.spool)
+        lost = [k for k in wanted if found.get(k) != wanted[k]]
+        expect(found == wanted, f"killed at {point}: {lost} {sorted(set(found) - set(wanted))}")
     clean(rig)
 
 
@@ -553,6 +552,37 @@ def together(rig):
     equal(asked(mock), 0, "requests")
     for job in jobs:
         expect_job(rig, job)
+    daemon.stop()
+    rig.judge()
+
+
+@scenario
+def met(rig):
+    """A job is dropped in front of each step of its being restored, while the daemon does not look into
+    the archive: it is in one place, and answered by what is there."""
+    mock = rig.mock("--latency", "300ms")
+    rig.configure(mock, general="answer_from_archive = no")
+    jobs = [completed(i, 2, model="m") for i in range(5)]
+    fill(rig, jobs)
+    daemon = rig.daemon()
+    for number, job in enumerate(jobs, 1):
+        def before(step, number=number, job=job):
+            if step == number:
+                rig.spool.drop(job.document)
+                if step == 1:  # nothing of it is there: the daemon takes it
+                    until(lambda: rig.spool.jobs("cur"), "the job in cur/")
+                else:
+                    until(lambda: time.sleep(0.3) or True, "a moment")
+                    equal(len(rig.spool.names("new")), 1, f"step {step}: the drop waits")
+        code, _ = killing.run([PROGRAM, "restore", "-s", rig.spool.path, job.id], before=before)
+        equal(code, 0, "exit code")
+        if number == 5:  # there are four steps: it was restored before
+            rig.spool.drop(job.document)
+        until(lambda: not rig.spool.names("new") and not rig.spool.jobs("cur"), "the job's end")
+        versions = [n for n in (1, 2, 3)
+                    if os.path.exists(rig.spool.at("done", f"{job.id}.v{n}.json"))]
+        equal(versions, [3] if number == 1 else [1, 2], f"step {number}: versions")
+    equal(asked(mock), 1, "requests")
     daemon.stop()
     rig.judge()
 
