@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* prune_rest: what is pruned beside finished jobs: refused files, given-up notifications, old files
- * of tmp/, runs whose jobs are gone. */
+ * of tmp/, days of events, runs whose jobs are gone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "retain/eventlog.h"
 #include "retain/members.h"
 #include "retain/prune_parts.h"
 #include "spool/file.h"
@@ -198,13 +199,34 @@ static int visit_run(struct pruning *pruning, int dir, const char *name)
     return pruning->plan->dry_run ? 0 : delete_run(pruning, dir, name);
 }
 
+/* --- events/ -------------------------------------------------------------------------------------- */
+
+/* Today and yesterday stay at all events: somebody appends to them. */
+static int prune_events(struct pruning *pruning)
+{
+    static const int64_t least_ms = INT64_C(24) * 3600 * 1000;
+    const struct prune_plan *plan = pruning->plan;
+    int64_t age_ms = plan->policy->events_ms > least_ms ? plan->policy->events_ms : least_ms;
+    struct eventlog_count expired = {0}, compressed = {0};
+    int result = eventlog_expire(pruning->spool, pruning->now, age_ms, plan->dry_run, &expired,
+                                 pruning->error);
+
+    if (result == 0) {
+        result = eventlog_compress(pruning->spool, pruning->now, plan->dry_run, &compressed,
+                                   pruning->error);
+    }
+    pruning->report->events = (struct prune_tally){expired.days, expired.bytes};
+    pruning->report->compressed = (struct prune_tally){compressed.days, compressed.bytes};
+    return result;
+}
+
 int prune_rest(struct pruning *pruning)
 {
     const int *dir = pruning->spool->dir;
 
     if (each(pruning, dir[FOLDER_FAILED], "failed", visit_refused) < 0 ||
         prune_notices(pruning) < 0 ||
-        each(pruning, dir[FOLDER_TMP], "tmp", visit_dropping) < 0) {
+        each(pruning, dir[FOLDER_TMP], "tmp", visit_dropping) < 0 || prune_events(pruning) < 0) {
         return -1;
     }
     return each(pruning, dir[FOLDER_RUNS], "runs", visit_run);
