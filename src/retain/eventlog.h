@@ -4,8 +4,8 @@
  * and deleted when they are old.
  *
  * Floor: retain. events/YYYY-MM-DD.jsonl is written by spool/events.h; a day that has been over for two
- * days becomes YYYY-MM-DD.jsonl.zst, and its .jsonl goes. While both are there, which a kill may
- * leave, the .jsonl counts.
+ * days becomes YYYY-MM-DD.jsonl.zst, and its .jsonl goes. Both may be there, left by a kill or by a
+ * late writer: no line is lost or read twice.
  */
 #ifndef RETAIN_EVENTLOG_H
 #define RETAIN_EVENTLOG_H
