@@ -277,18 +277,24 @@ void record_write_output(struct buffer *out, const struct record *record,
     write_line(out, object);
 }
 
-bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version)
+enum record_flaw record_output_flaw(const json_t *document, const struct id *id, unsigned version)
 {
     char hex[SHA256_HEX_SIZE];
     struct id found;
-    json_t *object = jsontext_read_object(text, length, NULL);
-    const json_t *output = json_object_get(object, "output");
-    bool whole = output != NULL && id_read(jsontext_get_text(object, "id", ""), &found) &&
-                 id_equal(&found, id) && jsontext_get_int(object, "version", 0) == version;
-    if (whole) {
-        output_sha256(output, hex);
-        whole = strcmp(jsontext_get_text(object, "sha256", ""), hex) == 0;
+    const json_t *output = json_object_get(document, "output");
+    if (output == NULL || !id_read(jsontext_get_text(document, "id", ""), &found) ||
+        !id_equal(&found, id) || jsontext_get_int(document, "version", 0) != version) {
+        return RECORD_OTHER;
     }
+    output_sha256(output, hex);
+    bool same = strcmp(jsontext_get_text(document, "sha256", ""), hex) == 0;
+    return same ? RECORD_WHOLE : RECORD_DIGEST;
+}
+
+bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version)
+{
+    json_t *object = jsontext_read_object(text, length, NULL);
+    bool whole = record_output_flaw(object, id, version) == RECORD_WHOLE;
     json_decref(object);
     return whole;
 }

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* check_code: what can be wrong with a spool. */
+#include "retain/check_code.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#define ASIDE "moves it to failed/ under a name of its own, with an error file that says why"
+
+/* ROW(code, severity, paid, word, meaning, mend, advice); the order is that of the enum. */
+#define ROW(code, severity, paid, word, meaning, mend, advice)                                     \
+    [CHECK_##code] = {word, CHECK_##severity, paid, meaning, mend, advice}
+
+static const struct check_row rows[CHECK_CODE_COUNT] = {
+    ROW(SPOOL_JSON, ERROR, false, "spool_json", "spool.json is missing or damaged", NULL,
+        "write it again, with the default model that it had: {\"llmspool\": 1, "
+        "\"default_model\": \"...\"}"),
+    ROW(FOLDER_MISSING, ERROR, false, "folder_missing", "a folder of the spool is missing",
+        "makes it again, empty", NULL),
+    ROW(FOLDER_TYPE, ERROR, false, "folder_type", "something else lies where a folder belongs",
+        NULL, "move it away; --repair then makes the folder"),
+    ROW(FOLDER_DEVICE, ERROR, false, "folder_device", "a folder is on another file system", NULL,
+        "move its content to the spool's file system: renames must stay within one"),
+    ROW(FOLDER_MODE, WARNING, false, "folder_mode", "a folder has the wrong mode",
+        "sets the mode", NULL),
+    ROW(FOLDER_OWNER, WARNING, false, "folder_owner", "a folder has the wrong owner or group",
+        "sets owner and group, when root runs it", NULL),
+    ROW(NOT_LOOKED, WARNING, false, "not_looked", "the rest of the spool was not looked at", NULL,
+        "mend what is above, then check again"),
+    ROW(UNREADABLE, ERROR, false, "unreadable", "something cannot be read", NULL,
+        "look at the disk and at the rights; run this as the spool's owner"),
+    ROW(UNKNOWN_FILE, NOTE, false, "unknown_file", "something of no meaning here", NULL,
+        "move it away, if nobody needs it here"),
+    ROW(UNKNOWN_ENTRY, WARNING, false, "unknown_entry", "an entry with a name that means nothing",
+        ASIDE, NULL),
+    ROW(MISPLACED, WARNING, false, "misplaced", "a file in a folder where its kind has no place",
+        ASIDE, NULL),
+    ROW(ENTRY_TYPE, ERROR, false, "entry_type", "an entry that is no regular file", ASIDE, NULL),
+    ROW(FILE_MODE, WARNING, false, "file_mode", "a file has the wrong mode", "sets the mode", NULL),
+    ROW(FILE_OWNER, WARNING, false, "file_owner", "a file has the wrong owner",
+        "sets the owner, when root runs it", NULL),
+    ROW(HARD_LINK, WARNING, false, "hard_link", "a file has another name, by which it may change",
+        NULL, "find the other name (find -samefile) and remove it"),
+    ROW(JOB_JSON, ERROR, false, "job_json", "a job file is damaged", ASIDE, NULL),
+    ROW(JOB_ID, ERROR, false, "job_id", "a job file is not what its name says",
+        "in cur/ sends it through new/ again; elsewhere " ASIDE, NULL),
+    ROW(JOB_TWICE, ERROR, false, "job_twice", "a job is in two folders",
+        "keeps it in the later of cur/, failed/, done/; another file of that name goes through "
+        "new/ again, or to failed/ under a name of its own",
+        NULL),
+    ROW(DONE_NO_OUTPUT, ERROR, true, "done_no_output", "a finished job has lost its answer",
+        "moves the job to failed/, reason answer_lost: a retry or a new drop asks again", NULL),
+    ROW(DONE_NO_GOOD, ERROR, true, "done_no_good", "a finished job has no good answer left",
+        "moves the job to failed/, reason answer_lost: a retry or a new drop asks again", NULL),
+    ROW(ANSWERED_FAILED, ERROR, false, "answered_failed", "a job in failed/ has a good answer",
+        "moves the job to done/, where its answer is", NULL),
+    ROW(FAILED_NO_ERROR, ERROR, false, "failed_no_error", "a failed job without its error file",
+        "writes one, reason reason_lost", NULL),
+    ROW(STUCK_MARK, WARNING, false, "stuck_mark", "a job is marked as running, and no daemon runs",
+        "clears the mark where the outcome was recorded; else the daemon's next start counts a "
+        "doubt",
+        "start llmspoold: it counts a doubt and goes on"),
+    ROW(UNFINISHED, NOTE, false, "unfinished", "an end that a crash cut short", NULL,
+        "start llmspoold: it goes on from here"),
+    ROW(OUTPUT_JSON, ERROR, true, "output_json", "an answer is damaged: no JSON", ASIDE, NULL),
+    ROW(OUTPUT_ID, ERROR, true, "output_id", "an answer is not what its name says", ASIDE, NULL),
+    ROW(OUTPUT_SHA256, ERROR, true, "output_sha256", "an answer is damaged: its sha256 differs",
+        ASIDE, NULL),
+    ROW(OUTPUT_SCHEMA, ERROR, false, "output_schema", "an output file lacks something", NULL,
+        "the answer in it is whole; what wrote the file did not keep to the schema"),
+    ROW(OUTPUT_ORPHAN, ERROR, false, "output_orphan", "an output without its job", ASIDE, NULL),
+    ROW(VERSION_GAP, ERROR, true, "version_gap", "a version is missing between others", NULL,
+        "bring it back from an archive or a backup"),
+    ROW(STATE_JSON, ERROR, false, "state_json", "a state file is damaged", ASIDE, NULL),
+    ROW(STATE_ORPHAN, WARNING, false, "state_orphan", "a state file without its job", "deletes it",
+        NULL),
+    ROW(ANSWER_ORPHAN, ERROR, false, "answer_orphan", "an answer that was not published, no job",
+        "deletes it where the very same is published, else " ASIDE, NULL),
+    ROW(PARTIAL_ORPHAN, WARNING, false, "partial_orphan", "a partial answer without its job",
+        "deletes it", NULL),
+    ROW(GONE_UNFINISHED, WARNING, false, "gone_unfinished", "a deletion that was cut short",
+        "finishes it", NULL),
+    ROW(GONE_BESIDE_JOB, ERROR, false, "gone_beside_job", "a deletion mark beside a job that stays",
+        ASIDE, NULL),
+    ROW(ERROR_JSON, ERROR, false, "error_json", "an error file is damaged", ASIDE, NULL),
+    ROW(ERROR_ORPHAN, WARNING, false, "error_orphan", "an error file without its job",
+        "deletes it where the run that it tells of was answered, else " ASIDE, NULL),
+    ROW(REFUSED_NO_ERROR, WARNING, false, "refused_no_error", "a refused file without its reason",
+        "writes an error file, reason reason_lost", NULL),
+    ROW(REFUSED_ORPHAN, WARNING, false, "refused_orphan", "the reason of a file that is gone",
+        "deletes it", NULL),
+    ROW(NAME_DANGLING, WARNING, false, "name_dangling", "a name that leads nowhere",
+        "leads it to its job, or removes the link where there is none", NULL),
+    ROW(NAME_OUTSIDE, ERROR, false, "name_outside", "a name that leads to no job of this spool",
+        ASIDE, NULL),
+    ROW(NAME_NO_LINK, WARNING, false, "name_no_link", "an entry of by-name/ that is no link",
+        ASIDE, NULL),
+    ROW(TMP_LEFT, NOTE, false, "tmp_left", "what a crash left in tmp/", "deletes it",
+        "the daemon's next start deletes it"),
+    ROW(TMP_OLD, WARNING, false, "tmp_old", "a file in tmp/ that nobody came back for",
+        ASIDE "; one of llmspool-archive's is deleted", NULL),
+    ROW(NEW_IGNORED, NOTE, false, "new_ignored", "an entry of new/ that is never taken", NULL,
+        "jobs end in .json and lists in .jsonl, and begin with no dot"),
+    ROW(CTL_UNKNOWN, NOTE, false, "ctl_unknown", "an entry of ctl/ that is no order", NULL,
+        "orders are made by llmspool-ctl(1)"),
+    ROW(RUN_MANIFEST, ERROR, false, "run_manifest", "a run's manifest is damaged", NULL,
+        "its other lines count; the jobs themselves are not touched by it"),
+    ROW(RUN_ENTRY, WARNING, false, "run_entry", "an entry of runs/ that is no run", NULL,
+        "move it away"),
+    ROW(OUTBOX_JSON, WARNING, false, "outbox_json", "a notification that cannot be read", ASIDE,
+        NULL),
+    ROW(EVENT_LINE, WARNING, false, "event_line", "lines of the log of events cannot be read", NULL,
+        "nothing depends on them: what they told is in the job, output and error files"),
+    ROW(EVENT_TORN, NOTE, false, "event_torn", "the log of events ends in a torn line", NULL,
+        "the next writer ends it"),
+    ROW(MONEY_DAMAGED, ERROR, false, "money_damaged", "state/money cannot be read", NULL,
+        "bring it back from a backup; removed, every budget begins anew"),
+    ROW(MONEY_LINE, ERROR, false, "money_line", "lines of state/money cannot be read", NULL,
+        "the daemon goes by the others; compare llmspool-status --spend with the bill"),
+    ROW(FOLDER_FULL, WARNING, false, "folder_full", "a folder has very many entries", NULL,
+        "let llmspool-archive and llmspool-prune run more often"),
+    ROW(SPACE_LOW, WARNING, false, "space_low", "the file system is nearly full", NULL,
+        "make room: llmspool-prune --free-space"),
+    ROW(INODES_LOW, WARNING, false, "inodes_low", "the file system has few inodes left", NULL,
+        "make room: llmspool-archive puts many files into one"),
+    ROW(READ_ONLY, ERROR, false, "read_only", "the file system is mounted read-only", NULL,
+        "mount it for writing; look into the kernel's log for why it is not"),
+    ROW(NO_NOREPLACE, NOTE, false, "no_noreplace", "renaming without replacing is not possible",
+        NULL, "nothing: link and unlink are used in its place"),
+    ROW(NO_LINK, WARNING, false, "no_link", "hard links are not possible", NULL,
+        "let droppers rename to names that cannot be there already"),
+    ROW(NO_LOCKS, ERROR, false, "no_locks", "locks do not work on this file system", NULL,
+        "move the spool: two daemons would not see each other"),
+    ROW(NO_BARRIER, WARNING, false, "no_barrier", "a power failure may undo what was synced", NULL,
+        "mount without that option, unless the disks have a battery"),
+    ROW(VOLATILE, NOTE, false, "volatile", "the file system is in memory", NULL,
+        "move the spool, if it is to outlive a restart of the machine"),
+    ROW(NETWORK, NOTE, false, "network", "the file system is on a network", NULL,
+        "one host's programs at a time; inotify hears nothing of others"),
+    ROW(INOTIFY_LIMIT, WARNING, false, "inotify_limit", "few watches are allowed", NULL,
+        "raise it in sysctl.d(5); without watches folders are polled"),
+    ROW(PRUNE_IDLE, WARNING, false, "prune_idle", "llmspool-prune has not run for long", NULL,
+        "systemctl enable --now llmspool-prune.timer, or its line of the cron fragment"),
+};
+
+const struct check_row *check_row(enum check_code code)
+{
+    assert((unsigned)code < CHECK_CODE_COUNT && rows[code].word != NULL);
+    return &rows[code];
+}
+
+const char *check_severity_word(enum check_severity severity)
+{
+    static const char *const words[] = {"note", "warning", "error"};
+    return words[severity];
+}
