@@ -257,6 +257,9 @@ static void look_at_all(struct check *check)
     check->now_ms = clock_wall(check->options->clock).ms;
     check->owned = check->spool->lock < 0 && spool_owned(check->spool);
     for (size_t i = 0; i < check_topic_count; i++) {
+        if (check->quiet && check_topics[i].folder == FOLDER_COUNT) {
+            continue; /* nothing there can be mended */
+        }
         look_at_topic(check, &check_topics[i]);
     }
     settle(check);

@@ -125,7 +125,7 @@ void check_look_gone(struct check *check, const struct check_entry *entry)
         check_unreadable(check, errno);
     } else if (!S_ISREG(status.st_mode)) {
         check_suspect(check, CHECK_ENTRY_TYPE, "is no regular file");
-    } else if (is_locked(check, entry)) {
+    } else if (!check->holding && is_locked(check, entry)) {
         return;
     } else if (check_there(check, entry->folder, ENTRY_JOB, &entry->is.id, 0, NULL)) {
         check_suspect(check, CHECK_GONE_BESIDE_JOB, "its job is there");

@@ -254,7 +254,9 @@ static int mend_locked(struct mending *mending, struct error *error)
     int (*mender)(struct mending *mending) = menders[suspicion->code];
     int result;
 
+    mending->check->holding = mending->unit.fd >= 0;
     check_look_again(mending->check, suspicion);
+    mending->check->holding = false;
     if (!check_is_confirmed(mending->check, suspicion)) {
         return 0;
     }

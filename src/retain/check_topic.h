@@ -69,6 +69,7 @@ struct check {
     size_t lost_count;
     size_t lost_capacity;
     bool again;             /* this is a second look */
+    bool holding;           /* under a unit lock of our own */
     uint64_t mended;        /* in this pass */
     bool quiet;             /* this pass tells only what it mends */
     int lock;               /* spool.json with the owner's lock, while the layout is mended, or -1 */
