@@ -8,13 +8,39 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-void sha256_digest(const void *bytes, size_t length, unsigned char out[SHA256_SIZE])
+/* Fails without memory, or where the system's OpenSSL was set up without SHA-256. */
+static void must(int result)
 {
-    /* Fails without memory, or where the system's OpenSSL was set up without SHA-256. */
-    if (EVP_Digest(bytes, length, out, NULL, EVP_sha256(), NULL) != 1) {
+    if (result != 1) {
         fprintf(stderr, "%s: OpenSSL cannot compute SHA-256\n", program_invocation_short_name);
         exit(EX_OSERR);
     }
+}
+
+void sha256_digest(const void *bytes, size_t length, unsigned char out[SHA256_SIZE])
+{
+    must(EVP_Digest(bytes, length, out, NULL, EVP_sha256(), NULL));
+}
+
+/* An EVP_MD_CTX by another name. */
+struct sha256 *sha256_start(void)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    must(context != NULL ? EVP_DigestInit_ex(context, EVP_sha256(), NULL) : 0);
+    return (struct sha256 *)context;
+}
+
+void sha256_add(struct sha256 *sha256, const void *bytes, size_t length)
+{
+    must(EVP_DigestUpdate((EVP_MD_CTX *)sha256, bytes, length));
+}
+
+void sha256_end(struct sha256 *sha256, unsigned char out[SHA256_SIZE])
+{
+    if (out != NULL) {
+        must(EVP_DigestFinal_ex((EVP_MD_CTX *)sha256, out, NULL));
+    }
+    EVP_MD_CTX_free((EVP_MD_CTX *)sha256);
 }
 
 void sha256_hex(const void *bytes, size_t length, char out[SHA256_HEX_SIZE])

@@ -18,6 +18,13 @@ void sha256_digest(const void *bytes, size_t length, unsigned char out[SHA256_SI
 /* The digest as 64 hex digits and a NUL. */
 void sha256_hex(const void *bytes, size_t length, char out[SHA256_HEX_SIZE]);
 
+/* The digest of bytes that come one after the other: sha256_start, sha256_add as often as needed,
+ * and sha256_end, which frees it; out may be NULL when the digest is not wanted any more. */
+struct sha256;
+struct sha256 *sha256_start(void) __attribute__((returns_nonnull));
+void sha256_add(struct sha256 *sha256, const void *bytes, size_t length);
+void sha256_end(struct sha256 *sha256, unsigned char out[SHA256_SIZE]);
+
 /* size bytes as lower-case hex digits and a NUL; out has 2 * size + 1 bytes. */
 void hex_write(const unsigned char *bytes, size_t size, char *out);
 

@@ -291,10 +291,15 @@ enum record_flaw record_output_flaw(const json_t *document, const struct id *id,
     return same ? RECORD_WHOLE : RECORD_DIGEST;
 }
 
+bool record_output_is(const json_t *object, const struct id *id, unsigned version)
+{
+    return record_output_flaw(object, id, version) == RECORD_WHOLE;
+}
+
 bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version)
 {
     json_t *object = jsontext_read_object(text, length, NULL);
-    bool whole = record_output_flaw(object, id, version) == RECORD_WHOLE;
+    bool whole = record_output_is(object, id, version);
     json_decref(object);
     return whole;
 }

@@ -101,4 +101,7 @@ enum record_flaw record_output_flaw(const json_t *document, const struct id *id,
  * that a crash left: a torn one is not. */
 bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version);
 
+/* The same of one that was parsed; NULL is none. */
+bool record_output_is(const json_t *object, const struct id *id, unsigned version);
+
 #endif
