@@ -257,7 +257,7 @@ static void look_at_all(struct check *check)
     check->now_ms = clock_wall(check->options->clock).ms;
     check->owned = check->spool->lock < 0 && spool_owned(check->spool);
     for (size_t i = 0; i < check_topic_count; i++) {
-        if (check->quiet && check_topics[i].folder == FOLDER_COUNT) {
+        if (check->quiet && check_topics[i].look == check_look_system) {
             continue; /* nothing there can be mended */
         }
         look_at_topic(check, &check_topics[i]);

@@ -54,4 +54,7 @@ int mend_error_orphan(struct mending *mending);
 int mend_answer_orphan(struct mending *mending);
 int mend_gone(struct mending *mending);
 
+/* archive/ids: check_archive.c. */
+int mend_archive_ids(struct mending *mending);
+
 #endif

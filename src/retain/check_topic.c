@@ -37,6 +37,8 @@ const struct check_topic check_topics[] = {
     {"outbox", "notifications that are owed", FOLDER_OUTBOX, check_look_debt, NULL},
     {"events", "the log, line by line", FOLDER_EVENTS, check_look_events, NULL},
     {"state", "what was spent, and when was pruned", FOLDER_STATE, check_look_state, NULL},
+    {"archive", "archives against their checksums and indexes", FOLDER_COUNT, check_look_archive,
+     NULL},
     {"tmp", "what was left over", FOLDER_TMP, check_look_tmp, NULL},
     {"system", "room, mount options, what the file system can do", FOLDER_COUNT, check_look_system,
      NULL},

@@ -131,6 +131,7 @@ void check_look_run(struct check *check, const struct check_entry *entry);
 void check_look_debt(struct check *check, const struct check_entry *entry);
 void check_look_events(struct check *check, const struct check_entry *entry);
 void check_look_state(struct check *check, const struct check_entry *entry);
+void check_look_archive(struct check *check, const struct check_entry *entry);
 void check_look_system(struct check *check, const struct check_entry *entry);
 
 /* Parts of looking at cur/, done/ and failed/. */
