@@ -82,6 +82,11 @@ def make_world(rig):
         json.dumps({"model": "m", "prompt": f"night {i}"}) + "\n" for i in range(3)),
         name="night.jsonl")
     rig.until_empty(code=1)
+    for i in range(3):
+        spool.drop({"model": "m", "prompt": f"archived {i}", "user": "old"})
+    rig.until_empty()
+    subprocess.run([os.path.join(BUILD, "llmspool-archive"), "create", "-s", spool.path,
+                    "--older-than", "0", "--user", "old"], check=True, timeout=60)
     for _ in range(2):
         spool.order("rerun", world["reruns"])
         rig.until_empty(code=(0, 1))

@@ -458,3 +458,62 @@ def money_line_damaged(spool, world):
 def prune_forgotten(spool, world):
     then = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 5 * DAY))
     write(spool.at("state", "prune.json"), json.dumps({"finished": then}) + "\n")
+
+
+# --- archives ----------------------------------------------------------------------------------------------
+
+def archived(spool, end):
+    """The path of a file of the archive."""
+    for folder, _, files in os.walk(spool.at("archive")):
+        for name in files:
+            if name.endswith(end):
+                return os.path.join(folder, name)
+    raise FileNotFoundError(end)
+
+
+def flip(path, part):
+    data = bytearray(read(path))
+    data[int(len(data) * part)] ^= 1
+    write(path, bytes(data))
+
+
+@damage("archive_volume", mended=False, leaves=65)
+def archive_flipped(spool, world):
+    flip(archived(spool, ".tar.zst"), 0.7)
+
+
+@damage("archive_volume", mended=False, leaves=65)
+def archive_cut(spool, world):
+    path = archived(spool, ".tar.zst")
+    write(path, read(path)[:-10])
+
+
+@damage("archive_volume", mended=False, leaves=65)
+def index_flipped(spool, world):
+    flip(archived(spool, ".idx.jsonl.zst"), 0.5)
+
+
+@damage("archive_volume", mended=False, leaves=65)
+def digests_deleted(spool, world):
+    os.unlink(archived(spool, ".sha256"))
+
+
+@damage("archive_missing", mended=False, leaves=65)
+def archive_deleted(spool, world):
+    os.unlink(archived(spool, ".tar.zst"))
+
+
+@damage("archive_unknown")
+def ids_deleted(spool, world):
+    os.unlink(spool.at("archive", "ids"))
+
+
+@damage("archive_ids")
+def ids_flipped(spool, world):
+    flip(spool.at("archive", "ids"), 0.4)
+
+
+@damage("archive_ids")
+def ids_cut(spool, world):
+    path = spool.at("archive", "ids")
+    write(path, read(path)[:-20])
