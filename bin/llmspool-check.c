@@ -32,22 +32,18 @@ static const char usage[] =
     "      --codes       print all codes, their severities and what --repair does\n"
     "      --help, --version\n"
     "\n"
-    "Leaves with 0 when the spool is sound, 1 when something is wrong, 65 when answers are damaged\n"
+    "Leaves with 0 when the spool is sound, 1 when something is wrong, 65 when answers are "
+    "damaged\n"
     "or missing, 69 when there is no spool.\n";
 
 enum { OPTION_JSON = 256, OPTION_QUICK, OPTION_REPAIR, OPTION_DRY_RUN, OPTION_CODES };
 
 static const struct option options[] = {
-    {"spool", required_argument, NULL, 's'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"quick", no_argument, NULL, OPTION_QUICK},
-    {"repair", no_argument, NULL, OPTION_REPAIR},
-    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-    {"codes", no_argument, NULL, OPTION_CODES},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    {"spool", required_argument, NULL, 's'},      {"verbose", no_argument, NULL, 'v'},
+    {"json", no_argument, NULL, OPTION_JSON},     {"quick", no_argument, NULL, OPTION_QUICK},
+    {"repair", no_argument, NULL, OPTION_REPAIR}, {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"codes", no_argument, NULL, OPTION_CODES},   {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
 };
 
 struct run {
@@ -104,7 +100,8 @@ static void print_heading(struct run *run, const struct check_finding *finding)
         return;
     }
     if (row->mend != NULL && finding->result == CHECK_FOUND) {
-        printf("    %s %s\n", run->options.dry_run ? "would:" : "llmspool-check --repair", row->mend);
+        printf("    %s %s\n", run->options.dry_run ? "would:" : "llmspool-check --repair",
+               row->mend);
     } else if (row->advice != NULL) {
         printf("    to do: %s\n", row->advice);
     }

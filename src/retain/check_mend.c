@@ -237,8 +237,8 @@ static int (*const menders[CHECK_CODE_COUNT])(struct mending *mending) = {
 
 /* --- the lock --- */
 
-/* Takes the lock of the unit that the entry belongs to. Where there is none to take, nobody else can
- * take it either. Returns whether to go on. */
+/* Takes the lock of the unit that the entry belongs to. Where there is none to take, nobody else
+ * can take it either. Returns whether to go on. */
 static bool lock_unit(struct mending *mending)
 {
     enum folder folder = mending->suspicion->folder;
@@ -253,7 +253,7 @@ static bool lock_unit(struct mending *mending)
 static int mend_locked(struct mending *mending, struct error *error)
 {
     const struct suspicion *suspicion = mending->suspicion;
-    int (*mender)(struct mending *mending) = menders[suspicion->code];
+    int (*mender)(struct mending * mending) = menders[suspicion->code];
     int result;
 
     mending->check->holding = mending->unit.fd >= 0;

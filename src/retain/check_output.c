@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_output: outputs in done/: whole, of the form of the schema, with their job, without gaps. */
+/* check_output: outputs in done/: whole, of the form of the schema, with their job, without gaps.
+ */
 #include "retain/check_topic.h"
 
 #include <string.h>
@@ -40,8 +41,8 @@ static void look_for_gap(struct check *check, const struct check_entry *entry)
     for (unsigned lower = version; lower > least; lower--) {
         if (check_there(check, FOLDER_DONE, ENTRY_OUTPUT, &entry->is.id, lower, NULL)) {
             if (lower < version) {
-                check_suspect(check, CHECK_VERSION_GAP, "is there, and so is version %u, but not %u",
-                              lower, version);
+                check_suspect(check, CHECK_VERSION_GAP,
+                              "is there, and so is version %u, but not %u", lower, version);
             }
             return;
         }

@@ -21,17 +21,35 @@ way() {
     way each_damage
 }
 
-@test "a repair killed at any change of the first third of the damages is finished by the next" {
-    way killed_everywhere 1/3
+@test "a repair killed at any change is finished by the next: part 1 of 6 of the damages" {
+    way killed_everywhere 1/6
 }
 
-@test "a repair killed at any change of the second third of the damages is finished by the next" {
-    way killed_everywhere 2/3
+@test "a repair killed at any change is finished by the next: part 2 of 6 of the damages" {
+    way killed_everywhere 2/6
 }
 
-@test "a repair killed at any change of the last third of the damages is finished by the next" {
-    way killed_everywhere 3/3
+@test "a repair killed at any change is finished by the next: part 3 of 6 of the damages" {
+    way killed_everywhere 3/6
 }
+
+@test "a repair killed at any change is finished by the next: part 4 of 6 of the damages" {
+    way killed_everywhere 4/6
+}
+
+@test "a repair killed at any change is finished by the next: part 5 of 6 of the damages" {
+    way killed_everywhere 5/6
+}
+
+@test "a repair killed at any change is finished by the next: part 6 of 6 of the damages" {
+    way killed_everywhere 6/6
+}
+
+@test "a repair whose disk fails once, at any change, tells so, and the next finishes" {
+    way failing_everywhere
+}
+
+@test "renaming without replacing and links that are refused are told" { way abilities; }
 
 @test "beside a busy daemon nothing is found wrong" { way beside_a_busy_daemon; }
 

@@ -226,6 +226,60 @@ def killed_everywhere(rig):
     print(f"{kills} kills")
 
 
+FAILING = ("output_torn", "output_deleted", "copied_back", "reason_deleted", "deletion_cut_short",
+           "answered_moved_to_failed", "error_without_job", "folder_missing", "name_of_old_place",
+           "ids_deleted")
+
+
+@scenario
+def failing_everywhere(rig):
+    """Each change fails once with EIO: that is told, and the next run finishes."""
+    world = make_world(rig)
+    faults = 0
+    for name in FAILING if LONG else FAILING[:5]:
+        count = changes(rig, name, world)
+        for call in range(1, count + 1):
+            fail_at(rig, name, world, call)
+        faults += count
+    print(f"{faults} failed calls")
+
+
+def fail_at(rig, name, world, call):
+    spool = damaged(rig, f"{name}-{call}", name, world)
+    answers = paid(spool)
+    what = f"{name}, change {call} failed"
+    first, _ = run(spool, "--repair", environment=preload(f"any:EIO:{call}"))
+    expect(first in (0, 1, 65), f"{what}: exit {first}")
+    run(spool, "--repair")
+    check_sound(spool, what)
+    judge(spool, what)
+    expect(damages[name].loses or not answers - contents(spool), f"{what}: answers are nowhere")
+    shutil.rmtree(spool.path)
+
+
+def changes(rig, name, world):
+    """How many changes the whole repair makes: a kill behind the last one does not happen."""
+    least, beyond = 0, 128
+    while beyond - least > 1:
+        call = (least + beyond) // 2
+        spool = damaged(rig, f"{name}-count", name, world)
+        code, _ = run(spool, "--repair", environment=preload(f"any:KILL:{call}"))
+        shutil.rmtree(spool.path)
+        least, beyond = (call, beyond) if code == -signal.SIGKILL else (least, call)
+    return least
+
+
+@scenario
+def abilities(rig):
+    """What the file system refuses is told."""
+    for fault, code, leaves in (("renameat2:EINVAL:1+", "no_noreplace", 0),
+                                ("linkat:EPERM:1+", "no_link", 1)):
+        code_found, findings = run(rig.spool, "-v", environment=preload(fault))
+        expect(code in {f["check"] for f in findings}, f"{fault}: {told(findings)}")
+        equal(code_found, leaves, f"{fault}: exit code")
+    equal(rig.spool.names("tmp"), [], "tmp/")
+
+
 # --- where nothing is wrong ------------------------------------------------------------------------------
 
 @scenario
