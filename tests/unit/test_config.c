@@ -66,7 +66,7 @@ static void each_setting_is_read(void **state)
                            "trusted_droppers = {\"www-data\", 1001}\n"
                            "ca_file = '%s'\n"
                            "retention { outputs = 80d failed = 2d events = 52w versions = 3\n"
-                           "count = 1000 bytes = 5GiB free_space = 10% "
+                           "count = 1000 bytes = 5GiB free_space = 10%% "
                            "archive_before_prune = no }\n",
                            fixture->path);
     struct config *config = accept(fixture, text);
