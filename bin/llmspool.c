@@ -24,6 +24,7 @@ static const struct {
     {"wait", "wait until jobs have finished"},
     {"result", "print what was answered"},
     {"ctl", "pause, cancel, retry, rerun and the like"},
+    {"check", "prove that a spool is sound, or say what is not"},
     {"mock", "a model server for trying out and testing"},
 };
 
