@@ -52,39 +52,47 @@ static int complain(const struct unit *unit, int problem, const char *what, stru
     return -1;
 }
 
-/* Whether the link leads to a file of the unit. */
-static bool leads_to(int dir, const char *name, const struct unit *unit)
+/* Whether the link's target begins so. */
+static bool leads_to(int dir, const char *name, const char *start)
 {
-    char target[TARGET_SIZE], start[TARGET_SIZE], id[ID_TEXT_SIZE];
+    char target[TARGET_SIZE];
     ssize_t length = readlinkat(dir, name, target, sizeof target - 1);
 
     if (length < 0) {
         return false;
     }
     target[length] = '\0';
-    id_write(&unit->id, id);
-    snprintf(start, sizeof start, "../%s/%s.", folder_name(unit->folder), id);
     return strncmp(target, start, strlen(start)) == 0;
 }
 
-/* Removes the link, unless it is led elsewhere meanwhile: what was moved aside is looked at again,
- * and put back when it is another. Returns 1 when it went. */
-static int remove_link(const struct unit *unit, const char *name)
+/* The link may be led elsewhere meanwhile: what was moved aside is looked at again, and put back
+ * when it is another. */
+int remove_link(const struct spool *spool, const char *name, const char *start)
 {
-    int links = unit->spool->dir[FOLDER_BY_NAME], tmp = unit->spool->dir[FOLDER_TMP];
+    int links = spool->dir[FOLDER_BY_NAME], tmp = spool->dir[FOLDER_TMP];
     char aside[RANDOM_NAME_SIZE];
 
-    if (!leads_to(links, name, unit)) {
+    if (!leads_to(links, name, start)) {
         return 0;
     }
     random_name(aside);
     if (renameat(links, name, tmp, aside) < 0) {
         return errno == ENOENT ? 0 : -errno;
     }
-    if (!leads_to(tmp, aside, unit) && move_noreplace(tmp, aside, links, name) == 0) {
+    if (!leads_to(tmp, aside, start) && move_noreplace(tmp, aside, links, name) == 0) {
         return 0;
     }
     return unlinkat(tmp, aside, 0) == 0 || errno == ENOENT ? 1 : -errno;
+}
+
+/* Removes a name of the unit, where the link leads to one of its files. */
+static int remove_own_link(const struct unit *unit, const char *name)
+{
+    char start[TARGET_SIZE], id[ID_TEXT_SIZE];
+
+    id_write(&unit->id, id);
+    snprintf(start, sizeof start, "../%s/%s.", folder_name(unit->folder), id);
+    return remove_link(unit->spool, name, start);
 }
 
 static int remove_named(const struct unit *unit, const char *file)
@@ -103,7 +111,7 @@ static int remove_named(const struct unit *unit, const char *file)
     json_array_foreach(json_object_get(record, "names"), i, name)
     {
         const char *word = json_is_string(name) ? json_string_value(name) : "";
-        int result = layout_name_ok(word) ? remove_link(unit, word) : 0;
+        int result = layout_name_ok(word) ? remove_own_link(unit, word) : 0;
 
         if (result < 0) {
             removed = result;

@@ -42,6 +42,9 @@ size_t remove_count(const struct remove *remove);
 /* Flushes and frees. Returns 0, or -1 with an error. */
 int remove_end(struct remove *remove, struct error *error);
 
+/* Removes the link by-name/NAME, if its target begins with start. Returns 1 when it went, 0, or -errno. */
+int remove_link(const struct spool *spool, const char *name, const char *start);
+
 /* Removes each link in by-name/ that leads into the unit, by the names in its records. Whoever deletes single
  * outputs does it himself. Returns the number removed, or -errno. */
 int remove_names(const struct unit *unit);
