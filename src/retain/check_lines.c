@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_lines: files of JSON and JSON Lines beside the jobs: manifests of runs, the log of events,
- * money, notifications, when pruning ran last. */
+/* check_lines: files of JSON and JSON Lines beside the jobs: manifests of runs, money,
+ * notifications, when pruning ran last. */
 #include "retain/check_topic.h"
 
 #include <errno.h>
@@ -74,49 +74,6 @@ static int read_lines_at(int dir, const char *name, bool (*fits)(const json_t *l
     return result;
 }
 
-/* --- events --- */
-
-static bool is_event(const json_t *line)
-{
-    char why[200];
-
-    return form_fits(FORM_EVENT, line, why, sizeof why);
-}
-
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name);
-
-    return length > strlen(end) && strcmp(name + length - strlen(end), end) == 0;
-}
-
-void check_look_events(struct check *check, const struct check_entry *entry)
-{
-    struct tally tally;
-    int result;
-
-    if (ends_with(entry->name, ".jsonl.zst")) {
-        return; /* compressed, and with a checksum of its own */
-    }
-    if (!ends_with(entry->name, ".jsonl")) {
-        check_suspect(check, CHECK_UNKNOWN_FILE, "is no day of events");
-        return;
-    }
-    result = read_lines_at(check->spool->dir[FOLDER_EVENTS], entry->name, is_event, &tally);
-    if (result < 0) {
-        check_unreadable(check, -result);
-        return;
-    }
-    if (tally.bad > 0) {
-        check_suspect(check, CHECK_EVENT_LINE, "%llu of %llu lines are no events, line %llu first",
-                      (unsigned long long)tally.bad, (unsigned long long)tally.count,
-                      (unsigned long long)tally.first_bad);
-    }
-    if (tally.torn && !check->owned) {
-        check_suspect(check, CHECK_EVENT_TORN, "ends in the middle of a line");
-    }
-}
-
 /* --- runs --- */
 
 static bool is_position(const json_t *line)
@@ -130,7 +87,7 @@ static bool is_position(const json_t *line)
 
 void check_look_run(struct check *check, const struct check_entry *entry)
 {
-    struct tally tally;
+    struct tally tally = {0};
     int dir = openat(check->spool->dir[FOLDER_RUNS], entry->name,
                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int result;
