@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * llmspool-status: the queue at a glance, one job's story, or what was spent.
+ * llmspool-status: the queue at a glance, one job's story, what happened, or what was spent.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/xalloc.h"
+#include "client/chronicle.h"
 #include "client/cli.h"
 #include "client/gates.h"
 #include "client/locate.h"
@@ -20,6 +22,8 @@ static const char usage[] =
     "usage: llmspool-status [-s DIR] [--gates] [--json] [JOB...|-]\n"
     "       llmspool-status [-s DIR] --spend [--by COLUMNS] [--month M|--day D|--since D]\n"
     "                       [--csv|--json]\n"
+    "       llmspool-status [-s DIR] --events [--since T] [--until T] [--user U] [--model M]\n"
+    "                       [--run R] [--event KIND] [--json] [JOB...|-]\n"
     "Shows how the spool stands: the daemon, jobs by state and what they wait for, gates,\n"
     "figures, the last failures. With jobs: where each is and why, its attempts, versions\n"
     "and events.\n"
@@ -31,6 +35,9 @@ static const char usage[] =
     "        --by LIST   a row for each day, user, provider, model, run (commas between)\n"
     "        --month YYYY-MM, --day YYYY-MM-DD, --since YYYY-MM-DD\n"
     "        --csv       for a spreadsheet\n"
+    "      --events      what happened, oldest first, also to jobs that are archived or gone\n"
+    "        --since T, --until T   an age (2h), a date (UTC) or a time\n"
+    "        --user USER, --model PATTERN, --run RUN, --event KIND\n"
     "      --help, --version\n";
 
 enum {
@@ -42,6 +49,12 @@ enum {
     OPTION_DAY,
     OPTION_SINCE,
     OPTION_CSV,
+    OPTION_EVENTS,
+    OPTION_UNTIL,
+    OPTION_USER,
+    OPTION_MODEL,
+    OPTION_RUN,
+    OPTION_EVENT,
 };
 
 static const struct option options[] = {
@@ -50,6 +63,10 @@ static const struct option options[] = {
     {"by", required_argument, NULL, OPTION_BY},   {"month", required_argument, NULL, OPTION_MONTH},
     {"day", required_argument, NULL, OPTION_DAY}, {"since", required_argument, NULL, OPTION_SINCE},
     {"csv", no_argument, NULL, OPTION_CSV},       {"help", no_argument, NULL, 'h'},
+    {"events", no_argument, NULL, OPTION_EVENTS}, {"until", required_argument, NULL, OPTION_UNTIL},
+    {"user", required_argument, NULL, OPTION_USER},
+    {"model", required_argument, NULL, OPTION_MODEL},
+    {"run", required_argument, NULL, OPTION_RUN}, {"event", required_argument, NULL, OPTION_EVENT},
     {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
 };
 
@@ -60,6 +77,11 @@ struct view {
     bool spend;
     bool spend_only; /* an option was given that goes with --spend */
     struct spend_plan plan;
+    bool events;
+    bool events_only; /* an option was given that goes with --events */
+    struct chronicle_plan chronicle;
+    const char *since; /* of --spend or --events */
+    const char *until;
     size_t shown; /* jobs so far */
     int result;
 };
@@ -113,6 +135,43 @@ static int show_spend(struct view *view)
     return EXIT_DONE;
 }
 
+/* The words of all lines of stdin stand where "-" is. */
+struct words {
+    char **words;
+    size_t count;
+};
+
+static int keep_word(void *context, const char *word)
+{
+    struct words *words = context;
+
+    words->words = xrealloc(words->words, (words->count + 2) * sizeof *words->words);
+    words->words[words->count++] = xstrdup(word);
+    words->words[words->count] = NULL;
+    return 0;
+}
+
+static int show_events(struct view *view, char **argv)
+{
+    struct screen screen = screen_open(stdout);
+    struct words words = {NULL, 0};
+    struct error error;
+    int result;
+
+    cli_words(argv, keep_word, &words);
+    view->chronicle.jobs = words.words;
+    view->chronicle.json = view->json;
+    result = argv[0] != NULL && words.count == 0
+                 ? 0 /* an empty stdin names no job */
+                 : chronicle_print(view->spool, &view->chronicle, &screen,
+                                   clock_wall(&clock_system), &error);
+    for (size_t i = 0; i < words.count; i++) {
+        free(words.words[i]);
+    }
+    free(words.words);
+    return result < 0 ? cli_fail(PROGRAM, &error) : EXIT_DONE;
+}
+
 static void print_story(struct view *view, const struct id *id, const json_t *story)
 {
     struct screen screen = screen_open(stdout);
@@ -157,6 +216,8 @@ static int run(struct view *view, const char *given, char **words)
     view->spool = spool;
     if (view->spend) {
         view->result = show_spend(view);
+    } else if (view->events) {
+        view->result = show_events(view, words);
     } else if (words[0] == NULL) {
         view->result = show_spool(view);
     } else {
@@ -183,9 +244,6 @@ static int take_spend(struct view *view, int option)
     case OPTION_DAY:
         result = spend_day(&view->plan, optarg, &error);
         break;
-    case OPTION_SINCE:
-        result = spend_since(&view->plan, optarg, &error);
-        break;
     case OPTION_CSV:
         view->plan.format = SPEND_CSV;
         break;
@@ -193,6 +251,32 @@ static int take_spend(struct view *view, int option)
         return EXIT_USAGE;
     }
     return result < 0 ? cli_usage(PROGRAM, "%s", error.text) : -1;
+}
+
+/* An option of --events, or of --spend. Returns an exit code, or -1 to go on. */
+static int take_condition(struct view *view, int option)
+{
+    switch (option) {
+    case OPTION_UNTIL:
+        view->until = optarg;
+        break;
+    case OPTION_USER:
+        view->chronicle.user = optarg;
+        break;
+    case OPTION_MODEL:
+        view->chronicle.model = optarg;
+        break;
+    case OPTION_RUN:
+        view->chronicle.run = optarg;
+        break;
+    case OPTION_EVENT:
+        view->chronicle.kind = optarg;
+        break;
+    default:
+        return take_spend(view, option);
+    }
+    view->events_only = true;
+    return -1;
 }
 
 /* Returns an exit code, or -1 to go on. */
@@ -211,14 +295,38 @@ static int take_option(struct view *view, int option, const char **given)
     case OPTION_SPEND:
         view->spend = true;
         break;
+    case OPTION_EVENTS:
+        view->events = true;
+        break;
+    case OPTION_SINCE:
+        view->since = optarg;
+        break;
     case 'h':
         return cli_help(usage);
     case 'V':
         return cli_version(PROGRAM);
     default:
-        return take_spend(view, option);
+        return take_condition(view, option);
     }
     return -1;
+}
+
+/* What --since and --until mean is known when all options are. Returns an exit code, or -1. */
+static int take_times(struct view *view)
+{
+    struct wall now = clock_wall(&clock_system);
+    struct error error;
+    int result = 0;
+
+    if (view->since != NULL && view->spend) {
+        result = spend_since(&view->plan, view->since, &error);
+    } else if (view->since != NULL) {
+        result = chronicle_since(&view->chronicle, view->since, now, &error);
+    }
+    if (result == 0 && view->until != NULL) {
+        result = chronicle_until(&view->chronicle, view->until, now, &error);
+    }
+    return result < 0 ? cli_usage(PROGRAM, "%s", error.text) : -1;
 }
 
 /* Returns an exit code, or -1 when the options fit together. */
@@ -230,8 +338,17 @@ static int check_options(const struct view *view, bool jobs)
     if (view->spend && (jobs || view->gates)) {
         return cli_usage(PROGRAM, "--spend is for the whole spool, and by itself");
     }
+    if (view->events && (view->spend || view->gates)) {
+        return cli_usage(PROGRAM, "--events goes neither with --spend nor with --gates");
+    }
     if (view->spend_only && !view->spend) {
-        return cli_usage(PROGRAM, "--by, --month, --day, --since and --csv go with --spend");
+        return cli_usage(PROGRAM, "--by, --month, --day and --csv go with --spend");
+    }
+    if (view->events_only && !view->events) {
+        return cli_usage(PROGRAM, "--until, --user, --model, --run and --event go with --events");
+    }
+    if (view->since != NULL && !view->spend && !view->events) {
+        return cli_usage(PROGRAM, "--since goes with --spend or with --events");
     }
     if (view->json && view->plan.format == SPEND_CSV) {
         return cli_usage(PROGRAM, "only one of --csv and --json can be asked for");
@@ -241,7 +358,7 @@ static int check_options(const struct view *view, bool jobs)
 
 int main(int argc, char **argv)
 {
-    struct view view = {.result = EXIT_DONE};
+    struct view view = {.result = EXIT_DONE, .chronicle = CHRONICLE_ALL};
     const char *given = NULL;
     int option, result = -1;
 
@@ -251,6 +368,9 @@ int main(int argc, char **argv)
     }
     if (result < 0) {
         result = check_options(&view, optind < argc);
+    }
+    if (result < 0) {
+        result = take_times(&view);
     }
     return result < 0 ? run(&view, given, argv + optind) : result;
 }

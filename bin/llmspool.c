@@ -25,6 +25,7 @@ static const struct {
     {"result", "print what was answered"},
     {"ctl", "pause, cancel, retry, rerun and the like"},
     {"archive", "archives of finished jobs: verify, search, print, bring back"},
+    {"check", "prove that a spool is sound, or say what is not"},
     {"mock", "a model server for trying out and testing"},
 };
 

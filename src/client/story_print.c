@@ -10,6 +10,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "client/chronicle.h"
 #include "client/records.h"
 #include "client/show.h"
 #include "client/table.h"
@@ -189,32 +190,6 @@ static void print_outputs(const struct screen *screen, const json_t *story, stru
     table_end(&table, screen, 2);
 }
 
-/* What an event says beside time, kind and whose it is. */
-static void event_details(struct buffer *text, json_t *event)
-{
-    static const char *const known[] = {"time", "event", "id", "name", "run", "user", "model"};
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(event, key, value)
-    {
-        bool skip = false;
-
-        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-            skip = skip || strcmp(key, known[i]) == 0;
-        }
-        if (skip) {
-            continue;
-        }
-        buffer_printf(text, "%s%s ", text->length > 0 ? ", " : "", key);
-        if (json_is_string(value)) {
-            buffer_text(text, json_string_value(value));
-        } else {
-            jsontext_write(text, value);
-        }
-    }
-}
-
 static void print_events(const struct screen *screen, const json_t *story, struct wall now)
 {
     static const char *const headings[] = {"TIME", "EVENT", "DETAILS", NULL};
@@ -228,7 +203,7 @@ static void print_events(const struct screen *screen, const json_t *story, struc
         struct buffer details = {0};
         char moment[TIMETEXT_SIZE];
 
-        event_details(&details, event);
+        chronicle_details(&details, event);
         table_cell(&table, "%s", local_time(records_time(event, "time"), now, moment));
         table_cell(&table, "%s", jsontext_get_text(event, "event", ""));
         table_cell(&table, "%s", details.bytes != NULL ? details.bytes : "");

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -524,6 +525,22 @@ static void start_watching(struct daemon *daemon)
     uv_timer_start(&daemon->minute, minute_fired, MINUTE_MS, MINUTE_MS);
 }
 
+/* A crash may have torn the last line of the events. */
+static void mend_events(struct core *core)
+{
+    uint64_t bytes;
+    int result = events_mend(core->spool, &bytes);
+
+    if (result < 0)
+        log_warning(&core->log, "cannot look for torn lines in %s/events: %s", core->spool->path,
+                    strerror(-result));
+    if (bytes == 0)
+        return;
+    log_warning(&core->log, "cut %" PRIu64 " bytes of a torn last line in %s/events", bytes,
+                core->spool->path);
+    events_add(core->events, "events_cut", json_pack("{s:I}", "bytes", (json_int_t)bytes));
+}
+
 static int start(struct daemon *daemon, struct error *error)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -532,6 +549,7 @@ static int start(struct daemon *daemon, struct error *error)
 
     daemon->clock_offset = clock_wall(core->clock).ms - clock_mono(core->clock).ms;
     core->progress = clock_mono(core->clock);
+    mend_events(core);
     events_add(core->events, "daemon_started", json_pack("{s:i}", "pid", (int)getpid()));
     status_recall(core);
     if (recover_all(core, error) < 0)

@@ -277,25 +277,29 @@ void record_write_output(struct buffer *out, const struct record *record,
     write_line(out, object);
 }
 
-bool record_output_is(const json_t *object, const struct id *id, unsigned version)
+enum record_flaw record_output_flaw(const json_t *document, const struct id *id, unsigned version)
 {
     char hex[SHA256_HEX_SIZE];
     struct id found;
-    const json_t *output = json_object_get(object, "output");
-
-    if (output == NULL || !id_read(jsontext_get_text(object, "id", ""), &found) ||
-        !id_equal(&found, id) || jsontext_get_int(object, "version", 0) != version) {
-        return false;
+    const json_t *output = json_object_get(document, "output");
+    if (output == NULL || !id_read(jsontext_get_text(document, "id", ""), &found) ||
+        !id_equal(&found, id) || jsontext_get_int(document, "version", 0) != version) {
+        return RECORD_OTHER;
     }
     output_sha256(output, hex);
-    return strcmp(jsontext_get_text(object, "sha256", ""), hex) == 0;
+    bool same = strcmp(jsontext_get_text(document, "sha256", ""), hex) == 0;
+    return same ? RECORD_WHOLE : RECORD_DIGEST;
+}
+
+bool record_output_is(const json_t *object, const struct id *id, unsigned version)
+{
+    return record_output_flaw(object, id, version) == RECORD_WHOLE;
 }
 
 bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version)
 {
     json_t *object = jsontext_read_object(text, length, NULL);
     bool whole = record_output_is(object, id, version);
-
     json_decref(object);
     return whole;
 }

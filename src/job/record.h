@@ -87,6 +87,16 @@ void record_write_error(struct buffer *out, const struct record *record);
 void record_write_refusal(struct buffer *out, const char *name, const char *reason,
                           const char *message, int64_t submitted, int64_t finished);
 
+/* What is wrong with an output as its own witness. */
+enum record_flaw {
+    RECORD_WHOLE,
+    RECORD_OTHER,  /* it says another id or version, or has no output */
+    RECORD_DIGEST, /* its sha256 is not that of its output */
+};
+
+/* Judges the document of an output file of this id and version. */
+enum record_flaw record_output_flaw(const json_t *document, const struct id *id, unsigned version);
+
 /* Whether text is a whole output file of this id and version (its own sha256 matches). For answers
  * that a crash left: a torn one is not. */
 bool record_output_whole(const char *text, size_t length, const struct id *id, unsigned version);

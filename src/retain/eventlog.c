@@ -89,55 +89,23 @@ bool eventlog_days(const struct spool *spool, struct eventlog_span *span)
     return any;
 }
 
-/* The lines of one file. One that went meanwhile was compressed or deleted: gone tells. */
-static int each_line(const struct spool *spool, int32_t day, enum eventlog_kind kind, bool *gone,
-                     int (*visit)(void *context, const char *text, size_t length), void *context,
-                     struct error *error)
-{
-    struct eventlog_file file;
-    const char *line;
-    size_t length;
-    int result = eventlog_open(spool, day, kind, &file), stopped = 0;
-
-    *gone = result == -ENOENT;
-    if (*gone) {
-        return 0;
-    }
-    if (result < 0) {
-        char name[EVENTLOG_NAME_SIZE];
-
-        eventlog_name(day, kind, name);
-        error_system(error, -result, "cannot read %s/events/%s", spool->path, name);
-        return -1;
-    }
-    while (stopped == 0 && (result = eventlog_next(&file, &line, &length, error)) == 1) {
-        stopped = visit(context, line, length);
-    }
-    eventlog_close(&file);
-    return stopped != 0 ? stopped : result;
-}
-
-static int each_of_day(const struct spool *spool, const struct eventlog_entry *entry,
+static int each_of_day(const struct spool *spool, int32_t day,
                        int (*visit)(void *context, const char *text, size_t length),
                        void *context, struct error *error)
 {
-    struct eventlog_choice choice = {.packed = entry->packed, .plain = entry->plain};
-    bool gone = false;
-    int result = 0;
+    struct eventlog_day files;
+    const char *line;
+    size_t length;
+    int result, stopped = 0;
 
-    if (entry->packed && entry->plain && eventlog_choose(spool, entry->day, &choice, error) < 0) {
+    if (eventlog_day_open(spool, day, &files, error) < 0) {
         return -1;
     }
-    if (choice.packed) {
-        result = each_line(spool, entry->day, EVENTLOG_PACKED, &gone, visit, context, error);
+    while (stopped == 0 && (result = eventlog_day_next(&files, &line, &length, error)) == 1) {
+        stopped = visit(context, line, length);
     }
-    if (choice.plain && result == 0) {
-        result = each_line(spool, entry->day, EVENTLOG_PLAIN, &gone, visit, context, error);
-        if (gone && !choice.packed) { /* compressed since it was listed */
-            result = each_line(spool, entry->day, EVENTLOG_PACKED, &gone, visit, context, error);
-        }
-    }
-    return result;
+    eventlog_day_close(&files);
+    return stopped != 0 ? stopped : result;
 }
 
 int eventlog_each(const struct spool *spool, struct eventlog_span span, bool newest_first,
@@ -145,16 +113,21 @@ int eventlog_each(const struct spool *spool, struct eventlog_span span, bool new
                   struct error *error)
 {
     struct eventlog_list list;
+    bool damaged = false;
     int result = eventlog_list(spool, &list, error);
 
     for (size_t i = 0; i < list.count && result == 0; i++) {
-        const struct eventlog_entry *entry =
-            &list.entries[newest_first ? list.count - 1 - i : i];
+        int32_t day = list.entries[newest_first ? list.count - 1 - i : i].day;
 
-        if (entry->day >= span.first && entry->day <= span.last) {
-            result = each_of_day(spool, entry, visit, context, error);
+        if (day < span.first || day > span.last) {
+            continue;
+        }
+        result = each_of_day(spool, day, visit, context, damaged ? NULL : error);
+        if (result == -1) { /* the other days are not worse for it */
+            damaged = true;
+            result = 0;
         }
     }
     free(list.entries);
-    return result;
+    return result == 0 && damaged ? -1 : result;
 }

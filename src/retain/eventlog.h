@@ -29,9 +29,10 @@ struct eventlog_span {
 
 /* Calls visit for each line of the days of span, in the order in which they were written (newest days
  * first: the days in falling order, the lines of a day rising), without its newline, until it
- * returns not 0; returns that, 0 at the end, or -1 with an error. text is valid during the call.
- * What is no line (torn, or not text) is handed over as it is: visit parses it. A day that cannot be
- * decompressed ends with what could be, and is an error. */
+ * returns not 0, which is above 0; returns that, 0 at the end, or -1 with an error. text is valid
+ * during the call. What is no line (torn, or not text) is handed over as it is: visit parses it. A
+ * day that cannot be decompressed ends with what could be; it is an error, told by the first such
+ * day when all the others were read. */
 int eventlog_each(const struct spool *spool, struct eventlog_span span, bool newest_first,
                   int (*visit)(void *context, const char *text, size_t length), void *context,
                   struct error *error);

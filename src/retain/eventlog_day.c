@@ -42,8 +42,9 @@ void eventlog_attach(int fd, const char *name, enum eventlog_kind kind, struct e
     }
 }
 
-int eventlog_open(const struct spool *spool, int32_t day, enum eventlog_kind kind,
-                  struct eventlog_file *file)
+/* Opens a day's file. Returns 0 or -errno; *file can be closed in any case. */
+static int open_file(const struct spool *spool, int32_t day, enum eventlog_kind kind,
+                     struct eventlog_file *file)
 {
     char name[EVENTLOG_NAME_SIZE];
     int fd;
@@ -72,6 +73,20 @@ static int unreadable(const struct eventlog_file *file, struct error *error)
 {
     error_system(error, errno, "cannot read events/%s", file->name);
     return -1;
+}
+
+/* Goes back to the first line. Returns 0 or -1. */
+static int rewind_file(struct eventlog_file *file, struct error *error)
+{
+    buffer_clear(&file->text);
+    file->taken = 0;
+    if (file->frames != NULL) {
+        frames_close(file->frames);
+        file->frames = frames_open(file->fd, 0, 0, FRAMES_ALL, false);
+    } else if (lseek(file->fd, 0, SEEK_SET) < 0) {
+        return unreadable(file, error);
+    }
+    return 0;
 }
 
 /* Adds a piece to the text. Returns 1, 0 at the end, -1. */
@@ -141,68 +156,136 @@ int eventlog_next(struct eventlog_file *file, const char **line, size_t *length,
 
 /* --- both files of a day -------------------------------------------------------------------------- */
 
-/* The first and last lines of a file. */
-struct ends {
-    struct buffer first;
-    struct buffer last;
+/* Compares the lines of the packed file with the first lines of the plain one. */
+struct comparison {
+    struct eventlog_file *plain;
+    const char *line; /* of the plain file, the one behind those that matched */
+    size_t length;
+    size_t matched; /* lines of it that the last lines of the packed file are */
+    bool ended;     /* all of them matched */
+    struct error *error;
 };
 
-static void ends_free(struct ends *ends)
+static int next_plain(struct comparison *comparison)
 {
-    buffer_free(&ends->first);
-    buffer_free(&ends->last);
+    int result = eventlog_next(comparison->plain, &comparison->line, &comparison->length,
+                               comparison->error);
+
+    comparison->ended = result == 0;
+    return result < 0 ? -1 : 0;
 }
 
-static int read_ends(const struct spool *spool, int32_t day, enum eventlog_kind kind,
-                     struct ends *ends, struct error *error)
+static int start_again(struct comparison *comparison)
 {
-    struct eventlog_file file;
+    comparison->matched = 0;
+    return rewind_file(comparison->plain, comparison->error) < 0 ? -1 : next_plain(comparison);
+}
+
+static bool matches(const struct comparison *comparison, const char *line, size_t length)
+{
+    return length == comparison->length && memcmp(line, comparison->line, length) == 0;
+}
+
+/* Takes the next line of the packed file. */
+static int compare(struct comparison *comparison, const char *line, size_t length)
+{
+    if (!matches(comparison, line, length) && comparison->matched > 0 &&
+        start_again(comparison) < 0) {
+        return -1;
+    }
+    if (!matches(comparison, line, length)) {
+        return 0;
+    }
+    comparison->matched++;
+    return next_plain(comparison);
+}
+
+/* How many of the first lines of the plain file are in the packed one: what it ends with, or all.
+ * Times and IDs in them make lines of different events different. */
+static int find_shared(struct eventlog_day *day, size_t *shared, struct error *error)
+{
+    struct comparison comparison = {.plain = &day->plain, .error = error};
     const char *line;
-    size_t length, count = 0;
-    int result = eventlog_open(spool, day, kind, &file);
+    size_t length;
+    int result = next_plain(&comparison);
 
+    while (result == 0 && !comparison.ended &&
+           (result = eventlog_next(&day->packed, &line, &length, error)) == 1) {
+        result = compare(&comparison, line, length);
+    }
+    *shared = comparison.matched;
+    return result;
+}
+
+static int skip_lines(struct eventlog_file *file, size_t count, struct error *error)
+{
+    const char *line;
+    size_t length;
+    int result = 1;
+
+    while (count-- > 0 && result == 1) {
+        result = eventlog_next(file, &line, &length, error);
+    }
+    return result < 0 ? -1 : 0;
+}
+
+static int settle(struct eventlog_day *day, struct error *error)
+{
+    size_t shared;
+
+    if (find_shared(day, &shared, error) < 0 || rewind_file(&day->packed, error) < 0 ||
+        rewind_file(&day->plain, error) < 0) {
+        return -1;
+    }
+    return skip_lines(&day->plain, shared, error);
+}
+
+static int cannot_open(const struct spool *spool, int32_t day, enum eventlog_kind kind, int problem,
+                       struct error *error)
+{
+    char name[EVENTLOG_NAME_SIZE];
+
+    eventlog_name(day, kind, name);
+    error_system(error, -problem, "cannot read %s/events/%s", spool->path, name);
+    return -1;
+}
+
+int eventlog_day_open(const struct spool *spool, int32_t day, struct eventlog_day *files,
+                      struct error *error)
+{
+    int plain = open_file(spool, day, EVENTLOG_PLAIN, &files->plain);
+    int packed = open_file(spool, day, EVENTLOG_PACKED, &files->packed);
+    int result = 0;
+
+    if (plain < 0 && plain != -ENOENT) {
+        result = cannot_open(spool, day, EVENTLOG_PLAIN, plain, error);
+    } else if (packed < 0 && packed != -ENOENT) {
+        result = cannot_open(spool, day, EVENTLOG_PACKED, packed, error);
+    } else if (plain == 0 && packed == 0) {
+        result = settle(files, error);
+    }
     if (result < 0) {
-        eventlog_name(day, kind, file.name);
-        errno = -result;
-        return unreadable(&file, error);
+        eventlog_day_close(files);
     }
-    while ((result = eventlog_next(&file, &line, &length, error)) == 1) {
-        struct buffer *end = &ends->last;
-
-        if (count++ == 0) {
-            buffer_append(&ends->first, line, length);
-        }
-        buffer_clear(end);
-        buffer_append(end, line, length);
-    }
-    eventlog_close(&file);
     return result;
 }
 
-static bool same(const struct buffer *a, const struct buffer *b)
+int eventlog_day_next(struct eventlog_day *files, const char **line, size_t *length,
+                      struct error *error)
 {
-    return a->length == b->length && (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
+    int result = 0;
+
+    if (files->packed.fd >= 0) {
+        result = eventlog_next(&files->packed, line, length, error);
+    }
+    if (result == 0 && files->plain.fd >= 0) {
+        result = eventlog_next(&files->plain, line, length, error);
+    }
+    return result;
 }
 
-/* Times and IDs in them make lines of different events different. The same beginning: the packed one
- * was made of the plain one, to which somebody may have appended since. The same end: the packed one
- * has the lines of the plain one behind others. */
-int eventlog_choose(const struct spool *spool, int32_t day, struct eventlog_choice *choice,
-                    struct error *error)
+void eventlog_day_close(struct eventlog_day *files)
 {
-    struct ends packed = {0}, plain = {0};
-    int result = read_ends(spool, day, EVENTLOG_PLAIN, &plain, error);
-
-    if (result == 0) {
-        result = read_ends(spool, day, EVENTLOG_PACKED, &packed, error);
-    }
-    *choice = (struct eventlog_choice){.packed = true, .plain = true};
-    if (result == 0 && same(&packed.first, &plain.first)) {
-        choice->packed = false;
-    } else if (result == 0 && same(&packed.last, &plain.last)) {
-        choice->plain = false;
-    }
-    ends_free(&packed);
-    ends_free(&plain);
-    return result;
+    eventlog_close(&files->plain);
+    eventlog_close(&files->packed);
 }

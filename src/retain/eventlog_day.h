@@ -34,11 +34,7 @@ struct eventlog_file {
     char name[EVENTLOG_NAME_SIZE];
 };
 
-/* Opens a day's file. Returns 0, -ENOENT, or another -errno. */
-int eventlog_open(const struct spool *spool, int32_t day, enum eventlog_kind kind,
-                  struct eventlog_file *file);
-
-/* As eventlog_open for a descriptor that is borrowed. */
+/* Begins to read a file; closed by eventlog_close, with its descriptor. */
 void eventlog_attach(int fd, const char *name, enum eventlog_kind kind,
                      struct eventlog_file *file);
 
@@ -49,14 +45,22 @@ int eventlog_next(struct eventlog_file *file, const char **line, size_t *length,
 
 void eventlog_close(struct eventlog_file *file);
 
-/* Which of the files of a day that has both tell all of it: a kill may leave lines in both. */
-struct eventlog_choice {
-    bool packed;
-    bool plain; /* after the packed ones */
+/* The files of a day: one, or both where a kill or a late writer left them; fd is -1 for one that is
+ * not there. What the plain one has that the packed one has, too, is passed over. */
+struct eventlog_day {
+    struct eventlog_file plain;
+    struct eventlog_file packed;
 };
 
-/* Reads both files. Returns 0, or -1 with an error. */
-int eventlog_choose(const struct spool *spool, int32_t day, struct eventlog_choice *choice,
-                    struct error *error);
+/* Opens them, the plain one first: so lines that are packed meanwhile are seen, and seen once. It is
+ * no failure when there is none. Returns 0, or -1 with an error and nothing open. */
+int eventlog_day_open(const struct spool *spool, int32_t day, struct eventlog_day *files,
+                      struct error *error);
+
+/* The next line of the day, as eventlog_next. */
+int eventlog_day_next(struct eventlog_day *files, const char **line, size_t *length,
+                      struct error *error);
+
+void eventlog_day_close(struct eventlog_day *files);
 
 #endif

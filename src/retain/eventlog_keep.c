@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/day.h"
-#include "base/random.h"
 #include "base/sha256.h"
 #include "retain/eventlog.h"
 #include "retain/eventlog_day.h"
@@ -17,7 +16,7 @@
 #include "retain/press.h"
 #include "spool/file.h"
 
-enum { LEVEL = 9, DAY_MS = 24 * 60 * 60 * 1000, TEMP_SIZE = sizeof "events." + RANDOM_NAME_SIZE };
+enum { LEVEL = 9, DAY_MS = 24 * 60 * 60 * 1000, TEMP_SIZE = sizeof "events." + DAY_SIZE };
 
 static const int64_t quiet_ms = INT64_C(2) * DAY_MS;
 
@@ -27,7 +26,7 @@ struct packing {
     int32_t day;
     char plain[EVENTLOG_NAME_SIZE];
     char packed[EVENTLOG_NAME_SIZE];
-    char temp[TEMP_SIZE];
+    char temp[TEMP_SIZE]; /* of the day: the lock makes it ours alone */
     unsigned char digest[SHA256_SIZE]; /* of the content */
     struct error *error;
 };
@@ -46,15 +45,16 @@ static int64_t ended_ms(int32_t day)
 
 /* --- the content ---------------------------------------------------------------------------------- */
 
-/* Writes the lines of a file behind what the stream has. */
-static int copy_lines(const struct packing *packing, struct eventlog_file *file,
+/* Writes the lines of the day. */
+static int copy_lines(const struct packing *packing, struct eventlog_day *files,
                       struct press_stream *stream, struct sha256 *sum)
 {
     const char *line;
     size_t length;
     int result, written = 0;
 
-    while (written == 0 && (result = eventlog_next(file, &line, &length, packing->error)) == 1) {
+    while (written == 0 &&
+           (result = eventlog_day_next(files, &line, &length, packing->error)) == 1) {
         buffer_append(&stream->filling, line, length);
         buffer_byte(&stream->filling, '\n');
         sha256_add(sum, line, length);
@@ -66,33 +66,15 @@ static int copy_lines(const struct packing *packing, struct eventlog_file *file,
     return written < 0 ? fail(packing, written, "compress") : result;
 }
 
-static int copy_kind(const struct packing *packing, enum eventlog_kind kind,
-                     struct press_stream *stream, struct sha256 *sum)
-{
-    struct eventlog_file file;
-    int result = eventlog_open(packing->spool, packing->day, kind, &file);
-
-    if (result < 0) {
-        return fail(packing, result, "read");
-    }
-    result = copy_lines(packing, &file, stream, sum);
-    eventlog_close(&file);
-    return result;
-}
-
-static int write_content(struct packing *packing, int fd, struct press *press, bool both)
+static int write_content(struct packing *packing, int fd, struct press *press,
+                         struct eventlog_day *files)
 {
     struct press_stream stream;
     struct sha256 *sum = sha256_start();
-    int result = 0, written;
+    int result, written;
 
     press_begin(&stream, press, fd, false);
-    if (both) {
-        result = copy_kind(packing, EVENTLOG_PACKED, &stream, sum);
-    }
-    if (result == 0) {
-        result = copy_kind(packing, EVENTLOG_PLAIN, &stream, sum);
-    }
+    result = copy_lines(packing, files, &stream, sum);
     written = press_finish(&stream);
     press_end(&stream, NULL);
     sha256_end(sum, packing->digest);
@@ -127,7 +109,7 @@ static int verify_content(const struct packing *packing, int fd)
 }
 
 /* Writes and checks the file in tmp/. */
-static int fill_temp(struct packing *packing, int fd, bool both)
+static int fill_temp(struct packing *packing, int fd, struct eventlog_day *files)
 {
     struct press *press = press_open(LEVEL);
     int result;
@@ -135,7 +117,7 @@ static int fill_temp(struct packing *packing, int fd, bool both)
     if (press == NULL) {
         return fail(packing, -errno, "compress");
     }
-    result = write_content(packing, fd, press, both);
+    result = write_content(packing, fd, press, files);
     press_close(press);
     if (result == 0 && (fchmod(fd, packing->spool->job_mode) < 0 || fsync(fd) < 0)) {
         result = fail(packing, -errno, "compress");
@@ -144,19 +126,17 @@ static int fill_temp(struct packing *packing, int fd, bool both)
 }
 
 /* Makes the packed file and puts it in its place. */
-static int put_packed(struct packing *packing, bool both)
+static int put_packed(struct packing *packing, struct eventlog_day *files)
 {
     int tmp = packing->spool->dir[FOLDER_TMP], events = packing->spool->dir[FOLDER_EVENTS];
-    char unique[RANDOM_NAME_SIZE];
     int fd, result;
 
-    random_name(unique);
-    snprintf(packing->temp, sizeof packing->temp, "events.%s", unique);
+    (void)unlinkat(tmp, packing->temp, 0); /* of a run that was killed */
     fd = openat(tmp, packing->temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         return fail(packing, -errno, "compress");
     }
-    result = fill_temp(packing, fd, both);
+    result = fill_temp(packing, fd, files);
     if (close(fd) < 0 && result == 0) {
         result = fail(packing, -errno, "compress");
     }
@@ -199,22 +179,31 @@ static int lock_plain(const struct packing *packing, struct stat *status)
     return fd;
 }
 
-/* Makes the day one packed file, under the lock. */
-static int pack_locked(struct packing *packing, bool has_packed)
+/* Whether the plain file has lines that the packed one has not; they are what is read next. */
+static bool has_more(const struct eventlog_day *files, const struct stat *plain)
 {
-    struct eventlog_choice choice = {.plain = true};
+    return lseek(files->plain.fd, 0, SEEK_CUR) != plain->st_size ||
+           files->plain.taken < files->plain.text.length;
+}
 
-    if (has_packed &&
-        eventlog_choose(packing->spool, packing->day, &choice, packing->error) < 0) {
+/* Makes the day one packed file, under the lock. */
+static int pack_locked(struct packing *packing, const struct stat *plain)
+{
+    struct eventlog_day files;
+    int result = 0;
+
+    if (eventlog_day_open(packing->spool, packing->day, &files, packing->error) < 0) {
         return -1;
     }
-    if (choice.plain && put_packed(packing, choice.packed) < 0) {
-        return -1;
+    if (files.packed.fd < 0 || has_more(&files, plain)) {
+        result = put_packed(packing, &files);
     }
-    if (unlinkat(packing->spool->dir[FOLDER_EVENTS], packing->plain, 0) < 0 && errno != ENOENT) {
-        return fail(packing, -errno, "delete");
+    eventlog_day_close(&files);
+    if (result == 0 && unlinkat(packing->spool->dir[FOLDER_EVENTS], packing->plain, 0) < 0 &&
+        errno != ENOENT) {
+        result = fail(packing, -errno, "delete");
     }
-    return 0;
+    return result;
 }
 
 static uint64_t size_of(const struct packing *packing, const char *name)
@@ -226,8 +215,7 @@ static uint64_t size_of(const struct packing *packing, const char *name)
                : 0;
 }
 
-static int pack_day(struct packing *packing, const struct eventlog_entry *entry, bool dry_run,
-                    struct eventlog_count *count)
+static int pack_day(struct packing *packing, bool dry_run, struct eventlog_count *count)
 {
     uint64_t before = size_of(packing, packing->plain), after;
     struct stat status;
@@ -241,7 +229,7 @@ static int pack_day(struct packing *packing, const struct eventlog_entry *entry,
     if (fd < 0) {
         return fd == -EAGAIN || fd == -ENOENT ? 0 : fail(packing, fd, "lock");
     }
-    result = pack_locked(packing, entry->packed);
+    result = pack_locked(packing, &status);
     (void)close(fd); /* gives the lock back; nothing was written through it */
     if (result == 0) {
         after = size_of(packing, packing->packed);
@@ -257,6 +245,7 @@ static void prepare(struct packing *packing, const struct spool *spool, int32_t 
     *packing = (struct packing){.spool = spool, .day = day, .error = error};
     eventlog_name(day, EVENTLOG_PLAIN, packing->plain);
     eventlog_name(day, EVENTLOG_PACKED, packing->packed);
+    snprintf(packing->temp, sizeof packing->temp, "events.%.*s", DAY_SIZE - 1, packing->plain);
 }
 
 int eventlog_compress(const struct spool *spool, struct wall now, bool dry_run,
@@ -266,10 +255,10 @@ int eventlog_compress(const struct spool *spool, struct wall now, bool dry_run,
     struct packing packing;
     int result = eventlog_list(spool, &list, error);
 
-    for (size_t i = 0; i < list.count && result == 0; i++) {
+    for (size_t i = 0; i < list.count; i++) { /* a day that fails holds up no other */
         if (list.entries[i].plain && now.ms - ended_ms(list.entries[i].day) >= quiet_ms) {
-            prepare(&packing, spool, list.entries[i].day, error);
-            result = pack_day(&packing, &list.entries[i], dry_run, count);
+            prepare(&packing, spool, list.entries[i].day, result == 0 ? error : NULL);
+            result = pack_day(&packing, dry_run, count) < 0 ? -1 : result;
         }
     }
     free(list.entries);
@@ -306,6 +295,9 @@ int eventlog_expire(const struct spool *spool, struct wall now, int64_t age_ms, 
         }
         if (entry->plain && result == 0) {
             result = expire_file(&packing, packing.plain, dry_run, count);
+        }
+        if (!dry_run) {
+            (void)unlinkat(spool->dir[FOLDER_TMP], packing.temp, 0);
         }
     }
     free(list.entries);

@@ -32,6 +32,8 @@ struct events {
     const struct clock *clock;
     struct buffer pending; /* whole lines */
     char day[DAY_SIZE];    /* of the newest of them; its file is where they go */
+    int64_t stamp_ms;      /* the moment that stamp tells, or -1: lines come many in a millisecond */
+    char stamp[TIMETEXT_SIZE];
     uint64_t lost;         /* lines dropped that the log does not tell of yet */
     int fd;                /* of a day's file, or -1 */
     char open_day[DAY_SIZE];
@@ -49,7 +51,20 @@ struct events *events_open(const struct spool *spool, const struct clock *clock)
     events->clock = clock;
     events->fd = -1;
     events->patient = true;
+    events->stamp_ms = -1;
     return events;
+}
+
+/* The time as text, valid until the next call. */
+static const char *stamp_now(struct events *events)
+{
+    struct wall now = clock_wall(events->clock);
+
+    if (now.ms != events->stamp_ms) {
+        timetext_write(now, events->stamp);
+        events->stamp_ms = now.ms;
+    }
+    return events->stamp;
 }
 
 /* Appends the line of one event. */
@@ -101,9 +116,8 @@ static void begin_day(struct events *events, const char *day)
 
 void events_add(struct events *events, const char *kind, json_t *fields)
 {
-    char time[TIMETEXT_SIZE];
+    const char *time = stamp_now(events);
 
-    timetext_write(clock_wall(events->clock), time);
     begin_day(events, time);
     line_write(&events->pending, time, kind, fields);
     json_decref(fields);
@@ -249,12 +263,10 @@ static int append_whole(struct events *events, const char *lines, size_t length)
 static int append_lost(struct events *events)
 {
     struct buffer line = {0};
-    char time[TIMETEXT_SIZE];
     json_t *fields = json_object();
 
     (void)json_object_set_new(fields, "count", json_integer((json_int_t)events->lost));
-    timetext_write(clock_wall(events->clock), time);
-    line_write(&line, time, "events_lost", fields);
+    line_write(&line, stamp_now(events), "events_lost", fields);
     json_decref(fields);
     int result = append_whole(events, line.bytes, line.length);
     if (result == 0)

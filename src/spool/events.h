@@ -11,14 +11,15 @@
 #define SPOOL_EVENTS_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include "base/clock.h"
 #include "spool/spool.h"
 
 struct events;
 
-/* Opens the log of a spool; at the first flush a torn last line of today's file (a crash while it
- * was written) is ended with a newline. spool and clock must outlive it. */
+/* Opens the log of a spool; at a flush a last line without its newline (another writer died while it
+ * was written) is ended with one. spool and clock must outlive it. */
 struct events *events_open(const struct spool *spool, const struct clock *clock);
 
 /* Adds an event: `time` (now) and `event` (kind) first, then the members of fields (a new reference
@@ -29,6 +30,11 @@ void events_add(struct events *events, const char *kind, json_t *fields);
  * again at the next flush, up to 16 MiB, then the oldest are dropped and counted in an event
  * `events_lost`. */
 int events_flush(struct events *events);
+
+/* Cuts the last line of each day's file where a crash left it torn: neither ended by a newline nor
+ * whole. A file that another program is writing is passed over. *bytes receives how many were cut.
+ * Returns 0, or -errno when a file could not be looked at, after all the others were. */
+int events_mend(const struct spool *spool, uint64_t *bytes);
 
 /* Flushes and frees; NULL is allowed. */
 void events_close(struct events *events);

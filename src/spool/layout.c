@@ -43,6 +43,21 @@ const char *folder_name(enum folder folder)
     return folder_names[folder];
 }
 
+mode_t layout_folder_mode(enum folder folder, bool shared)
+{
+    enum {
+        PRIVATE = 0700,
+        SHARED = 02750,
+        SHARED_DROP = 03770, /* setgid and sticky: everybody of the group adds, nobody takes */
+    };
+
+    if (!shared) {
+        return PRIVATE;
+    }
+    bool dropped = folder == FOLDER_TMP || folder == FOLDER_NEW || folder == FOLDER_CTL;
+    return dropped ? SHARED_DROP : SHARED;
+}
+
 bool id_read(const char *text, struct id *id)
 {
     struct id read;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum { LAYOUT_VERSION = 1 };
 
@@ -38,6 +39,10 @@ enum folder {
 
 /* The folder's name: "tmp", "new", … "by-name" … */
 const char *folder_name(enum folder folder);
+
+/* The folder's mode, in a private spool or in one that a group shares; FOLDER_COUNT: of the spool's
+ * own folder. */
+mode_t layout_folder_mode(enum folder folder, bool shared);
 
 enum { ID_SIZE = 32, ID_TEXT_SIZE = 65, ID_SHORT_SIZE = 13, ID_PREFIX_MIN = 6 };
 

@@ -17,10 +17,7 @@
 #include "spool/settings.h"
 
 enum {
-    PRIVATE_FOLDER = 0700,
     PRIVATE_FILE = 0600,
-    SHARED_FOLDER = 02750,
-    SHARED_DROP = 03770, /* setgid and sticky: everybody of the group adds, nobody takes */
     SHARED_FILE = 0640,
     NEW_FOLDER = 0700, /* until it has its owner and group */
     NEW_PARENT = 0777,
@@ -271,11 +268,7 @@ static int settle(const struct making *making, int fd, mode_t mode, const char *
 
 static mode_t folder_mode(const struct making *making, enum folder folder)
 {
-    if (making->plan->group == NULL) {
-        return PRIVATE_FOLDER;
-    }
-    bool dropped = folder == FOLDER_TMP || folder == FOLDER_NEW || folder == FOLDER_CTL;
-    return dropped ? SHARED_DROP : SHARED_FOLDER;
+    return layout_folder_mode(folder, making->plan->group != NULL);
 }
 
 /* Makes one folder; finished: one that is there already stays as it is. */
@@ -367,7 +360,7 @@ static int make_in_root(struct making *making, const struct buffer *text)
     if (check_room(making) != 0) {
         return -1;
     }
-    mode_t mode = making->plan->group != NULL ? SHARED_FOLDER : PRIVATE_FOLDER;
+    mode_t mode = folder_mode(making, FOLDER_COUNT);
     if (settle(making, making->root, mode, "") != 0 || make_folders(making, false) != 0) {
         return -1;
     }

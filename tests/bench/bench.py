@@ -189,6 +189,17 @@ def looking_up():
     row("  a look-up", f"{found['look_us']:.1f} us", "10 us")
 
 
+def telling():
+    """The log of events."""
+    done = subprocess.run([program("tests/bench/events"), "100000" if QUICK else "1000000", "1", "16",
+                           "256"], capture_output=True, text=True, check=True)
+    print("\nevents: lines added and flushed in batches")
+    for line in done.stdout.splitlines():
+        found = json.loads(line)
+        row(f"  {found['batch']} lines a flush", f"{found['line_us']:.2f} us a line",
+            "< 3 us" if found["batch"] > 1 else "")
+
+
 def switches(pid):
     """Voluntary context switches of all threads: each is a wake-up that ended."""
     total = 0
@@ -257,6 +268,7 @@ def main():
     throughput("a crowd", "5000ms", 4096, 4096, {"rss": "<= 1.4 x"})
     choosing()
     looking_up()
+    telling()
     idle_daemon()
 
 

@@ -341,6 +341,16 @@ class Rig:
         ledger = self.mocks[-1].ledger() if self.mocks else None
         problems = self.checker.judge(self.spool.dropped, ledger, exact, idle)
         expect(not problems, f"{len(problems)} violations:\n  " + "\n  ".join(problems[:40]))
+        if idle:
+            self.check()
+
+    def check(self):
+        """llmspool-check's word, too: nothing to say about a spool that is sound."""
+        check = subprocess.run([os.path.join(BUILD, "llmspool-check"), "-s", self.spool.path],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                               timeout=PATIENCE)
+        expect(check.returncode == 0 and not check.stdout,
+               f"llmspool-check leaves with {check.returncode}:\n{check.stdout.decode()}")
 
     def completed(self):
         """All that was dropped is done, each once."""

@@ -6,7 +6,8 @@
  * FAULT=CALL:WHAT:WHEN[,…] in the environment: the WHEN-th call (from 1, over all threads) of the
  * function CALL ends the process before it takes effect (WHAT is KILL) or after it (AFTER), or
  * fails with an errno (EIO, ENOSPC, …). With a + behind WHEN, that call and all that follow. openat
- * counts only with O_CREAT, and write not on standard error.
+ * counts only with O_CREAT, and write not on standard output and error. CALL may be any: each of
+ * these functions counts.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -42,7 +43,8 @@ static int read_what(const char *word)
     } words[] = {{"KILL", KILL_BEFORE}, {"AFTER", KILL_AFTER}, {"EIO", EIO},
                  {"ENOSPC", ENOSPC},    {"EDQUOT", EDQUOT},    {"EROFS", EROFS},
                  {"EMFILE", EMFILE},    {"EACCES", EACCES},    {"EINVAL", EINVAL},
-                 {"EXDEV", EXDEV},      {"EINTR", EINTR},      {"ENOENT", ENOENT}};
+                 {"EXDEV", EXDEV},      {"EINTR", EINTR},      {"ENOENT", ENOENT},
+                 {"EPERM", EPERM}};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i].word, word) == 0)
@@ -86,7 +88,7 @@ static int due(const char *call)
         struct fault *fault = &faults[i];
         unsigned count;
 
-        if (strcmp(fault->call, call) != 0)
+        if (strcmp(fault->call, call) != 0 && strcmp(fault->call, "any") != 0)
             continue;
         count = atomic_fetch_add(&fault->count, 1) + 1;
         if (count != fault->when && !(fault->ever && count > fault->when))
@@ -160,6 +162,21 @@ int fchmodat(int dir, const char *name, mode_t mode, int flags)
     CALL(fchmodat, dir, name, mode, flags);
 }
 
+int fchownat(int dir, const char *name, uid_t owner, gid_t group, int flags)
+{
+    CALL(fchownat, dir, name, owner, group, flags);
+}
+
+int mkdirat(int dir, const char *name, mode_t mode)
+{
+    CALL(mkdirat, dir, name, mode);
+}
+
+int ftruncate(int fd, off_t length)
+{
+    CALL(ftruncate, fd, length);
+}
+
 int futimens(int fd, const struct timespec times[2])
 {
     CALL(futimens, fd, times);
@@ -167,7 +184,7 @@ int futimens(int fd, const struct timespec times[2])
 
 ssize_t write(int fd, const void *bytes, size_t length)
 {
-    if (fd == STDERR_FILENO)
+    if (fd == STDERR_FILENO || fd == STDOUT_FILENO)
         return REAL(write)(fd, bytes, length);
     CALL(write, fd, bytes, length);
 }

@@ -4,6 +4,7 @@
 
 #include "base/day.h"
 #include "retain/eventlog.h"
+#include "spool/events.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -173,6 +174,137 @@ static void a_late_writer_adds_to_a_compressed_day(void **state)
     expect_lines(state, false, "a|b|c|");
 }
 
+static void late_lines_that_were_packed_before_a_kill_are_read_once(void **state)
+{
+    put_day(state, first_day, "a\nb\nc\n");
+    compress(state, after(first_day, 2), 1);
+    put_day(state, first_day, "c\nd\n"); /* c was packed, its file stayed, d came */
+    expect_lines(state, false, "a|b|c|d|");
+    compress(state, after(first_day, 2), 1);
+    expect_lines(state, false, "a|b|c|d|");
+    put_day(state, first_day, "c\nd\ne\nf\n");
+    expect_lines(state, false, "a|b|c|d|e|f|");
+    compress(state, after(first_day, 2), 1);
+    assert_false(has(state, first_day, ".jsonl"));
+    expect_lines(state, false, "a|b|c|d|e|f|");
+}
+
+static void lines_that_only_look_alike_are_kept(void **state)
+{
+    put_day(state, first_day, "a\nb\na\nc\n");
+    compress(state, after(first_day, 2), 1);
+    put_day(state, first_day, "a\nb\nx\n");
+    expect_lines(state, false, "a|b|a|c|a|b|x|");
+    compress(state, after(first_day, 2), 1);
+    expect_lines(state, false, "a|b|a|c|a|b|x|");
+}
+
+static struct wall wall_of(void *context)
+{
+    return *(struct wall *)context;
+}
+
+static struct mono mono_of(void *context)
+{
+    return (struct mono){((struct wall *)context)->ms};
+}
+
+/* A writer that was stopped for days has the file open that was compressed meanwhile. */
+static void a_writer_with_the_old_file_open_loses_nothing(void **state)
+{
+    const struct fresh *fresh = *state;
+    struct wall then = after(first_day, -1);
+    struct clock clock = {wall_of, mono_of, &then};
+    struct events *events = events_open(fresh->spool, &clock);
+
+    events_add(events, "one", NULL);
+    assert_int_equal(events_flush(events), 0);
+    events_add(events, "two", NULL);
+    compress(state, after(first_day, 2), 1);
+    assert_int_equal(events_flush(events), 0);
+    assert_true(has(state, first_day, ".jsonl"));
+    assert_true(has(state, first_day, ".jsonl.zst"));
+    events_close(events);
+    compress(state, after(first_day, 2), 1);
+    expect_lines(state, false,
+                 "{\"time\":\"2024-10-04T00:00:00.000Z\",\"event\":\"one\"}|"
+                 "{\"time\":\"2024-10-04T00:00:00.000Z\",\"event\":\"two\"}|");
+}
+
+struct meddler {
+    void **state;
+    struct seen seen;
+    bool done;
+};
+
+static int note_and_compress(void *context, const char *text, size_t length)
+{
+    struct meddler *meddler = context;
+
+    if (!meddler->done) {
+        meddler->done = true;
+        compress(meddler->state, after(first_day + 1, 2), 2);
+    }
+    return note(&meddler->seen, text, length);
+}
+
+static void days_that_are_packed_while_they_are_read_are_read_once(void **state)
+{
+    const struct fresh *fresh = *state;
+    struct meddler meddler = {.state = state};
+
+    put_day(state, first_day, "a\n");
+    compress(state, after(first_day, 2), 1);
+    put_day(state, first_day, "b\n");
+    put_day(state, first_day + 1, "c\nd\n");
+    assert_int_equal(eventlog_each(fresh->spool, EVENTLOG_ALL, false, note_and_compress, &meddler,
+                                   NULL),
+                     0);
+    assert_string_equal(meddler.seen.text, "a|b|c|d|");
+}
+
+static void what_a_kill_left_in_tmp_goes(void **state)
+{
+    const struct fresh *fresh = *state;
+
+    fresh_write(fresh->spool->dir[FOLDER_TMP], "events.2024-10-04", "half");
+    put_day(state, first_day, "a\n");
+    compress(state, after(first_day, 2), 1);
+    assert_int_equal(fresh_count(fresh->spool->dir[FOLDER_TMP]), 0);
+    expect_lines(state, false, "a|");
+}
+
+static void a_damaged_day_holds_up_no_other(void **state)
+{
+    const struct fresh *fresh = *state;
+    struct eventlog_count count = {0};
+    struct seen seen = {""};
+    struct error error = {0};
+
+    fresh_write(events_dir(state), day_name(first_day, ".jsonl.zst"), "no zstd at all, not at all");
+    put_day(state, first_day, "a\n");
+    put_day(state, first_day + 1, "b\n");
+    assert_int_equal(
+        eventlog_compress(fresh->spool, after(first_day, 9), false, &count, &error), -1);
+    assert_non_null(strstr(error.text, "2024-10-04"));
+    assert_int_equal(count.days, 1);
+    assert_true(has(state, first_day, ".jsonl"));
+    assert_int_equal(eventlog_each(fresh->spool, EVENTLOG_ALL, false, note, &seen, &error), -1);
+    assert_string_equal(seen.text, "b|");
+}
+
+static void a_dry_run_counts_and_changes_nothing(void **state)
+{
+    const struct fresh *fresh = *state;
+    struct eventlog_count count = {0};
+
+    put_day(state, first_day, "a\n");
+    assert_int_equal(eventlog_compress(fresh->spool, after(first_day, 2), true, &count, NULL), 0);
+    assert_int_equal(count.days, 1);
+    assert_true(has(state, first_day, ".jsonl"));
+    assert_false(has(state, first_day, ".jsonl.zst"));
+}
+
 static void a_day_that_is_written_to_is_left_alone(void **state)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -263,6 +395,13 @@ int main(void)
         UNIT_TEST(a_kill_before_the_plain_file_goes_doubles_nothing),
         UNIT_TEST(nor_loses_what_was_appended_to_it_since),
         UNIT_TEST(a_late_writer_adds_to_a_compressed_day),
+        UNIT_TEST(late_lines_that_were_packed_before_a_kill_are_read_once),
+        UNIT_TEST(lines_that_only_look_alike_are_kept),
+        UNIT_TEST(a_writer_with_the_old_file_open_loses_nothing),
+        UNIT_TEST(days_that_are_packed_while_they_are_read_are_read_once),
+        UNIT_TEST(what_a_kill_left_in_tmp_goes),
+        UNIT_TEST(a_damaged_day_holds_up_no_other),
+        UNIT_TEST(a_dry_run_counts_and_changes_nothing),
         UNIT_TEST(a_day_that_is_written_to_is_left_alone),
         UNIT_TEST(large_days_too),
         UNIT_TEST(a_damaged_day_is_told),

@@ -109,6 +109,66 @@ static void what_cannot_be_written_is_kept_for_the_next_time(void **state)
                  "{\"time\":\"2026-12-01T03:00:00.000Z\",\"event\":\"one\"}\n");
 }
 
+static void mend_expecting(void **state, uint64_t expected)
+{
+    const struct fresh *fresh = *state;
+    uint64_t bytes = 77;
+    assert_int_equal(events_mend(fresh->spool, &bytes), 0);
+    assert_int_equal(bytes, expected);
+}
+
+static void mending_cuts_torn_last_lines_of_any_day(void **state)
+{
+    fresh_write(days(state), "2026-11-30.jsonl", "{\"event\":\"one\"}\n{\"eve");
+    fresh_write(days(state), "2026-12-01.jsonl", "{\"time\":\"2026-12-01T02");
+    fresh_write(days(state), "2026-12-02.jsonl", "{\"event\":\"whole\"}\n");
+    fresh_write(days(state), "2026-12-03.jsonl", "");
+    fresh_write(days(state), "2026-12-04.json", "{\"no event");
+    fresh_write(days(state), "2026-13-04.jsonl", "{\"no day");
+    mend_expecting(state, 5 + 22);
+    fresh_expect(days(state), "2026-11-30.jsonl", "{\"event\":\"one\"}\n");
+    fresh_expect(days(state), "2026-12-01.jsonl", "");
+    fresh_expect(days(state), "2026-12-02.jsonl", "{\"event\":\"whole\"}\n");
+    fresh_expect(days(state), "2026-12-04.json", "{\"no event");
+    fresh_expect(days(state), "2026-13-04.jsonl", "{\"no day");
+    mend_expecting(state, 0);
+}
+
+static void mending_keeps_a_whole_event_without_its_newline(void **state)
+{
+    fresh_write(days(state), "2026-12-01.jsonl", "{\"event\":\"one\"}\n{\"event\":\"two\"}");
+    mend_expecting(state, 0);
+    fresh_expect(days(state), "2026-12-01.jsonl",
+                 "{\"event\":\"one\"}\n{\"event\":\"two\"}");
+}
+
+/* The newline may be further back than is read at once. */
+static void mending_cuts_a_long_torn_line(void **state)
+{
+    const size_t length = 200000;
+    char *text = malloc(length + 1);
+    assert_non_null(text);
+    memset(text, 'x', length);
+    text[length] = '\0';
+    text[9] = '\n';
+    fresh_write(days(state), "2026-12-01.jsonl", text);
+    free(text);
+    mend_expecting(state, length - 10);
+    fresh_expect(days(state), "2026-12-01.jsonl", "xxxxxxxxx\n");
+}
+
+static void mending_passes_over_what_is_being_written(void **state)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    fresh_write(days(state), "2026-12-01.jsonl", "{\"event");
+    int fd = openat(days(state), "2026-12-01.jsonl", O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    mend_expecting(state, 0);
+    assert_int_equal(close(fd), 0);
+    mend_expecting(state, 7);
+}
+
 int main(void)
 {
 #define EVENTS_TEST(function) cmocka_unit_test_setup_teardown(function, fresh_spool, fresh_end)
@@ -118,6 +178,10 @@ int main(void)
         EVENTS_TEST(a_torn_line_spoils_no_other),
         EVENTS_TEST(a_file_that_was_moved_away_is_begun_anew),
         EVENTS_TEST(what_cannot_be_written_is_kept_for_the_next_time),
+        EVENTS_TEST(mending_cuts_torn_last_lines_of_any_day),
+        EVENTS_TEST(mending_keeps_a_whole_event_without_its_newline),
+        EVENTS_TEST(mending_cuts_a_long_torn_line),
+        EVENTS_TEST(mending_passes_over_what_is_being_written),
     };
     return UNIT_RUN(tests);
 }
