@@ -585,6 +585,9 @@ $new" ]
     run --separate-stderr llmspool-ctl rerun cut --set params.max_tokens=many
     [ "$status" -eq 65 ]
     [[ "$stderr" == *"\"max_tokens\" in \"params\" must be an integer"* ]]
+    run --separate-stderr llmspool-ctl --json rerun cut --set params.max_tokens=1
+    [ "$status" -eq 65 ]
+    [ "$(jq -c '[.id, .effect]' <<<"$output")" = "[\"$(id_of cut)\",\"cannot\"]" ]
     run llmspool-ctl rerun cut --set max_tokens=1
     [ "$status" -eq 64 ]
     [[ "$output" == *'did you mean "max_tokens" inside "params"?'* ]]
