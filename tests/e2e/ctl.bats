@@ -416,12 +416,12 @@ daemon_drains() {
 
 # A run: one answered twice over, one that fails once, one that always fails, one answered and cut.
 drop_run() {
-    printf '%s\n' "{\"run\": \"${1:-R}\"}" '{"prompt": "good", "name": "good"}' \
+    printf '%s\n' '{"run": "R"}' '{"prompt": "good", "name": "good"}' \
         '{"prompt": "[[mock:422,times=1]] bad", "name": "bad", "metadata": {"row": 1}}' \
         '{"prompt": "[[mock:400]] long", "name": "long"}' \
         '{"prompt": "cut after one", "name": "cut", "user": "eve", "params": {"max_tokens": 1}}' \
         '{"prompt": "good"}' >"$spool/tmp/run"
-    mv "$spool/tmp/run" "$spool/new/run-${1:-R}.jsonl"
+    mv "$spool/tmp/run" "$spool/new/run.jsonl"
     until_state good completed
     until_state cut completed
     until_state bad failed
@@ -515,11 +515,6 @@ $(id_of two): delayed, it is not held" ]
     [ "$(llmspool-result --json good@v3 | jq .version)" = 3 ]
 }
 
-# The jobs of a run, by their prompts.
-prompts_of() {
-    llmspool-result --run "$1" --field output 2>/dev/null || true
-}
-
 @test "--set makes new jobs in the places of the old ones" {
     live
     drop_run
@@ -533,7 +528,7 @@ prompts_of() {
     [ "$status" -eq 0 ]
     [ "$output" = "$new" ]
     [ "$stderr" = "llmspool-ctl: 1 new job, in the place of the old one in run R" ]
-    llmspool-wait "$new" >/dev/null
+    llmspool-wait "$new"
     [ "$(llmspool-result --request "$new" | jq -cS .)" = \
         "{\"metadata\":{\"derived_from\":\"$old\",\"row\":1},\"model\":\"gpt-4o-mini\",\"name\":\"bad\",\"params\":{\"seed\":1},\"priority\":2,\"prompt\":\"[[mock:422,times=1]] bad\"}" ]
     [ "$(id_of bad)" = "$new" ]
@@ -548,8 +543,10 @@ prompts_of() {
 
 @test "--set gives the places in each run, and tells both IDs as JSON" {
     live
-    drop_run R
-    drop_run S
+    drop_run
+    printf '%s\n' '{"run": "S"}' '{"prompt": "good"}' '{"prompt": "good"}' >"$spool/tmp/run"
+    mv "$spool/tmp/run" "$spool/new/run-S.jsonl"
+    eventually nothing_is_new
     drop free '{"prompt": "in no run at all"}'
     until_state free completed
     good=$(id_of good) free=$(id_of free)
@@ -560,6 +557,7 @@ prompts_of() {
         "[\"$good\",[\"R\",\"S\"],\"rerun\",\"act\",false]
 [\"$free\",[],\"rerun\",\"act\",false]" ]
     jq -r .id <<<"$output" | llmspool-wait - >/dev/null
+    eventually nothing_is_new
     new=$(jq -r .id <<<"$output" | head -1)
     for run in R S; do
         [ "$(llmspool-result --run $run --where model.asked=gpt-4o --json | jq -r .id)" = $"$new
