@@ -38,8 +38,8 @@ void unit_unlock(struct unit *unit);
 int unit_finish_gone(struct unit *unit);
 
 /* The lowest and highest numbers of the outputs ID.vN.json in done/, both 0 when there is none.
- * Looks upward from 1, which costs one look-up a version; reads the folder only where version 1
- * was pruned. Returns 0 or -errno. */
+ * Looks upward from 1, which costs one look-up a version, also of those that were pruned; reads the
+ * folder only where a thousand were. Returns 0 or -errno. */
 int unit_versions(const struct spool *spool, const struct id *id, unsigned *lowest,
                   unsigned *highest);
 
