@@ -607,3 +607,28 @@ $new" ]
     [ "$(llmspool-result "$new")" = "too late" ]
     [ "$(llmspool-result --request "$new" | jq 'has("expires")')" = false ]
 }
+
+@test "what is too much for one list is dropped as several, each with the run's name" {
+    llmspool-init --model m "$spool" >/dev/null
+    python3 - "$spool" <<'PYTHON'
+import json, os, sys
+os.mkdir(f"{sys.argv[1]}/runs/big")
+with open(f"{sys.argv[1]}/runs/big/manifest.jsonl", "w") as manifest:
+    for i in range(4):
+        job = f"{i:064x}"
+        with open(f"{sys.argv[1]}/failed/{job}.json", "w") as file:
+            json.dump({"model": "m", "prompt": f"{i} " + "x" * 24_000_000}, file)
+        with open(f"{sys.argv[1]}/failed/{job}.error.json", "w") as file:
+            json.dump({"status": "failed", "reason": "http_400"}, file)
+        manifest.write('{"position":%d,"id":"%s"}\n' % (i, job))
+PYTHON
+    run --separate-stderr llmspool-ctl retry --run big --set params.seed=1
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 4 ]
+    [ "$(ls "$spool/new" | wc -l)" = 2 ]
+    for list in "$spool"/new/*.jsonl; do
+        [ "$(head -n 1 "$list")" = '{"run":"big","replace":true}' ]
+    done
+    [ "$(cat "$spool"/new/*.jsonl | jq -r '.metadata.derived_from // empty' | sort)" = \
+        "$(printf '%064x\n' 0 1 2 3)" ]
+}
