@@ -130,22 +130,22 @@ static int carry_out(const struct announce *announce, const struct plan *plan)
     return count_refused(plan);
 }
 
-/* --- new jobs ----------------------------------------------------------------------------------- */
+/* --- new jobs --------------------------------------------------------------------------------- */
 
 /* Makes the new jobs; those that cannot be made are told. Returns the exit code so far. */
-static int derive_all(const struct plan *plan, struct derivation *derivation)
+static int derive_all(const struct announce *announce, const struct plan *plan,
+                      struct derivation *derivation)
 {
     int result = count_refused(plan);
     struct error error;
 
     for (size_t i = 0; i < plan->target_count; i++) {
         const struct target *target = &plan->targets[i];
-        char shown[ID_SHORT_SIZE];
 
-        if (target->ruling.effect == EFFECT_ACT && derive_add(derivation, &target->id, &error) < 0) {
-            id_write_short(&target->id, shown);
-            error_prefix(&error, "%s", shown);
-            result = cli_fail(PROGRAM, &error);
+        if (target->ruling.effect == EFFECT_ACT &&
+            derive_add(derivation, &target->id, &error) < 0) {
+            announce_underivable(announce, plan, &target->id, &error);
+            result = error_exit(error.kind);
         }
     }
     return result != EXIT_DONE && derive_job(derivation, 0) != NULL ? EXIT_SOME_FAILED : result;
@@ -156,7 +156,7 @@ static int carry_out_changes(const struct wish *wish, const struct plan *plan)
     struct derivation *derivation =
         derive_new(plan->spool, &wish->changes, clock_wall(&clock_system));
     struct error error;
-    int result = derive_all(plan, derivation);
+    int result = derive_all(&wish->announce, plan, derivation);
 
     if (derive_places(derivation, &error) < 0 ||
         (!wish->announce.dry_run && derive_drop(derivation, &error) < 0)) {
@@ -171,7 +171,7 @@ static int carry_out_changes(const struct wish *wish, const struct plan *plan)
     return result;
 }
 
-/* --- the order ---------------------------------------------------------------------------------- */
+/* --- the order -------------------------------------------------------------------------------- */
 
 static int judged(const struct wish *wish, const struct plan *plan)
 {
@@ -216,7 +216,7 @@ static int run(struct wish *wish, char **words)
     return cli_finish(PROGRAM, result);
 }
 
-/* --- the command line --------------------------------------------------------------------------- */
+/* --- the command line ------------------------------------------------------------------------- */
 
 static int unknown(const char *word)
 {
@@ -240,7 +240,8 @@ static int check(const struct wish *wish, bool words)
         return cli_usage(PROGRAM, "%s is for the whole spool; for jobs there is hold", verb->word);
     }
     if (verb->jobs && !words && !selects) {
-        return cli_usage(PROGRAM, "%s which jobs? Name them, select them, or write ALL", verb->word);
+        return cli_usage(PROGRAM, "%s which jobs? Name them, select them, or write ALL",
+                         verb->word);
     }
     if (verb->jobs && !again &&
         (selection->states != 0 || selection->reason != NULL || selection->truncated)) {
@@ -315,8 +316,7 @@ int main(int argc, char **argv)
     int option;
 
     cli_start();
-    while (result == EXIT_DONE &&
-           (option = getopt_long(argc, argv, "s:nq", options, NULL)) != -1) {
+    while (result == EXIT_DONE && (option = getopt_long(argc, argv, "s:nq", options, NULL)) != -1) {
         if (option == 'h') {
             return cli_help(usage);
         }

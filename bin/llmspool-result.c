@@ -38,8 +38,7 @@ static const char usage[] =
     "      --request     the job as it was asked\n"
     "      --history     a line for each version\n"
     "      --diff        how two versions, or the answers of two jobs, differ\n"
-    "\n" SELECTION_USAGE
-    "\n"
+    "\n" SELECTION_USAGE "\n"
     "Exit status: 0 all printed, 1 some job failed, 69 unknown, 75 not finished yet.\n";
 
 enum {
@@ -80,7 +79,7 @@ struct wish {
     bool diff;
 };
 
-/* --- jobs that are named, of a run, or selected ------------------------------------------------- */
+/* --- jobs that are named, of a run, or selected ----------------------------------------------- */
 
 static int print_word(void *context, const char *word)
 {
@@ -144,7 +143,7 @@ static int print_selected(struct wish *wish, struct error *error)
                              error);
 }
 
-/* --- two answers -------------------------------------------------------------------------------- */
+/* --- two answers ------------------------------------------------------------------------------ */
 
 /* The number of a version. More digits begin an ID: such a version is written JOB@vN. */
 static bool is_version(const char *text, unsigned *version)
@@ -198,7 +197,7 @@ static int print_diff(struct wish *wish, char **words, int count)
     return result;
 }
 
-/* --- the command line --------------------------------------------------------------------------- */
+/* --- the command line ------------------------------------------------------------------------- */
 
 static int print(struct wish *wish, char **words, int count)
 {
@@ -227,7 +226,6 @@ static int run(struct wish *wish, char **words, int count)
     }
     wish->answers.spool = spool;
     result = print(wish, words, count);
-    answers_clear(&wish->answers);
     spool_close(spool);
     return cli_finish(PROGRAM, result);
 }
@@ -308,8 +306,9 @@ static int check(const struct wish *wish, int words)
     bool selects = selection_any(&wish->selection);
 
     if (wish->kinds > 1) {
-        return cli_usage(PROGRAM, "--exact, --field, --raw, --request, --history and --diff exclude "
-                                  "each other");
+        return cli_usage(PROGRAM,
+                         "--exact, --field, --raw, --request, --history and --diff exclude "
+                         "each other");
     }
     if (wish->answers.json && wish->answers.kind == ANSWERS_EXACT) {
         return cli_usage(PROGRAM, "--json and --exact exclude each other");

@@ -403,6 +403,29 @@ class Checker:
             except (OSError, ValueError, tarfile.TarError, subprocess.CalledProcessError) as error:
                 self.problem(f"archive/{volume}", f"cannot be read: {error}")
         return archived
+    # --- runs
+
+    def check_run(self, run):
+        """The places of a run: each line is one, and one that takes another's place says whose."""
+        path = os.path.join("runs", run, "manifest.jsonl")
+        places = {}
+        with open(self.path(path), "rb") as file:
+            lines = file.read().split(b"\n")[:-1]  # what is behind the last newline is torn
+        for number, line in enumerate(lines, 1):
+            try:
+                place = json.loads(line, object_pairs_hook=once)
+                position, job = place["position"], place["id"]
+            except (ValueError, KeyError, TypeError) as error:
+                self.problem(f"{path}:{number}", f"is no place of a run: {error}")
+                continue
+            if place.get("replaces") != places.get(position):
+                self.problem(f"{path}:{number}", f"replaces another than position {position} had")
+            places[position] = job
+
+    def check_runs(self):
+        for run in self.names("runs"):
+            if os.path.exists(self.path("runs", run, "manifest.jsonl")):
+                self.check_run(run)
 
     # --- the whole
 
@@ -453,6 +476,7 @@ class Checker:
         """All of the above for a spool on which no daemon works (or, without idle, one that was
         just killed). Returns the problems found so far."""
         self.look()
+        self.check_runs()
         cur, states = self.check_cur(idle)
         done, outputs = self.check_done()
         failed, errors = self.check_failed(set() if idle else set(cur))

@@ -38,8 +38,8 @@ static bool same(const struct diff_line *a, const struct diff_line *b)
     return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
 }
 
-/* What lies between the common beginning and end of two texts, and how far each diagonal x - y = k of
- * their grid is reached with d changes: at rows[d][d + k]. */
+/* What lies between the common beginning and end of two texts, and how far each diagonal x - y = k
+ * of their grid is reached with d changes: at rows[d][d + k]. */
 struct grid {
     const struct diff_line *old_lines;
     const struct diff_line *new_lines;
@@ -48,8 +48,8 @@ struct grid {
     int *rows[DIFF_LIMIT + 1];
 };
 
-/* The diagonal from which k is reached with the d-th change: above it (a line comes), or left of it (a
- * line goes). */
+/* The diagonal from which k is reached with the d-th change: above it (a line comes), or left of it
+ * (a line goes). */
 static int diagonal_before(const struct grid *grid, int d, int k)
 {
     const int *before = grid->rows[d - 1] + (d - 1);
@@ -90,8 +90,8 @@ static bool fill_row(struct grid *grid, int d)
     return false;
 }
 
-/* Writes the signs of the way to the end, of d changes, from its end to its beginning. Returns where
- * they begin in signs, which has room for all lines of both. */
+/* Writes the signs of the way to the end, of d changes, from its end to its beginning. Returns
+ * where they begin in signs, which has room for all lines of both. */
 static char *trace_back(const struct grid *grid, int d, char *end)
 {
     int x = grid->old_count, y = grid->new_count;
@@ -139,8 +139,8 @@ static void find_signs(struct grid *grid, char *signs)
 }
 
 /* Gives lines their signs, from *x and *y on. */
-static void put(struct diff_line *out, size_t *count, const struct text *old, const struct text *new,
-                size_t *x, size_t *y, char sign)
+static void put(struct diff_line *out, size_t *count, const struct text *old,
+                const struct text *new, size_t *x, size_t *y, char sign)
 {
     struct diff_line *line = &out[(*count)++];
 

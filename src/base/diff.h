@@ -3,8 +3,8 @@
  * diff: which lines two texts have in common, and which one of them alone.
  *
  * Floor: base. The shortest list of changes, by E. W. Myers, "An O(ND) Difference Algorithm and Its
- * Variations" (1986); between texts with more than DIFF_LIMIT changes all that is not common at their
- * beginning and end counts as changed.
+ * Variations" (1986); between texts with more than DIFF_LIMIT changes all that is not common at
+ * their beginning and end counts as changed.
  */
 #ifndef BASE_DIFF_H
 #define BASE_DIFF_H
@@ -18,7 +18,8 @@ struct diff_line {
     char sign;        /* ' ' in both, '-' in the old one alone, '+' in the new one alone */
     const char *text; /* borrowed from the texts, with its newline where it has one */
     size_t length;
-    size_t old_number; /* of the line in the old text, from 1; of a '+' that of the line before it */
+    size_t
+        old_number; /* of the line in the old text, from 1; of a '+' that of the line before it */
     size_t new_number; /* in the new text, likewise */
 };
 

@@ -10,8 +10,8 @@
 
 enum { INDEX_DIGITS = 9 };
 
-/* The number of an array's element that a step writes: digits without a leading zero. SIZE_MAX: none,
- * which no array has. */
+/* The number of an array's element that a step writes: digits without a leading zero. SIZE_MAX:
+ * none, which no array has. */
 static size_t index_of(const char *step)
 {
     size_t digits = strspn(step, "0123456789");

@@ -133,7 +133,24 @@ void announce_switches(const struct announce *announce, const struct plan *plan)
     }
 }
 
-/* --- new jobs ----------------------------------------------------------------------------------- */
+/* --- new jobs --------------------------------------------------------------------------------- */
+
+void announce_underivable(const struct announce *announce, const struct plan *plan,
+                          const struct id *old, const struct error *error)
+{
+    char id[ID_TEXT_SIZE];
+
+    if (announce->json) {
+        id_write(old, id);
+        tell_json(
+            announce, plan,
+            json_pack("{s:s, s:s, s:s}", "id", id, "effect", "cannot", "message", error->text));
+    } else {
+        id_write_short(old, id);
+        fflush(stdout);
+        fprintf(stderr, "%s: %s: %s\n", announce->program, id, error->text);
+    }
+}
 
 static void derived_json(const struct announce *announce, const struct plan *plan,
                          const struct derivation *derivation, size_t number)

@@ -24,8 +24,13 @@ struct announce {
 void announce_plan(const struct announce *announce, const struct plan *plan);
 void announce_switches(const struct announce *announce, const struct plan *plan);
 
-/* Tells of the new jobs made of a judged plan's, and of what became of the others of the plan. stdout
- * has the new IDs alone, one a line; whose places they take is said on stderr, or in JSON with each. */
+/* Tells that no new job can be made of one of the plan's, and why. */
+void announce_underivable(const struct announce *announce, const struct plan *plan,
+                          const struct id *old, const struct error *error);
+
+/* Tells of the new jobs made of a judged plan's, and of what became of the others of the plan.
+ * stdout has the new IDs alone, one a line; whose places they take is said on stderr, or in JSON
+ * with each. */
 void announce_derived(const struct announce *announce, const struct plan *plan,
                       const struct derivation *derivation);
 

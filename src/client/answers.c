@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/jsonpath.h"
 #include "base/jsontext.h"
+#include "client/absent.h"
 #include "client/cli.h"
 #include "client/difference.h"
 #include "client/history.h"
@@ -30,12 +31,6 @@ void answers_note(struct answers *answers, int result)
     if (weight(result) > weight(answers->result)) {
         answers->result = result;
     }
-}
-
-void answers_clear(struct answers *answers)
-{
-    ids_close(answers->ids);
-    answers->ids = NULL;
 }
 
 static void complain(struct answers *answers, const struct error *error)
@@ -89,7 +84,7 @@ static void tell_unfinished(struct answers *answers, const struct id *id, const 
     answers_note(answers, EXIT_LATER);
 }
 
-/* --- a record ----------------------------------------------------------------------------------- */
+/* --- a record --------------------------------------------------------------------------------- */
 
 /* What was found of a job. */
 struct found {
@@ -155,7 +150,8 @@ static struct found find_version(struct answers *answers, const struct id *id, c
     found.record = records_output(answers->spool, id, version, NULL, &error);
     if (found.record == NULL) {
         id_write_short(id, shown);
-        error_prefix(&error, "%s has no version %u", shown, version);
+        error_prefix(&error, "%s has no version %u%s", shown, version,
+                     absent_archived(answers->spool, id) ? " here, but is archived, too" : "");
         complain(answers, &error);
     }
     return found;
@@ -189,7 +185,7 @@ static struct found find_record(struct answers *answers, const struct id *id, un
     return is_active(state) ? find_earlier(answers, id, state) : find_latest(answers, id, state);
 }
 
-/* --- what is printed of it ---------------------------------------------------------------------- */
+/* --- what is printed of it -------------------------------------------------------------------- */
 
 static void print_exact(const json_t *output)
 {
@@ -317,29 +313,13 @@ static void print_request(struct answers *answers, const struct id *id, const ch
     json_decref(job);
 }
 
-/* --- a job -------------------------------------------------------------------------------------- */
+/* --- a job ------------------------------------------------------------------------------------ */
 
-/* A job that is in no folder was put away, or never was. */
 static void tell_absent(struct answers *answers, const struct id *id, const char *word)
 {
-    struct archived archived;
     struct error error;
-    char hex[ID_TEXT_SIZE];
 
-    if (answers->ids == NULL) {
-        answers->ids = ids_open(answers->spool, &error);
-    }
-    if (answers->ids == NULL) {
-        error_prefix(&error, "there is no job %s in %s, and what is archived is not known", word,
-                     answers->spool->path);
-    } else if (ids_find(answers->ids, id, 0, &archived)) {
-        id_write(id, hex);
-        error_set(&error, ERROR_ABSENT,
-                  "%s is archived in archive/%s: llmspool-archive get %s prints it", word,
-                  archived.volume, hex);
-    } else {
-        error_set(&error, ERROR_ABSENT, "there is no job %s in %s", word, answers->spool->path);
-    }
+    absent_tell(answers->spool, id, word, "get", &error);
     complain(answers, &error);
 }
 
@@ -374,7 +354,7 @@ void answers_print(struct answers *answers, const struct reference *reference, c
     }
 }
 
-/* --- two answers -------------------------------------------------------------------------------- */
+/* --- two answers ------------------------------------------------------------------------------ */
 
 static void write_name(const struct id *id, unsigned version, char *name, size_t size)
 {
@@ -407,7 +387,7 @@ static json_t *find_answer(struct answers *answers, const struct reference *refe
 }
 
 void answers_diff(struct answers *answers, const struct reference *old_one,
-                 const struct reference *new_one)
+                  const struct reference *new_one)
 {
     struct screen screen = screen_open(stdout);
     unsigned versions[2];

@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "client/locate.h"
-#include "retain/ids.h"
 #include "spool/spool.h"
 
 enum answers_kind {
@@ -32,8 +31,7 @@ struct answers {
     const char *field; /* of ANSWERS_FIELD: for jsonpath_find */
     unsigned version;  /* of jobs that are named without one; 0: the latest good one */
     bool json;
-    int result;      /* exit code: the gravest so far */
-    struct ids *ids; /* what is archived, once it was asked for; NULL: not yet, or not to be had */
+    int result; /* exit code: the gravest so far */
 };
 
 /* Prints what is wanted of a job. word is how it was called. */
@@ -44,13 +42,10 @@ bool answers_find(struct answers *answers, const char *word, struct reference *r
 
 /* Prints how two answers differ. */
 void answers_diff(struct answers *answers, const struct reference *old_one,
-                 const struct reference *new_one);
+                  const struct reference *new_one);
 
-/* Notes an exit code: a job that cannot be had outweighs one that is not finished, and that one which
- * failed. */
+/* Notes an exit code: a job that cannot be had outweighs one that is not finished, and that one
+ * which failed. */
 void answers_note(struct answers *answers, int result);
-
-/* Frees what it holds. */
-void answers_clear(struct answers *answers);
 
 #endif

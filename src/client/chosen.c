@@ -14,7 +14,7 @@
 #include "retain/finished.h"
 #include "retain/members.h"
 
-/* --- one job ------------------------------------------------------------------------------------ */
+/* --- one job ---------------------------------------------------------------------------------- */
 
 static bool is_in(const struct spool *spool, enum folder folder, const struct id *id,
                   struct stat *status)
@@ -38,8 +38,7 @@ static bool active_matches(const struct spool *spool, const struct selection *se
 {
     char name[ENTRY_NAME_SIZE];
     json_t *state = records_state(spool, id);
-    struct facts facts = {
-        .id = id, .finished_ms = submitted_ms(state, status), .record = state};
+    struct facts facts = {.id = id, .finished_ms = submitted_ms(state, status), .record = state};
     json_t *job;
     bool matches;
 
@@ -92,7 +91,7 @@ bool chosen_is(const struct spool *spool, const struct selection *selection, uns
     return false;
 }
 
-/* --- all ---------------------------------------------------------------------------------------- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 struct candidates {
     struct id *ids;
@@ -170,10 +169,10 @@ static int list_run(const struct spool *spool, const struct selection *selection
     }
     seen = xcalloc(selection->member_count + 1, sizeof *seen);
     for (size_t i = 0; i < count; i++) {
-        const struct id *known =
-            members[i].refused ? NULL
-                               : bsearch(&members[i].id, selection->members, selection->member_count,
-                                         sizeof *known, compare_ids);
+        const struct id *known = members[i].refused
+                                     ? NULL
+                                     : bsearch(&members[i].id, selection->members,
+                                               selection->member_count, sizeof *known, compare_ids);
 
         /* Of one that is in the run twice bsearch finds the same each time. */
         if (known != NULL && !seen[known - selection->members]) {

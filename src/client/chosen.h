@@ -2,8 +2,8 @@
 /*
  * chosen: the jobs of a spool that a selection selects, finished or not.
  *
- * Floor: client. Reads only. Of a job that has not finished the selection sees the job and its state
- * file, no state, and as the time at which it finished that at which it was submitted.
+ * Floor: client. Reads only. Of a job that has not finished the selection sees the job and its
+ * state file, no state, and as the time at which it finished that at which it was submitted.
  */
 #ifndef CLIENT_CHOSEN_H
 #define CLIENT_CHOSEN_H

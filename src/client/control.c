@@ -18,8 +18,7 @@
 
 #define HOLD "hold."
 
-/* --- switches ------------------------------------------------------------------------------------
- */
+/* --- switches --------------------------------------------------------------------------------- */
 
 bool control_on(const struct spool *spool, const char *name)
 {
@@ -106,8 +105,7 @@ static int remove_holds(const struct plan *plan, struct error *error)
     return result < 0 ? -1 : changed;
 }
 
-/* --- orders --------------------------------------------------------------------------------------
- */
+/* --- orders ----------------------------------------------------------------------------------- */
 
 /* The lines of an order; several are written where they are too many for one. */
 struct lines {

@@ -68,7 +68,7 @@ void derive_free(struct derivation *derivation)
     free(derivation);
 }
 
-/* --- a new job ---------------------------------------------------------------------------------- */
+/* --- a new job -------------------------------------------------------------------------------- */
 
 static void tell_origin(json_t *document, const struct id *old)
 {
@@ -135,7 +135,7 @@ int derive_add(struct derivation *derivation, const struct id *old, struct error
     return same || job == NULL ? -1 : 0;
 }
 
-/* --- its places --------------------------------------------------------------------------------- */
+/* --- its places ------------------------------------------------------------------------------- */
 
 /* An old job, to look it up. */
 struct origin {
@@ -172,10 +172,10 @@ static void search_places(struct search *search, const struct member *members, s
 
     for (size_t i = 0; i < count; i++) {
         struct origin key = {.id = members[i].id};
-        struct origin *origin =
-            members[i].refused ? NULL
-                               : bsearch(&key, search->origins, derivation->count,
-                                         sizeof *search->origins, compare_origins);
+        struct origin *origin = members[i].refused
+                                    ? NULL
+                                    : bsearch(&key, search->origins, derivation->count,
+                                              sizeof *search->origins, compare_origins);
 
         if (origin != NULL && origin->run != derivation->run_count) {
             origin->run = derivation->run_count;
@@ -246,7 +246,7 @@ int derive_places(struct derivation *derivation, struct error *error)
     return result;
 }
 
-/* --- dropping ----------------------------------------------------------------------------------- */
+/* --- dropping --------------------------------------------------------------------------------- */
 
 /* A list that is being written. */
 struct list {
@@ -346,7 +346,7 @@ int derive_drop(const struct derivation *derivation, struct error *error)
     return drop_others(derivation, error);
 }
 
-/* --- what there is ------------------------------------------------------------------------------ */
+/* --- what there is ---------------------------------------------------------------------------- */
 
 const struct derived *derive_job(const struct derivation *derivation, size_t number)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * derive: new jobs made of old ones with some values changed, which take the old ones' places in their
- * runs.
+ * derive: new jobs made of old ones with some values changed, which take the old ones' places in
+ * their runs.
  *
- * Floor: client. All are made and checked before the first is dropped. They are dropped as lists, one or
- * more for each run (spool-layout/README, Lists), and made anew for that, so that no more than one
- * list's text is in memory.
+ * Floor: client. All are made and checked before the first is dropped. They are dropped as lists,
+ * one or more for each run (spool-layout/README, Lists), and made anew for that, so that no more
+ * than one list's text is in memory.
  */
 #ifndef CLIENT_DERIVE_H
 #define CLIENT_DERIVE_H
@@ -31,8 +31,8 @@ int derive_add(struct derivation *derivation, const struct id *old, struct error
 /* Finds the places of the old jobs in all runs. Returns 0, or -1 with an error. */
 int derive_places(struct derivation *derivation, struct error *error);
 
-/* Drops the new jobs durably. Returns 0, or -1 with an error: some may have been dropped then, and to
- * do all again does no harm. */
+/* Drops the new jobs durably. Returns 0, or -1 with an error: some may have been dropped then, and
+ * to do all again does no harm. */
 int derive_drop(const struct derivation *derivation, struct error *error);
 
 /* One new job. */
@@ -41,8 +41,8 @@ struct derived {
     struct id id;
 };
 
-/* The number-th new job (from 0), or NULL; and the name of the number-th run in which it takes a place,
- * or NULL. */
+/* The number-th new job (from 0), or NULL; and the name of the number-th run in which it takes a
+ * place, or NULL. */
 const struct derived *derive_job(const struct derivation *derivation, size_t number);
 const char *derive_run(const struct derivation *derivation, size_t job, size_t number);
 

@@ -56,7 +56,7 @@ static void begin(struct printing *printing)
     printing->differs = true;
 }
 
-/* --- texts -------------------------------------------------------------------------------------- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 static void text_line(const struct printing *printing, const struct diff_line *line)
 {
@@ -102,7 +102,8 @@ static size_t count_lines(const struct diff_line *lines, size_t count, char sign
     return found;
 }
 
-/* Where a part of count lines begins in a text, in the way of diff -u: of none the line before it. */
+/* Where a part of count lines begins in a text, in the way of diff -u: of none the line before it.
+ * */
 static size_t begin_of(size_t number, bool in_text, size_t count)
 {
     return !in_text && count > 0 ? number + 1 : number;
@@ -123,8 +124,8 @@ static void print_part(const struct printing *printing, const struct diff_line *
     }
 }
 
-/* The end of the part that begins with the change at from: a gap of more common lines than may stand
- * around two changes ends it. */
+/* The end of the part that begins with the change at from: a gap of more common lines than may
+ * stand around two changes ends it. */
 static size_t part_end(const struct diff_line *lines, size_t count, size_t from)
 {
     size_t last = from;
@@ -174,7 +175,7 @@ static void compare_texts(struct printing *printing, const struct buffer *old_te
     free(lines);
 }
 
-/* --- values ------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void value_json(const struct printing *printing, const char *path, const json_t *old_value,
                        const json_t *new_value)
@@ -204,7 +205,10 @@ static void value_line(void *context, const char *path, const json_t *old_value,
         value_json(printing, path, old_value, new_value);
         return;
     }
-    buffer_printf(&line, "%c %s: ", old_value == NULL ? '+' : new_value == NULL ? '-' : '~',
+    buffer_printf(&line, "%c %s: ",
+                  old_value == NULL   ? '+'
+                  : new_value == NULL ? '-'
+                                      : '~',
                   path[0] != '\0' ? path : "(all)");
     if (old_value != NULL) {
         jsontext_write(&line, old_value);
@@ -217,10 +221,10 @@ static void value_line(void *context, const char *path, const json_t *old_value,
     buffer_free(&line);
 }
 
-/* --- answers ------------------------------------------------------------------------------------ */
+/* --- answers ---------------------------------------------------------------------------------- */
 
-/* What an answer is as a value that has parts, a new reference: itself, or what its text says as JSON.
- * NULL: it is just text. */
+/* What an answer is as a value that has parts, a new reference: itself, or what its text says as
+ * JSON. NULL: it is just text. */
 static json_t *parts_of(const json_t *answer)
 {
     json_t *value;

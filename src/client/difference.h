@@ -18,9 +18,9 @@ struct difference_side {
     const json_t *answer;
 };
 
-/* Prints how they differ, and nothing where they do not: of texts as diff -u prints it; of values, and
- * of texts that are both JSON objects or arrays, a line for each path. json: a line of JSON for each
- * line or path that was removed, added or changed. Returns whether they differ. */
+/* Prints how they differ, and nothing where they do not: of texts as diff -u prints it; of values,
+ * and of texts that are both JSON objects or arrays, a line for each path. json: a line of JSON for
+ * each line or path that was removed, added or changed. Returns whether they differ. */
 bool difference_print(const struct screen *screen, const struct difference_side *old_side,
                       const struct difference_side *new_side, bool json);
 

@@ -24,8 +24,7 @@ static int drop_file(const struct spool *spool, enum folder folder, const char *
                      const char *text, size_t length, struct error *error)
 {
     char temp[RANDOM_NAME_SIZE];
-    int result =
-        file_make_temp(spool->dir[FOLDER_TMP], temp, drop_mode(spool), text, length, true);
+    int result = file_make_temp(spool->dir[FOLDER_TMP], temp, drop_mode(spool), text, length, true);
 
     if (result < 0) {
         error_system(error, -result, "%s/tmp: a file cannot be written", spool->path);

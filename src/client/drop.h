@@ -2,7 +2,8 @@
 /*
  * drop: putting files into new/ and ctl/, durably: what every command that asks for something does.
  *
- * Floor: client. Written to tmp/, synced, renamed without replacing, folder synced: acknowledged last.
+ * Floor: client. Written to tmp/, synced, renamed without replacing, folder synced: acknowledged
+ * last.
  */
 #ifndef CLIENT_DROP_H
 #define CLIENT_DROP_H
@@ -18,16 +19,17 @@
 int drop_job(const struct spool *spool, const struct id *id, const char *text, size_t length,
              char name[NAME_LIMIT], struct error *error);
 
-/* Drops the text of a list (jobs, one a line; at most LIST_SIZE_LIMIT) as new/UNIQUE.jsonl, durably. */
+/* Drops the text of a list (jobs, one a line; at most LIST_SIZE_LIMIT) as new/UNIQUE.jsonl,
+ * durably. */
 int drop_list(const struct spool *spool, const char *text, size_t length, struct error *error);
 
-/* Writes an order (kind: cancel, retry, rerun, release, flush) as ctl/KIND.UNIQUE, durably; text has a
- * line for each job or gate, and at most ORDER_SIZE_LIMIT bytes. */
+/* Writes an order (kind: cancel, retry, rerun, release, flush) as ctl/KIND.UNIQUE, durably; text
+ * has a line for each job or gate, and at most ORDER_SIZE_LIMIT bytes. */
 int drop_order(const struct spool *spool, const char *kind, const char *text, size_t length,
                struct error *error);
 
-/* Turns a switch of ctl/ (pause, drain, hold.ID) on or off. Returns 1 when it was changed, 0 when it was so
- * already, or -1 with an error. */
+/* Turns a switch of ctl/ (pause, drain, hold.ID) on or off. Returns 1 when it was changed, 0 when
+ * it was so already, or -1 with an error. */
 int drop_switch(const struct spool *spool, const char *name, bool on, struct error *error);
 
 #endif

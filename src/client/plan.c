@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "client/absent.h"
 #include "client/chosen.h"
 #include "client/control.h"
 #include "client/locate.h"
@@ -30,8 +31,7 @@ void plan_free(struct plan *plan)
     free(plan->targets);
 }
 
-/* --- what is meant -------------------------------------------------------------------------------
- */
+/* --- what is meant ---------------------------------------------------------------------------- */
 
 static void add_target(struct plan *plan, const struct id *id)
 {
@@ -50,8 +50,7 @@ static int add_gate(struct plan *plan, const char *name, struct error *error)
     json_t *gate;
     size_t i;
 
-    json_array_foreach(json_object_get(status, "gates"), i, gate)
-    {
+    json_array_foreach (json_object_get(status, "gates"), i, gate) {
         const char *other = jsontext_get_text(gate, "gate", "");
 
         found = found || strcmp(other, name) == 0;
@@ -81,7 +80,7 @@ static int add_job(struct plan *plan, const char *word, struct error *error)
     if (plan->verb->kind != VERB_HOLD &&
         locate_job(plan->spool, &reference.id, NULL) == LOCATION_NONE) {
         id_write_short(&reference.id, shown);
-        error_set(error, ERROR_ABSENT, "there is no job %s in %s", shown, plan->spool->path);
+        absent_tell(plan->spool, &reference.id, shown, "restore", error);
         return -1;
     }
     add_target(plan, &reference.id);
@@ -103,8 +102,7 @@ int plan_add(struct plan *plan, const char *word, struct error *error)
                                                           : add_job(plan, word, error);
 }
 
-/* --- what becomes of it --------------------------------------------------------------------------
- */
+/* --- what becomes of it ----------------------------------------------------------------------- */
 
 /* The version that the run under way will have, or the one asked for now. */
 static unsigned next_version(const struct spool *spool, const struct id *id)
@@ -146,7 +144,7 @@ static struct ruling judge(const struct plan *plan, const struct target *target)
     return ruling;
 }
 
-/* --- selections ---------------------------------------------------------------------------------- */
+/* --- selections ------------------------------------------------------------------------------- */
 
 /* The folders whose jobs a verb can do something for. */
 static unsigned folders_of(const struct verb *verb)

@@ -49,9 +49,9 @@ void plan_free(struct plan *plan);
 int plan_add(struct plan *plan, const char *word, struct error *error);
 
 /* Sees how each job stands and what becomes of it. Where the selection says something, of the named
- * jobs those that it selects are left, and where none was named all become targets that it selects and
- * the verb is for. For hold and rerun ALL becomes the jobs that are there. Returns 0, or -1 with an
- * error. */
+ * jobs those that it selects are left, and where none was named all become targets that it selects
+ * and the verb is for. For hold and rerun ALL becomes the jobs that are there. Returns 0, or -1
+ * with an error. */
 int plan_judge(struct plan *plan, struct error *error);
 
 /* Whether it is left to the daemon to find the jobs that ALL means. */

@@ -72,8 +72,7 @@ enum tone screen_tone(const char *state)
     return TONE_PLAIN;
 }
 
-/* --- characters ----------------------------------------------------------------------------------
- */
+/* --- characters ------------------------------------------------------------------------------- */
 
 /* A character of valid UTF-8 as a number. */
 static uint32_t decode(const char *text, size_t size)
@@ -160,8 +159,7 @@ int screen_fit(struct buffer *out, const char *text, int columns)
     return used;
 }
 
-/* --- lines ---------------------------------------------------------------------------------------
- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 const char *screen_tone_on(const struct screen *screen, enum tone tone)
 {
@@ -240,8 +238,7 @@ void screen_paragraph(const struct screen *screen, enum tone tone, const char *l
     buffer_free(&line);
 }
 
-/* --- words ---------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 const char *screen_plural(uint64_t number)
 {

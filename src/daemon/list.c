@@ -195,8 +195,8 @@ static bool line_allowed(const struct list *list, const struct job *job, const c
     if (list->header.replace && !manifest_replaced(job, &old)) {
         *reason = "bad_run";
         error_set(error, ERROR_DATA,
-                  "the list's jobs take others' places in run %s, and metadata.derived_from does not "
-                  "say with a full ID whose",
+                  "the list's jobs take others' places in run %s, and metadata.derived_from does "
+                  "not say with a full ID whose",
                   list->header.name);
         return false;
     }

@@ -245,7 +245,8 @@ static int cut_torn_line(int fd, struct buffer *old)
     return ftruncate(fd, (off_t)whole) == 0 ? 0 : -errno;
 }
 
-static void write_missing(struct manifest *manifest, const struct buffer *old, struct buffer *missing)
+static void write_missing(struct manifest *manifest, const struct buffer *old,
+                          struct buffer *missing)
 {
     mark_present(manifest, old->bytes, old->length);
     for (size_t i = 0; i < manifest->count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * manifest: runs/NAME/manifest.jsonl: which jobs a run consists of, in the order of its input, written
- * before the first of them is accepted. The last line of a position counts (retain/members.h reads).
+ * before the first of them is accepted. The last line of a position counts (retain/members.h).
  *
  * Floor: daemon. File work runs in libuv's thread pool. Writing the same positions or replacements
  * again, after a crash, adds nothing.

@@ -17,8 +17,8 @@ static bool is_integer(const char *text)
     return *text >= '1' && *text <= '9' && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* The value of a text; *value is NULL for null. An integer that JSON cannot carry exactly is no text:
- * who wants one writes its quotes. */
+/* The value of a text; *value is NULL for null. An integer that JSON cannot carry exactly is no
+ * text: who wants one writes its quotes. */
 static int read_value(const char *text, json_t **value, struct error *error)
 {
     json_t *read = jsontext_read(text, strlen(text), error);
@@ -52,8 +52,9 @@ static const struct key *key_of(const char *path, struct error *error)
         key = NULL;
     } else if (strcmp(start, "metadata.derived_from") == 0 ||
                strcmp(start, "metadata/derived_from") == 0 || strcmp(start, "metadata") == 0) {
-        error_set(error, ERROR_USAGE, "metadata.derived_from says which job the new one comes from; "
-                                      "set other members by metadata.NAME=VALUE");
+        error_set(error, ERROR_USAGE,
+                  "metadata.derived_from says which job the new one comes from; "
+                  "set other members by metadata.NAME=VALUE");
         key = NULL;
     }
     free(name);

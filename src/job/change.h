@@ -26,17 +26,17 @@ struct changes {
     size_t count;
 };
 
-/* Adds PATH=VALUE. The path begins with a key of a job (not name, which stays the job's) and goes on
- * as jsonpath_find knows it. The value is JSON where it is a number, true, false, an object, an array
- * or a text in quotes; null takes away what is there; anything else is the text itself. Returns 0, or
- * -1 with an error (ERROR_USAGE). */
+/* Adds PATH=VALUE. The path begins with a key of a job (not name, which stays the job's) and goes
+ * on as jsonpath_find knows it. The value is JSON where it is a number, true, false, an object, an
+ * array or a text in quotes; null takes away what is there; anything else is the text itself.
+ * Returns 0, or -1 with an error (ERROR_USAGE). */
 int changes_add(struct changes *changes, const char *text, struct error *error);
 
 /* Whether any of them could change what decides the answer. */
 bool changes_identity(const struct changes *changes);
 
-/* Makes the changes in a job's document. Whether it still is a job is for job_read to say. Returns 0, or
- * -1 with an error (ERROR_DATA) where a path leads through what has no members. */
+/* Makes the changes in a job's document. Whether it still is a job is for job_read to say. Returns
+ * 0, or -1 with an error (ERROR_DATA) where a path leads through what has no members. */
 int changes_make(const struct changes *changes, json_t *document, struct error *error);
 
 void changes_free(struct changes *changes);

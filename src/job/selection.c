@@ -19,7 +19,7 @@ static const char *const states[] = {"completed", "failed", "cancelled", "expire
 
 enum { STATES = sizeof states / sizeof states[0], STATES_FAILED = 0xE /* all but the first */ };
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int bad(struct error *error, const char *option, const char *argument, const char *wanted)
 {
@@ -219,7 +219,7 @@ void selection_free(struct selection *selection)
     *selection = (struct selection){0};
 }
 
-/* --- matching ----------------------------------------------------------------------------------- */
+/* --- matching --------------------------------------------------------------------------------- */
 
 static const json_t *find(const struct facts *facts, const char *path)
 {

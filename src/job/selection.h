@@ -2,8 +2,8 @@
 /*
  * selection: which finished jobs are meant: by state, model, user, age, any field of their records.
  *
- * Floor: job. Knows documents, no files. The grammar is the same in all commands and is specified in
- * llmspool-select(7).
+ * Floor: job. Knows documents, no files. The grammar is the same in all commands and is specified
+ * in llmspool-select(7).
  */
 #ifndef JOB_SELECTION_H
 #define JOB_SELECTION_H
@@ -45,13 +45,15 @@ enum {
         {"user", required_argument, NULL, SELECTION_USER},                                         \
         {"older-than", required_argument, NULL, SELECTION_OLDER_THAN},                             \
         {"newer-than", required_argument, NULL, SELECTION_NEWER_THAN},                             \
-        {"where", required_argument, NULL, SELECTION_WHERE}
+    {                                                                                              \
+        "where", required_argument, NULL, SELECTION_WHERE                                          \
+    }
 
 /* The lines of a command's --help that tell of them. */
 #define SELECTION_USAGE                                                                            \
     "selecting finished jobs (llmspool-select(7)); several options must all hold:\n"               \
     "      --run NAME        of this run\n"                                                        \
-    "      --state STATE[,…] completed, failed, cancelled, expired; --failed: the last three\n"    \
+    "      --state STATE[,…] completed, failed, cancelled, expired; --failed: the last three\n"  \
     "      --reason CODE     failed with this code      --truncated     answers that were cut\n"   \
     "      --model PATTERN   as in gpt-4*               --type TYPE     --user USER\n"             \
     "      --older-than D    finished longer ago than   --newer-than D  (90d, 12h, a date)\n"      \
@@ -93,8 +95,8 @@ struct selection {
     size_t member_count;
 };
 
-/* Takes an option: 1 when it is one of SELECTION_OPTIONS, 0 when not, -1 with an error (ERROR_USAGE)
- * when its argument is bad. */
+/* Takes an option: 1 when it is one of SELECTION_OPTIONS, 0 when not, -1 with an error
+ * (ERROR_USAGE) when its argument is bad. */
 int selection_option(struct selection *selection, int option, const char *argument,
                      struct error *error);
 

@@ -21,7 +21,7 @@
 
 enum { DIGITS = 16 /* more than any position has, and less than overflow */ };
 
-/* --- lines -------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 /* Whether text begins with a word; *text is moved behind it. */
 static bool skip(const char **text, const char *end, const char *word)
@@ -69,7 +69,7 @@ bool member_read(const char *line, size_t length, struct member *member)
     return id_read(hex, &member->id);
 }
 
-/* --- a manifest --------------------------------------------------------------------------------- */
+/* --- a manifest ------------------------------------------------------------------------------- */
 
 static int compare_places(const void *a, const void *b)
 {
@@ -240,8 +240,8 @@ static int visit_places(int fd, const char *run, const struct member *members, s
     for (size_t i = 0; i < count && result == 0; i++) {
         json_t *line = line_read(fd, run, &members[i], &buffer, error);
 
-        result = line == NULL ? -1
-                              : visit(context, members[i].refused ? NULL : &members[i].id, line);
+        result =
+            line == NULL ? -1 : visit(context, members[i].refused ? NULL : &members[i].id, line);
         json_decref(line);
     }
     buffer_free(&buffer);
@@ -269,7 +269,7 @@ int members_each(const struct spool *spool, const char *run,
     return result;
 }
 
-/* --- selections --------------------------------------------------------------------------------- */
+/* --- selections ------------------------------------------------------------------------------- */
 
 int members_select(const struct spool *spool, struct selection *selection, struct error *error)
 {

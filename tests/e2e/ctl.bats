@@ -416,12 +416,12 @@ daemon_drains() {
 
 # A run: one answered twice over, one that fails once, one that always fails, one answered and cut.
 drop_run() {
-    printf '%s\n' "{\"run\": \"${1:-R}\"}" '{"prompt": "good", "name": "good"}' \
+    printf '%s\n' '{"run": "R"}' '{"prompt": "good", "name": "good"}' \
         '{"prompt": "[[mock:422,times=1]] bad", "name": "bad", "metadata": {"row": 1}}' \
         '{"prompt": "[[mock:400]] long", "name": "long"}' \
         '{"prompt": "cut after one", "name": "cut", "user": "eve", "params": {"max_tokens": 1}}' \
         '{"prompt": "good"}' >"$spool/tmp/run"
-    mv "$spool/tmp/run" "$spool/new/run-${1:-R}.jsonl"
+    mv "$spool/tmp/run" "$spool/new/run.jsonl"
     until_state good completed
     until_state cut completed
     until_state bad failed
@@ -515,11 +515,6 @@ $(id_of two): delayed, it is not held" ]
     [ "$(llmspool-result --json good@v3 | jq .version)" = 3 ]
 }
 
-# The jobs of a run, by their prompts.
-prompts_of() {
-    llmspool-result --run "$1" --field output 2>/dev/null || true
-}
-
 @test "--set makes new jobs in the places of the old ones" {
     live
     drop_run
@@ -533,7 +528,7 @@ prompts_of() {
     [ "$status" -eq 0 ]
     [ "$output" = "$new" ]
     [ "$stderr" = "llmspool-ctl: 1 new job, in the place of the old one in run R" ]
-    llmspool-wait "$new" >/dev/null
+    llmspool-wait "$new"
     [ "$(llmspool-result --request "$new" | jq -cS .)" = \
         "{\"metadata\":{\"derived_from\":\"$old\",\"row\":1},\"model\":\"gpt-4o-mini\",\"name\":\"bad\",\"params\":{\"seed\":1},\"priority\":2,\"prompt\":\"[[mock:422,times=1]] bad\"}" ]
     [ "$(id_of bad)" = "$new" ]
@@ -548,8 +543,10 @@ prompts_of() {
 
 @test "--set gives the places in each run, and tells both IDs as JSON" {
     live
-    drop_run R
-    drop_run S
+    drop_run
+    printf '%s\n' '{"run": "S"}' '{"prompt": "good"}' '{"prompt": "good"}' >"$spool/tmp/run"
+    mv "$spool/tmp/run" "$spool/new/run-S.jsonl"
+    eventually nothing_is_new
     drop free '{"prompt": "in no run at all"}'
     until_state free completed
     good=$(id_of good) free=$(id_of free)
@@ -560,6 +557,7 @@ prompts_of() {
         "[\"$good\",[\"R\",\"S\"],\"rerun\",\"act\",false]
 [\"$free\",[],\"rerun\",\"act\",false]" ]
     jq -r .id <<<"$output" | llmspool-wait - >/dev/null
+    eventually nothing_is_new
     new=$(jq -r .id <<<"$output" | head -1)
     for run in R S; do
         [ "$(llmspool-result --run $run --where model.asked=gpt-4o --json | jq -r .id)" = $"$new
@@ -585,6 +583,9 @@ $new" ]
     run --separate-stderr llmspool-ctl rerun cut --set params.max_tokens=many
     [ "$status" -eq 65 ]
     [[ "$stderr" == *"\"max_tokens\" in \"params\" must be an integer"* ]]
+    run --separate-stderr llmspool-ctl --json rerun cut --set params.max_tokens=1
+    [ "$status" -eq 65 ]
+    [ "$(jq -c '[.id, .effect]' <<<"$output")" = "[\"$(id_of cut)\",\"cannot\"]" ]
     run llmspool-ctl rerun cut --set max_tokens=1
     [ "$status" -eq 64 ]
     [[ "$output" == *'did you mean "max_tokens" inside "params"?'* ]]
@@ -605,4 +606,29 @@ $new" ]
     llmspool-wait "$new"
     [ "$(llmspool-result "$new")" = "too late" ]
     [ "$(llmspool-result --request "$new" | jq 'has("expires")')" = false ]
+}
+
+@test "what is too much for one list is dropped as several, each with the run's name" {
+    llmspool-init --model m "$spool" >/dev/null
+    python3 - "$spool" <<'PYTHON'
+import json, os, sys
+os.mkdir(f"{sys.argv[1]}/runs/big")
+with open(f"{sys.argv[1]}/runs/big/manifest.jsonl", "w") as manifest:
+    for i in range(4):
+        job = f"{i:064x}"
+        with open(f"{sys.argv[1]}/failed/{job}.json", "w") as file:
+            json.dump({"model": "m", "prompt": f"{i} " + "x" * 24_000_000}, file)
+        with open(f"{sys.argv[1]}/failed/{job}.error.json", "w") as file:
+            json.dump({"status": "failed", "reason": "http_400"}, file)
+        manifest.write('{"position":%d,"id":"%s"}\n' % (i, job))
+PYTHON
+    run --separate-stderr llmspool-ctl retry --run big --set params.seed=1
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 4 ]
+    [ "$(ls "$spool/new" | wc -l)" = 2 ]
+    for list in "$spool"/new/*.jsonl; do
+        [ "$(head -n 1 "$list")" = '{"run":"big","replace":true}' ]
+    done
+    [ "$(cat "$spool"/new/*.jsonl | jq -r '.metadata.derived_from // empty' | sort)" = \
+        "$(printf '%064x\n' 0 1 2 3)" ]
 }

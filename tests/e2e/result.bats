@@ -407,10 +407,13 @@ PYTHON
     rm "$spool/done/$id".*
     run --separate-stderr llmspool-result "$id" "$(printf '%064d' 0)"
     [ "$status" -eq 69 ]
-    [ "${stderr_lines[0]}" = "llmspool-result: $id is archived in archive/2026/11/llmspool-host-20261101-20261130-1.tar.zst: llmspool-archive get $id prints it" ]
+    [ "${stderr_lines[0]}" = "llmspool-result: $id is archived in archive/2026/11/llmspool-host-20261101-20261130-1.tar.zst: llmspool-archive get $id" ]
     [[ "${stderr_lines[1]}" == *"there is no job 000000000000"* ]]
     run llmspool-result one
     [[ "$output" == *"one is archived in archive/2026/11/"* ]]
+    run llmspool-ctl rerun one
+    [ "$status" -eq 69 ]
+    [[ "$output" == *"${id:0:12} is archived in archive/2026/11/"*": llmspool-archive restore $id" ]]
     printf damaged >"$spool/archive/ids"
     run llmspool-result "$id"
     [ "$status" -ne 0 ]

@@ -15,6 +15,10 @@ way() {
 @test "a job dropped by link is taken once" { way linked; }
 @test "a list becomes jobs and a run's manifest; a bad line is refused alone" { way list_of_jobs; }
 @test "a list that comes again adds nothing to its run's manifest" { way manifest_twice; }
+@test "jobs take the places of others in a run, each of them once" { way places_taken; }
+@test "a job that may not come in takes nobody's place in a run" { way places_kept; }
+@test "a list whose first line is no good is refused whole" { way bad_run_headers; }
+@test "a job that took a place is its run's after a start, too" { way places_after_a_restart; }
 @test "a duplicate widens the job that waits, and is told what was ignored" { way widened; }
 @test "a duplicate of finished work is answered at once and not paid again" { way answered_from_done; }
 @test "an answer older than max_age is asked afresh, as the next version" { way asked_afresh; }

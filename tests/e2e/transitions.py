@@ -7,7 +7,7 @@ import socket
 import stat
 import time
 
-from rig import equal, expect, run_scenario, scenario, until
+from rig import equal, expect, identity, run_scenario, scenario, until
 
 HOUR_MS = 3600 * 1000
 
@@ -143,6 +143,104 @@ def manifest_twice(rig):
     positions = [line["position"] for line in rig.spool.lines("runs", "twice", "manifest.jsonl")]
     equal(positions, [0, 1], "positions after the same list came twice")
     equal(rig.mocks[-1].requests(), 2, "requests")
+
+
+def list_text(header, *jobs):
+    return "".join(json.dumps(line) + "\n" for line in [header, *jobs])
+
+
+def derived(old, **more):
+    return {**old, **more, "metadata": {"derived_from": identity(old)}}
+
+
+def places(rig, run):
+    """The run as whoever reads it sees it: of each position the last line."""
+    return {line["position"]: line["id"]
+            for line in rig.spool.lines("runs", run, "manifest.jsonl")}
+
+
+@scenario
+def places_taken(rig):
+    rig.mock()
+    old = [{"model": "m", "prompt": f"old {i}"} for i in range(4)]
+    new = [derived(job, sample=1) for job in old]
+    for run, jobs in (("one", [old[0], old[1], old[0]]), ("two", [old[0], old[2]])):
+        rig.spool.put(list_text({"run": run, "first": 5}, *jobs), name=f"{run}.jsonl")
+    rig.until_empty()
+    text = list_text({"run": "one", "replace": True}, new[0], derived(old[0], sample=3), new[3],
+                     {**old[0], "sample": 2},
+                     {**new[1], "metadata": {"derived_from": "1234"}})
+    rig.spool.put(text, name="new.jsonl")
+    daemon = rig.until_empty(code=1)
+    equal(places(rig, "one"), {5: identity(new[0]), 6: identity(old[1]), 7: identity(new[0])},
+          "places in run one")
+    equal(places(rig, "two"), {5: identity(old[0]), 6: identity(old[2])}, "places in run two")
+    expect(daemon.says("runs/one does not have 1 of the jobs whose places are to be taken"),
+           "the log does not tell of a job that is not in the run")
+    for job in (new[3], derived(old[0], sample=3)):
+        expect(identity(job) in rig.spool.jobs("done"), "a job without a place was not taken")
+    refused = [rig.spool.json("failed", name) for name in rig.spool.names("failed", ".error.json")]
+    equal([record["reason"] for record in refused], ["bad_run", "bad_run"], "refused lines")
+    expect("metadata.derived_from does not say with a full ID whose" in refused[0]["message"],
+           "the refusal does not tell why")
+    equal(rig.spool.json("done", f"{identity(new[0])}.v1.json")["in_run"], "one", "who pays")
+    # Back again, and once more the same: a place may come and go between jobs.
+    back = {**old[0], "metadata": {"derived_from": identity(new[0])}}
+    for job in (back, new[0], back):
+        rig.spool.put(list_text({"run": "one", "replace": True}, job), name="again.jsonl")
+        rig.until_empty()
+        equal(places(rig, "one")[7], identity(job), "who has the place now")
+    rig.checker.check_runs()
+    equal(rig.checker.problems, [], "problems of the manifests")
+
+
+@scenario
+def places_kept(rig):
+    """Who may not come in takes nobody's place."""
+    rig.configure(rig.mock(), 'user "eve" {\n    models = {"m"}\n}\n')
+    old = {"model": "m", "prompt": "old", "user": "eve"}
+    rig.spool.put(list_text({"run": "kept"}, old), name="kept.jsonl")
+    rig.until_empty()
+    rig.spool.put(list_text({"run": "kept", "replace": True}, derived(old, model="dear")),
+                  name="new.jsonl")
+    rig.until_empty(code=1)
+    equal(places(rig, "kept"), {0: identity(old)}, "places")
+    equal([rig.spool.json("failed", name)["reason"]
+           for name in rig.spool.names("failed", ".error.json")], ["model_not_allowed"], "refusals")
+
+
+@scenario
+def bad_run_headers(rig):
+    rig.mock()
+    job = {"model": "m", "prompt": "of a bad list"}
+    headers = ({"run": "R", "replace": True, "first": 0}, {"run": "R", "replace": 1},
+               {"run": "R", "replace": False}, {"run": "R", "first": -1}, {"run": "R", "other": 1},
+               {"run": "no name"})
+    for i, header in enumerate(headers):
+        rig.spool.put(list_text(header, job), name=f"bad-{i}.jsonl")
+    rig.until_empty(code=1)
+    equal(rig.spool.names("runs"), [], "runs")
+    equal(rig.spool.jobs("done"), set(), "jobs that were taken")
+    equal(len(rig.spool.names("failed", ".jsonl")), len(headers), "refused lists")
+
+
+@scenario
+def places_after_a_restart(rig):
+    """A job that took a place while nothing was sent is still its run's after a start."""
+    rig.mock()
+    old = {"model": "m", "prompt": "old"}
+    new = derived(old, sample=1)
+    rig.spool.put(list_text({"run": "kept"}, old), name="kept.jsonl")
+    rig.until_empty()
+    rig.spool.switch("pause")
+    daemon = rig.daemon()
+    rig.spool.put(list_text({"run": "kept", "replace": True}, new), name="new.jsonl")
+    until_in(rig, "cur", identity(new))
+    until(lambda: rig.spool.names("new") == [], "the list's leaving")
+    daemon.kill()
+    rig.spool.switch("pause", False)
+    rig.until_empty()
+    equal(rig.spool.json("done", f"{identity(new)}.v1.json")["in_run"], "kept", "the job's run")
 
 
 # --- duplicates ----------------------------------------------------------------------------------------

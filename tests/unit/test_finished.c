@@ -98,8 +98,9 @@ static void the_newest_good_version_is_the_record(void **state)
     struct finished finished;
     struct facts facts;
     unsigned char digest[SHA256_SIZE];
-    static const char newest[] = "{\"status\": \"failed\", \"expires_at\": \"2027-01-01T00:00:00Z\", "
-                                 "\"times\": {\"finished\": \"2026-11-03T00:00:00Z\"}}";
+    static const char newest[] =
+        "{\"status\": \"failed\", \"expires_at\": \"2027-01-01T00:00:00Z\", "
+        "\"times\": {\"finished\": \"2026-11-03T00:00:00Z\"}}";
     put(fresh, FOLDER_DONE, HEX ".json", "{\"prompt\": \"x\"}");
     put(fresh, FOLDER_DONE, HEX ".v1.json", OUTPUT("completed", "2026-11-01T00:00:00Z"));
     put(fresh, FOLDER_DONE, HEX ".v2.json", OUTPUT("completed", "2026-11-02T00:00:00Z"));

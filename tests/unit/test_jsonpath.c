@@ -95,9 +95,8 @@ static void values_are_put(void **unused)
     (void)unused;
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
         json_t *whole = document(rows[i].before), *before = json_deep_copy(whole);
-        json_t *value = rows[i].value == NULL
-                            ? NULL
-                            : json_loads(rows[i].value, JSON_DECODE_ANY, NULL);
+        json_t *value =
+            rows[i].value == NULL ? NULL : json_loads(rows[i].value, JSON_DECODE_ANY, NULL);
         bool put = jsonpath_set(whole, rows[i].path, value);
         assert_int_equal(put, rows[i].after != NULL);
         if (put) {

@@ -40,7 +40,8 @@ static void lines_are_read_as_they_are_written(void **unused)
         {"{\"position\":90071992547409919,\"id\":\"" A "\"}", false, false, 0},
         {"{\"position\":1,\"id\":\"aa11\"}", false, false, 0},
         {"{\"position\":1,\"id\":\"" A, true, false, 1},
-        {"{\"position\":1,\"id\":\"AA112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef",
+        {"{\"position\":1,\"id\":"
+         "\"AA112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef",
          false, false, 0},
         {"{\"id\":\"" A "\",\"position\":1}", false, false, 0},
         {"", false, false, 0},
@@ -91,8 +92,9 @@ static void expect_run(const struct fresh *fresh, const char *run, const char *w
 static void jobs_come_in_the_order_of_the_input(void **state)
 {
     struct fresh *fresh = *state;
-    make_run(fresh, "plain", LINE(0, A) LINE(1, B) "{\"position\":2,\"id\":null,\"status\":"
-                                                   "\"refused\"}\n" LINE(3, A) LINE(4, C));
+    make_run(fresh, "plain",
+             LINE(0, A) LINE(1, B) "{\"position\":2,\"id\":null,\"status\":"
+                                   "\"refused\"}\n" LINE(3, A) LINE(4, C));
     make_run(fresh, "late", LINE(10, C) LINE(2, A) LINE(3, B));
     make_run(fresh, "empty", "");
     expect_run(fresh, "plain", "ab-ac");
@@ -110,8 +112,9 @@ static void the_last_line_of_a_position_counts(void **state)
 static void torn_and_strange_lines_are_passed_over(void **state)
 {
     struct fresh *fresh = *state;
-    make_run(fresh, "torn", LINE(0, A) "\nstrange\n{\"other\":1}\n" LINE(1, B)
-                                "{\"position\":0,\"id\":\"" C "\"}");
+    make_run(fresh, "torn",
+             LINE(0, A) "\nstrange\n{\"other\":1}\n" LINE(1, B) "{\"position\":0,\"id\":\"" C
+                                                                "\"}");
     expect_run(fresh, "torn", "ab");
 }
 
@@ -120,8 +123,9 @@ static void a_visit_ends_what_it_ends(void **state)
     struct fresh *fresh = *state;
     char seen[16] = "";
     struct error error;
-    make_run(fresh, "long", LINE(0, A) LINE(1, A) LINE(2, A) LINE(3, A) LINE(4, A) LINE(5, A)
-                                LINE(6, A) LINE(7, A));
+    make_run(fresh, "long",
+             LINE(0, A) LINE(1, A) LINE(2, A) LINE(3, A) LINE(4, A) LINE(5, A) LINE(6, A)
+                 LINE(7, A));
     assert_int_equal(members_each(fresh->spool, "long", gather, seen, &error), 5);
     assert_string_equal(seen, "aaaaaa");
 }
@@ -195,7 +199,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_read_as_they_are_written),
-        cmocka_unit_test_setup_teardown(jobs_come_in_the_order_of_the_input, fresh_spool, fresh_end),
+        cmocka_unit_test_setup_teardown(jobs_come_in_the_order_of_the_input, fresh_spool,
+                                        fresh_end),
         cmocka_unit_test_setup_teardown(the_last_line_of_a_position_counts, fresh_spool, fresh_end),
         cmocka_unit_test_setup_teardown(torn_and_strange_lines_are_passed_over, fresh_spool,
                                         fresh_end),

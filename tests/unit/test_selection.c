@@ -77,7 +77,8 @@ static bool matches(const struct selection *selection, const char *state, const 
 
 struct row {
     const char *option, *argument;
-    bool done, failed; /* whether it selects the job above that completed, and the one that failed */
+    bool done,
+        failed; /* whether it selects the job above that completed, and the one that failed */
 };
 
 static void check(const struct row *rows, size_t count)
@@ -131,15 +132,22 @@ static void each_option_selects(void **unused)
 static void ages_are_counted_from_now_or_from_a_date(void **unused)
 {
     static const struct row rows[] = {
-        {"older-than", "23h", true, true},        {"older-than", "24h", false, true},
-        {"older-than", "3d", false, false},       {"older-than", "0", true, true},
-        {"newer-than", "24h", true, false},       {"newer-than", "48h", true, true},
-        {"newer-than", "1h", false, false},       {"newer-than", "0", false, false},
-        {"older-than", "2026-11-30", false, true}, {"older-than", "2026-12-01", true, true},
-        {"newer-than", "2026-11-30", true, false}, {"newer-than", "2026-11-29", true, true},
+        {"older-than", "23h", true, true},
+        {"older-than", "24h", false, true},
+        {"older-than", "3d", false, false},
+        {"older-than", "0", true, true},
+        {"newer-than", "24h", true, false},
+        {"newer-than", "48h", true, true},
+        {"newer-than", "1h", false, false},
+        {"newer-than", "0", false, false},
+        {"older-than", "2026-11-30", false, true},
+        {"older-than", "2026-12-01", true, true},
+        {"newer-than", "2026-11-30", true, false},
+        {"newer-than", "2026-11-29", true, true},
         {"older-than", "2026-11-30T12:00:00.001Z", true, true},
         {"older-than", "2026-11-30T13:00:00+01:00", false, true},
-        {"newer-than", "1970-01-01", true, true},  {"older-than", "1970-01-01", false, false},
+        {"newer-than", "1970-01-01", true, true},
+        {"older-than", "1970-01-01", false, false},
     };
     (void)unused;
     check(rows, UNIT_COUNT(rows));
