@@ -11,11 +11,14 @@ that looks at a spool several times keeps a Checker: it remembers the hash of ea
 import argparse
 import collections
 import hashlib
+import io
 import json
 import os
 import re
 import stat
+import subprocess
 import sys
+import tarfile
 
 IDENTITY = ("type", "model", "prompt", "messages", "input", "system", "params", "user", "provider",
             "sample")
@@ -255,7 +258,8 @@ class Checker:
             else:
                 self.problem(f"done/{name}", "is none of the files of this folder")
         for job, versions in outputs.items():
-            if sorted(versions) != list(range(1, len(versions) + 1)):
+            # Older ones may have been pruned, or be archived without having been brought back.
+            if sorted(versions) != list(range(min(versions), max(versions) + 1)):
                 self.problem(f"done/{job}", f"has versions {sorted(versions)}")
         for job in jobs:
             good = [v for v in outputs[job].values() if v is not None and v["status"] == "completed"]
@@ -332,10 +336,84 @@ class Checker:
         except (ValueError, KeyError) as error:
             self.problem(path, f"is no event: {error}")
 
+    # --- archives
+
+    def volumes(self):
+        """The volumes of archive/, by their paths below it."""
+        found = []
+        for folder, _, names in os.walk(self.path("archive")):
+            found.extend(os.path.relpath(os.path.join(folder, name), self.path("archive"))
+                         for name in names if name.endswith(".tar.zst"))
+        return sorted(found)
+
+    def check_digests(self, volume):
+        stem = self.path("archive", volume[:-len(".tar.zst")])
+        due = ""
+        for end in (".tar.zst", ".idx.jsonl.zst"):
+            with open(stem + end, "rb") as file:
+                due += f"{sha256(file.read())}  {os.path.basename(stem)}{end}\n"
+        with open(stem + ".sha256", encoding="ascii") as file:
+            if file.read() != due:
+                self.problem(f"archive/{volume}", "its digests are others")
+
+    def check_member(self, volume, archived, member, data):
+        """One file of a volume; what is of a job goes into archived."""
+        path = f"archive/{volume}:{member.name}"
+        match = re.fullmatch(f"(done|failed)/({ID})(\\.v([1-9][0-9]*)|\\.error)?\\.json", member.name)
+        if match is None or not member.isreg() or member.mode != 0o600:
+            self.problem(path, "is none of the files of an archive")
+            return
+        value = json.loads(data.decode(), object_pairs_hook=once)
+        job = archived.setdefault(match[2], {"job": None, "outputs": {}, "error": None})
+        if match[3] is None:
+            job["job"] = value
+            if identity(value) != match[2]:
+                self.problem(path, "its content has another ID")
+        elif match[4] is None:
+            job["error"] = value
+        else:
+            job["outputs"][int(match[4])] = value
+            output = value.get("output")
+            due = sha256(output if isinstance(output, str) else canonical(output))
+            if value.get("sha256") != due or value.get("version") != int(match[4]):
+                self.problem(path, "is not the output that its name says")
+
+    def check_volume(self, volume, archived):
+        self.check_digests(volume)
+        tar = subprocess.run(["zstd", "-dcq", self.path("archive", volume)], check=True,
+                             stdout=subprocess.PIPE).stdout
+        manifest, files = [], []
+        with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+            for member in archive:
+                data = archive.extractfile(member).read() if member.isreg() else b""
+                if not manifest and not files and member.name == "MANIFEST.jsonl":
+                    manifest = [json.loads(line) for line in data.splitlines()]
+                    continue
+                files.append((member.name, len(data), sha256(data)))
+                self.check_member(volume, archived, member, data)
+        if [(m["name"], m["size"], m["sha256"]) for m in manifest] != files:
+            self.problem(f"archive/{volume}", "its manifest is not that of its files")
+
+    def check_archive(self):
+        """What is archived: a job, outputs by version, an error file for each ID."""
+        archived = {}
+        for volume in self.volumes():
+            try:
+                self.check_volume(volume, archived)
+            except (OSError, ValueError, tarfile.TarError, subprocess.CalledProcessError) as error:
+                self.problem(f"archive/{volume}", f"cannot be read: {error}")
+        return archived
+
     # --- the whole
 
-    def check_places(self, dropped, places):
-        """Each identity is in exactly one folder, and what was dropped is there."""
+    def check_places(self, dropped, places, archived=()):
+        """Each identity is in exactly one folder, and what was dropped is there or archived."""
+        self.check_folders(places)
+        for job in dropped:
+            if not any(job in jobs for jobs in places.values()) and job not in archived:
+                self.problem(job, "was dropped and is nowhere")
+
+    def check_folders(self, places):
         where = collections.defaultdict(list)
         for folder, jobs in places.items():
             for job in jobs:
@@ -343,9 +421,6 @@ class Checker:
         for job, folders in where.items():
             if len(folders) > 1:
                 self.problem(job, f"is in {' and '.join(folders)}")
-        for job in dropped:
-            if job not in where:
-                self.problem(job, "was dropped and is nowhere")
 
     def check_costs(self, ledger, exact, jobs, outputs, errors, states):
         """Promise 8: requests per identity against recorded attempts. Jobs with one text share a
@@ -393,9 +468,15 @@ class Checker:
         elsewhere = set() if idle else set(done) | set(failed) | there
         for job in set(states) - set(cur) - elsewhere:
             self.problem(f"cur/{job}.state.json", "has no job")
-        self.check_places(set(dropped) - there, {"cur": cur, "done": done, "failed": failed})
+        archived = self.check_archive()
+        self.check_places(set(dropped) - there, {"cur": cur, "done": done, "failed": failed},
+                          archived)
         if ledger is not None:
-            self.check_costs(ledger, exact, {**cur, **failed, **done}, outputs, errors, states)
+            for job, found in archived.items():
+                outputs[job] = {**found["outputs"], **outputs.get(job, {})}
+            jobs = {job: found["job"] for job, found in archived.items()}
+            self.check_costs(ledger, exact, {**jobs, **cur, **failed, **done}, outputs, errors,
+                             states)
         return self.problems
 
 

@@ -12,6 +12,7 @@
 
 #include "base/xalloc.h"
 #include "daemon/again.h"
+#include "daemon/archived.h"
 #include "daemon/debt.h"
 #include "daemon/orders.h"
 #include "daemon/recover.h"
@@ -28,6 +29,7 @@ struct admission {
     struct unit unit;  /* locked while an answer from it is given */
     bool locked;
     bool failed_before; /* an error file without its job tells of attempts before */
+    bool damaged;       /* what is archived of it cannot be used */
 };
 
 static struct admission *admission_new(struct core *core, struct job *job, struct drop *drop)
@@ -252,12 +254,14 @@ static int entry_exists(struct core *core, enum folder folder, enum entry_kind k
     return faccessat(core->spool->dir[folder], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* A restore or an archive may have put the unit into done/ while the job was on its way: then it goes
- * through the door again and is answered from there. */
-static bool met_in_done(struct core *core, const struct id *id)
+/* A restore may have put the unit into done/ or failed/ while the job was on its way: then it goes through
+ * the door again and is answered from there. */
+static bool met_again(struct core *core, const struct id *id)
 {
     return entry_exists(core, FOLDER_DONE, ENTRY_JOB, id, 0) ||
-           entry_exists(core, FOLDER_DONE, ENTRY_GONE, id, 0);
+           entry_exists(core, FOLDER_DONE, ENTRY_GONE, id, 0) ||
+           entry_exists(core, FOLDER_FAILED, ENTRY_JOB, id, 0) ||
+           entry_exists(core, FOLDER_FAILED, ENTRY_GONE, id, 0);
 }
 
 /* The error file of a job that vanished: what it told is in the state file now. */
@@ -342,7 +346,7 @@ static int accept_move(struct admission *admission, const char *name)
         return result;
     if (fstatat(spool->dir[FOLDER_CUR], name, &now, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
-    return now.st_ino == drop->status.st_ino && !met_in_done(admission->core, &admission->id)
+    return now.st_ino == drop->status.st_ino && !met_again(admission->core, &admission->id)
                ? 0
                : -ESTALE;
 }
@@ -403,7 +407,7 @@ static void accept_written(void *context, int result, int failed_file)
         return;
     }
     stamp_written(admission, name);
-    if (met_in_done(core, &admission->id)) {
+    if (met_again(core, &admission->id)) {
         accept_undo(admission, name);
         admission_end(admission, DROP_ANSWERED);
         return;
@@ -432,7 +436,8 @@ static void accept_anew(struct admission *admission, struct state *memory)
 }
 
 /* What must be remembered of a job that is new to cur/, failed/ and done/ and yet not new: outputs without a
- * job keep their numbers, an error file without a job keeps its attempts. NULL: nothing. */
+ * job, and those that are archived, keep their numbers, an error file without a job keeps its attempts.
+ * NULL: nothing. */
 static int remembered(struct admission *admission, struct state **memory)
 {
     struct core *core = admission->core;
@@ -445,6 +450,8 @@ static int remembered(struct admission *admission, struct state **memory)
     *memory = NULL;
     if (entry_exists(core, FOLDER_DONE, ENTRY_OUTPUT, id, 1))
         result = unit_versions(core->spool, id, &lowest, &highest);
+    if (highest < archived_version(core->archived, id))
+        highest = archived_version(core->archived, id);
     if (result < 0 || !entry_exists(core, FOLDER_FAILED, ENTRY_ERROR, id, 0)) {
         if (result == 0 && highest > 0)
             *memory = state_again(id, highest + 1, 0, submitted, NULL);
@@ -472,19 +479,46 @@ static void admit_new(struct admission *admission)
         accept_anew(admission, memory);
 }
 
-void admit(struct core *core, struct job *job, struct drop *drop)
+static void admit_look(struct admission *admission);
+
+/* --- dropped, unknown, but archived ------------------------------------------------------------ */
+
+static void from_archive(void *context, enum archived_end end)
 {
-    struct admission *admission = admission_new(core, job, drop);
-    struct task *task = queue_find(core->queue, &job->id);
+    struct admission *admission = context;
+
+    admission->damaged = end == ARCHIVED_DAMAGED;
+    if (end == ARCHIVED_LATER)
+        admission_end(admission, DROP_LATER);
+    else
+        admit_look(admission);
+}
+
+/* A job that was done and is archived comes back into done/, and is answered from there. */
+static void admit_unknown(struct admission *admission)
+{
+    struct core *core = admission->core;
+
+    if (core->config->answer_from_archive && !admission->damaged &&
+        archived_version(core->archived, &admission->id) > 0)
+        archived_restore(core->archived, &admission->id, from_archive, admission);
+    else
+        admit_new(admission);
+}
+
+static void admit_look(struct admission *admission)
+{
+    struct core *core = admission->core;
+    struct task *task = queue_find(core->queue, &admission->id);
     int result;
 
     if (task != NULL) {
         admit_known(admission, task);
         return;
     }
-    result = again_find(core, &job->id, &admission->unit);
+    result = again_find(core, &admission->id, &admission->unit);
     if (result == -ENOENT) {
-        admit_new(admission);
+        admit_unknown(admission);
         return;
     }
     admission->locked = result == 0;
@@ -494,4 +528,9 @@ void admit(struct core *core, struct job *job, struct drop *drop)
         admit_failed(admission);
     else
         admit_done(admission);
+}
+
+void admit(struct core *core, struct job *job, struct drop *drop)
+{
+    admit_look(admission_new(core, job, drop));
 }

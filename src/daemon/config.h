@@ -105,6 +105,7 @@ struct config {
     int64_t probe_ms;         /* between probes of a gate closed for key, URL or model: 30 s */
     bool hold_on_doubt;       /* on_doubt = hold; false: retry */
     bool store_response;      /* true */
+    bool answer_from_archive; /* true */
     size_t answer_limit;      /* bytes of one answer: 64 MiB */
     size_t job_limit;         /* bytes of one job: 32 MiB */
     uint64_t floor_bytes;     /* free space below which nothing is sent: 64 MiB */

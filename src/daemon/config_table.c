@@ -31,6 +31,7 @@ const struct setting config_settings[] = {
     {"probe_interval", &setting_duration, FIELD(probe_ms), "30s", SECOND, DAY},
     {"on_doubt", &setting_doubt, FIELD(hold_on_doubt), "retry", 0, 0},
     {"store_response", &setting_yes, FIELD(store_response), "yes", 0, 0},
+    {"answer_from_archive", &setting_yes, FIELD(answer_from_archive), "yes", 0, 0},
     {"answer_limit", &setting_size, FIELD(answer_limit), "64MiB", KIB, GIB},
     {"job_limit", &setting_size, FIELD(job_limit), "32MiB", KIB, GIB},
     {"floor_space", &setting_space, FIELD(floor_bytes), "64MiB", 0, 1024 * GIB},

@@ -34,6 +34,7 @@ struct finish;
 struct marks;
 struct crash;
 struct status;
+struct archived_jobs;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -68,6 +69,7 @@ struct core {
     struct marks *marks;
     struct crash *crash;
     struct status *status;
+    struct archived_jobs *archived;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */

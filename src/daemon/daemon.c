@@ -3,6 +3,7 @@
  * daemon: see daemon.h.
  */
 #include "daemon/daemon.h"
+#include "daemon/archived.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -139,7 +140,8 @@ static bool nothing_under_way(const struct daemon *daemon)
     const struct core *core = &daemon->core;
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
-           finish_stuck(core->finish) == 0 && queue_count(core->queue, TASK_SETTLING) == 0 &&
+           finish_stuck(core->finish) == 0 && archived_idle(core->archived) &&
+           queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
 }
 
@@ -174,7 +176,7 @@ static void look_at_stop(struct daemon *daemon)
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
-             !money_writing(daemon->core.money))
+             archived_idle(daemon->core.archived) && !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
@@ -495,6 +497,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->marks = marks_open(core);
     core->crash = crash_open(core);
     core->status = status_open(core);
+    core->archived = archived_open(core);
     return 0;
 }
 
@@ -569,6 +572,7 @@ static void close_parts(struct daemon *daemon)
     finish_close(core->finish);
     marks_close(core->marks);
     status_close(core->status);
+    archived_close(core->archived);
     crash_close(core->crash);
     publish_close(core->publish);
     transfers_close(core->transfers);

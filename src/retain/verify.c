@@ -9,9 +9,8 @@
 
 #include "base/jsontext.h"
 #include "base/sha256.h"
-#include "base/timetext.h"
 #include "base/xalloc.h"
-#include "retain/lines.h"
+#include "retain/manifest.h"
 #include "retain/volume.h"
 #include "retain/walk.h"
 #include "spool/file.h"
@@ -26,7 +25,7 @@ struct verification {
     void *context;
     size_t findings;
     unsigned char digest[SHA256_SIZE]; /* of the volume */
-    struct lines manifest;
+    struct manifest *manifest;
     struct index_unit unit; /* that the entries are of */
     size_t seen;            /* its entries so far */
     struct buffer content;  /* of the entry */
@@ -138,68 +137,6 @@ static void verify_digests(struct verification *v)
     if (index >= 0) {
         close(index);
     }
-}
-
-/* --- the manifest -------------------------------------------------------------------------------------- */
-
-/* A text of the manifest, or of the index, where the model may be an object. */
-static const char *text_of(const json_t *line, const char *key)
-{
-    const json_t *value = json_object_get(line, key);
-
-    return json_is_object(value) ? jsontext_get_text(value, "asked", "")
-                                 : jsontext_get_text(line, key, "");
-}
-
-static bool same_text(const json_t *line, const struct index_unit *unit, const char *key)
-{
-    return strcmp(text_of(line, key), text_of(unit->line, key)) == 0;
-}
-
-static bool line_fits(const json_t *line, const struct walk_entry *entry, const char *hex,
-                      const struct index_unit *unit)
-{
-    char id[ID_TEXT_SIZE];
-    struct wall finished;
-
-    id_write(&unit->id, id);
-    return strcmp(jsontext_get_text(line, "name", ""), entry->name) == 0 &&
-           jsontext_get_int(line, "size", -1) == (json_int_t)entry->size &&
-           strcmp(jsontext_get_text(line, "sha256", ""), hex) == 0 &&
-           strcmp(jsontext_get_text(line, "id", ""), id) == 0 && same_text(line, unit, "model") &&
-           same_text(line, unit, "user") &&
-           timetext_read(jsontext_get_text(line, "finished", ""), &finished) == 0 &&
-           finished.ms == unit->finished_ms;
-}
-
-static int verify_line(struct verification *v, const struct walk_entry *entry, const char *hex,
-                       struct error *error)
-{
-    json_t *line = NULL;
-    int result = lines_object(&v->manifest, &line, error);
-
-    if (result < 0) {
-        error_prefix(error, "the manifest");
-    } else if (result == 0) {
-        result = wrong(entry, "is not in the manifest", error);
-    } else {
-        result = line_fits(line, entry, hex, &v->unit)
-                     ? 0
-                     : wrong(entry, "is not what its line in the manifest says", error);
-    }
-    json_decref(line);
-    return result;
-}
-
-static int begin_manifest(struct verification *v, const struct walk_entry *entry,
-                          struct error *error)
-{
-    if (!entry->manifest || entry->place.frame != 0 || entry->place.at != 0) {
-        return wrong(entry, "is where the manifest should be", error);
-    }
-    lines_begin(&v->manifest,
-                frames_open(v->volume->fd, 0, INDEX_BLOCK, entry->size, true));
-    return 0;
 }
 
 /* --- the entries --------------------------------------------------------------------------------------- */
@@ -332,7 +269,6 @@ static int verify_entry(struct verification *v, struct walk *walk, const struct 
                         struct error *error)
 {
     unsigned char digest[SHA256_SIZE];
-    char hex[SHA256_HEX_SIZE];
 
     if (v->seen == v->unit.count && begin_unit(v, entry, error) < 0) {
         return -1;
@@ -340,8 +276,7 @@ static int verify_entry(struct verification *v, struct walk *walk, const struct 
     if (read_content(v, walk, digest, error) < 0 || verify_place(v, entry, digest, error) < 0) {
         return -1;
     }
-    hex_write(digest, sizeof digest, hex);
-    if (verify_line(v, entry, hex, error) < 0 ||
+    if (manifest_file(v->manifest, &v->unit, v->seen, error) < 0 ||
         (v->depth == VERIFY_CONTENT && verify_content(v, entry, error) < 0)) {
         return -1;
     }
@@ -355,8 +290,6 @@ static int verify_entry(struct verification *v, struct walk *walk, const struct 
 static int verify_end(struct verification *v, struct error *error)
 {
     const struct index_head *head = index_head(v->index);
-    const char *text;
-    size_t length;
 
     if (v->seen != v->unit.count) {
         error_set(error, ERROR_DATA, "the last job is not whole");
@@ -372,8 +305,7 @@ static int verify_end(struct verification *v, struct error *error)
         error_prefix(error, "the index");
         return -1;
     }
-    if (lines_next(&v->manifest, &text, &length, error) != 0) {
-        error_set(error, ERROR_DATA, "the manifest has more files than the volume");
+    if (manifest_end(v->manifest, error) < 0) {
         return -1;
     }
     if (head->first_ms != v->first_ms || head->last_ms != v->last_ms) {
@@ -391,12 +323,9 @@ static int verify_entries(struct verification *v, struct walk *walk, struct erro
     int result = walk_next(walk, &entry, error);
     bool first = true;
 
-    if (result == 0) {
-        error_set(error, ERROR_DATA, "it has no manifest");
-        return -1;
-    }
-    if (result < 0 || begin_manifest(v, &entry, error) < 0) {
-        return -1;
+    v->manifest = result == 1 ? manifest_open(v->volume->fd, error) : NULL;
+    if (v->manifest == NULL) {
+        return result == 0 ? wrong(&(struct walk_entry){.name = "it"}, "is empty", error) : -1;
     }
     while ((count = walk_data(walk, &bytes, error)) > 0) {
     }
@@ -424,7 +353,7 @@ static void verify_volume(struct verification *v)
         find(v, "the volume", &error);
     }
     walk_close(walk);
-    lines_end(&v->manifest);
+    manifest_close(v->manifest);
     index_unit_clear(&v->unit);
     buffer_free(&v->content);
     json_decref(v->record);

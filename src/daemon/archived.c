@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * archived: see archived.h.
+ *
+ * The wishes of one group belong to the pool thread from the moment that it is queued until its end, when
+ * the loop gets them back; new ones gather meanwhile.
+ */
+#include "daemon/archived.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/xalloc.h"
+#include "retain/ids.h"
+#include "retain/restore.h"
+#include "retain/units.h"
+
+enum { GROUP_MAX = 256 };
+
+/* A job that is to be brought back. */
+struct wish {
+    STAILQ_ENTRY(wish) link;
+    struct archived archived; /* its volume is a copy */
+    char *volume;
+    void (*ended)(void *context, enum archived_end end);
+    void *context;
+    enum archived_end end;
+    bool restored;      /* by us: an event tells */
+    struct error error; /* why it is not there */
+};
+
+STAILQ_HEAD(wishes, wish);
+
+struct archived_jobs {
+    struct core *core;
+    struct ids *ids;      /* NULL: damaged, or not opened yet */
+    bool told;            /* that archive/ids is damaged */
+    struct wishes waiting;
+    struct wishes group;  /* at work */
+    bool working;
+    uv_work_t work;
+};
+
+struct archived_jobs *archived_open(struct core *core)
+{
+    struct archived_jobs *jobs = xcalloc(1, sizeof *jobs);
+
+    jobs->core = core;
+    jobs->work.data = jobs;
+    STAILQ_INIT(&jobs->waiting);
+    STAILQ_INIT(&jobs->group);
+    return jobs;
+}
+
+void archived_close(struct archived_jobs *jobs)
+{
+    if (jobs != NULL) {
+        ids_close(jobs->ids);
+        free(jobs);
+    }
+}
+
+bool archived_idle(const struct archived_jobs *jobs)
+{
+    return !jobs->working;
+}
+
+/* --- looking up ----------------------------------------------------------------------------------------- */
+
+/* Maps archive/ids anew where it was replaced. */
+static void renew(struct archived_jobs *jobs)
+{
+    struct error error;
+
+    if (jobs->ids != NULL && ids_current(jobs->ids))
+        return;
+    ids_close(jobs->ids);
+    jobs->ids = ids_open(jobs->core->spool, &error);
+    if (jobs->ids == NULL && !jobs->told)
+        log_error(&jobs->core->log, "jobs that are archived are not known as such: %s", error.text);
+    jobs->told = jobs->ids == NULL;
+}
+
+/* The newest archived unit that was done. */
+static bool find(struct archived_jobs *jobs, const struct id *id, struct archived *archived)
+{
+    renew(jobs);
+    for (size_t i = 0; jobs->ids != NULL && ids_find(jobs->ids, id, i, archived); i++)
+        if (!archived->failed)
+            return true;
+    return false;
+}
+
+unsigned archived_version(struct archived_jobs *jobs, const struct id *id)
+{
+    struct archived archived;
+
+    return find(jobs, id, &archived) ? archived.highest : 0;
+}
+
+/* --- in the pool ---------------------------------------------------------------------------------------- */
+
+static void on_restored(void *context, const struct restored *restored)
+{
+    struct archived_jobs *jobs = context;
+    struct wish *wish;
+
+    STAILQ_FOREACH(wish, &jobs->group, link)
+    {
+        if (id_equal(&wish->archived.id, restored->id) && wish->end != ARCHIVED_DAMAGED) {
+            bool there = restored->end == RESTORE_DONE || restored->end == RESTORE_THERE ||
+                         restored->end == RESTORE_ACTIVE;
+
+            wish->restored = restored->end == RESTORE_DONE;
+            wish->end = there ? ARCHIVED_THERE : ARCHIVED_LATER;
+            if (restored->sentence != NULL)
+                error_set(&wish->error, ERROR_SYSTEM, "%s", restored->sentence);
+        }
+    }
+}
+
+/* Reads it as the index of its volume says: the volume may have been rewritten, and archive/ids not yet.
+ * error stays that of archive/ids when it is not found so. */
+static int read_indexed(const struct volume *volume, const struct id *id, struct bundle *bundle)
+{
+    struct index_unit unit = {0};
+    struct error trouble;
+    struct units *units = units_open(volume, &trouble);
+    int result = -1;
+
+    while (result < 0 && units_next(units, &unit, &trouble) == 1)
+        if (id_equal(&unit.id, id))
+            result = units_read(units, &unit, bundle, &trouble);
+    index_unit_clear(&unit);
+    units_close(units);
+    return result;
+}
+
+static int read_wish(const struct archived_jobs *jobs, struct wish *wish, struct bundle *bundle)
+{
+    size_t length = strlen(wish->volume) - strlen(VOLUME_SUFFIX);
+    char *stem = xstrndup(wish->volume, length);
+    struct volume *volume =
+        volume_open(jobs->core->spool->dir[FOLDER_ARCHIVE], stem, NULL, &wish->error);
+    int result = -1;
+
+    if (volume != NULL) {
+        result = volume_archived(volume, &wish->archived, bundle, &wish->error);
+        if (result < 0)
+            result = read_indexed(volume, &wish->archived.id, bundle);
+    }
+    volume_close(volume);
+    free(stem);
+    return result;
+}
+
+static void restore_group(uv_work_t *work)
+{
+    struct archived_jobs *jobs = work->data;
+    struct restore *restore =
+        restore_open(jobs->core->spool, temp_name_write, on_restored, jobs);
+    struct wish *wish;
+
+    STAILQ_FOREACH(wish, &jobs->group, link)
+    {
+        struct bundle bundle = {0};
+
+        if (read_wish(jobs, wish, &bundle) < 0)
+            wish->end = wish->error.kind == ERROR_SYSTEM ? ARCHIVED_LATER : ARCHIVED_DAMAGED;
+        else
+            restore_add(restore, &bundle);
+        bundle_clear(&bundle);
+    }
+    restore_close(restore);
+}
+
+/* --- on the loop ---------------------------------------------------------------------------------------- */
+
+static void start(struct archived_jobs *jobs);
+
+static void tell(struct core *core, const struct wish *wish)
+{
+    char id[ID_SHORT_SIZE];
+
+    id_write_short(&wish->archived.id, id);
+    if (wish->restored)
+        core_event_id(core, "restored", &wish->archived.id,
+                      json_pack("{s:s, s:s}", "state", "completed", "volume", wish->volume));
+    if (wish->end == ARCHIVED_DAMAGED) {
+        log_error(&core->log,
+                  "%s was archived and cannot be read, it is asked again; llmspool-archive verify "
+                  "tells more: %s",
+                  id, wish->error.text);
+        core_event_id(core, "archive_damaged", &wish->archived.id,
+                      json_pack("{s:s, s:s}", "volume", wish->volume, "message", wish->error.text));
+    } else if (wish->end == ARCHIVED_LATER) {
+        log_warning(&core->log, "%s cannot be brought back from %s now: %s", id, wish->volume,
+                    wish->error.text[0] != '\0' ? wish->error.text : "another hand has it");
+    }
+}
+
+static void group_ended(uv_work_t *work, int status)
+{
+    struct archived_jobs *jobs = work->data;
+    struct wishes ended = STAILQ_HEAD_INITIALIZER(ended);
+    struct wish *wish;
+
+    (void)status;
+    STAILQ_CONCAT(&ended, &jobs->group);
+    jobs->working = false;
+    while ((wish = STAILQ_FIRST(&ended)) != NULL) {
+        STAILQ_REMOVE_HEAD(&ended, link);
+        tell(jobs->core, wish);
+        wish->ended(wish->context, wish->end);
+        free(wish->volume);
+        free(wish);
+    }
+    start(jobs);
+    core_progress(jobs->core);
+}
+
+static void start(struct archived_jobs *jobs)
+{
+    struct wish *wish;
+
+    if (jobs->working || STAILQ_EMPTY(&jobs->waiting))
+        return;
+    for (unsigned i = 0; i < GROUP_MAX && (wish = STAILQ_FIRST(&jobs->waiting)) != NULL; i++) {
+        STAILQ_REMOVE_HEAD(&jobs->waiting, link);
+        STAILQ_INSERT_TAIL(&jobs->group, wish, link);
+    }
+    jobs->working = true;
+    if (uv_queue_work(jobs->core->loop, &jobs->work, restore_group, group_ended) != 0)
+        group_ended(&jobs->work, 0); /* each is ARCHIVED_LATER */
+}
+
+void archived_restore(struct archived_jobs *jobs, const struct id *id,
+                      void (*ended)(void *context, enum archived_end end), void *context)
+{
+    struct wish *wish = xcalloc(1, sizeof *wish);
+
+    wish->ended = ended;
+    wish->context = context;
+    wish->end = ARCHIVED_LATER;
+    if (!find(jobs, id, &wish->archived)) {
+        free(wish);
+        ended(context, ARCHIVED_THERE); /* it went meanwhile: look again */
+        return;
+    }
+    wish->volume = xstrdup(wish->archived.volume);
+    STAILQ_INSERT_TAIL(&jobs->waiting, wish, link);
+    start(jobs);
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Archives read, verified, searched and brought back.
+
+load rig
+
+restore() {
+    scenario restore.py "$@"
+}
+
+@test "what was archived comes back byte by byte" { restore round_trip; }
+@test "get, list, search and cat agree with what was archived" { restore finding; }
+@test "what lies in the spool is never replaced" { restore never_over; }
+@test "each flipped bit and each cut is found" { restore flipped; }
+@test "what is damaged is refused, the rest is delivered" { restore rest_is_delivered; }
+@test "hostile archives are refused, and nothing is written outside" { restore hostile; }
+@test "killed at a system call, the next run finishes" { restore killed; }
+@test "a call that fails is told, and nothing is half" { restore faults; }
+@test "a job that is dropped again is answered from the archive" { restore answered; }
+@test "what is not answered from the archive is asked for the next version" { restore asked_again; }
+@test "restoring beside the daemon and dropped duplicates" { restore together; }
