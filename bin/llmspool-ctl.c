@@ -6,15 +6,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "client/announce.h"
 #include "client/cli.h"
 #include "client/control.h"
+#include "client/derive.h"
 #include "client/plan.h"
+#include "job/change.h"
+#include "job/selection.h"
+#include "retain/members.h"
 
 #define PROGRAM "llmspool-ctl"
 
 static const char usage[] =
-    "usage: llmspool-ctl [-s DIR] [--dry-run] [-q] [--json] ORDER [JOB...|ALL|-]\n"
+    "usage: llmspool-ctl [-s DIR] [--dry-run] [-q] [--json] ORDER [SELECTION] [--set PATH=VALUE]\n"
+    "                    [JOB...|ALL|-]\n"
     "Gives an order to the daemon. A job is an ID, its first 6 or more digits, or a name;\n"
     "- reads jobs from stdin, a line each. ALL, in capitals, is every job.\n"
     "\n"
@@ -30,20 +36,36 @@ static const char usage[] =
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "  -n, --dry-run     say what would be done to which job, and do nothing\n"
+    "      --set PATH=VALUE  of retry and rerun: new jobs with this changed, as in\n"
+    "                    params.max_tokens=8000, in the old ones' places in their runs;\n"
+    "                    prints their IDs\n"
     "  -q, --quiet       do not say what is done\n"
     "      --json        say it as JSON, a line each\n"
-    "      --help, --version\n";
+    "      --help, --version\n"
+    "\n" SELECTION_USAGE
+    "  Of jobs that have not ended --older-than and --newer-than mean their submission.\n";
 
-enum { OPTION_JSON = 256 };
+enum { OPTION_JSON = 256, OPTION_SET };
 
 static const struct option options[] = {
     {"spool", required_argument, NULL, 's'},
     {"dry-run", no_argument, NULL, 'n'},
+    {"set", required_argument, NULL, OPTION_SET},
     {"quiet", no_argument, NULL, 'q'},
     {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
+    SELECTION_OPTIONS,
     {NULL, 0, NULL, 0},
+};
+
+/* What the command line says. */
+struct wish {
+    struct announce announce;
+    const char *given; /* the spool */
+    const struct verb *verb;
+    struct selection selection;
+    struct changes changes;
 };
 
 /* The words are looked up one by one; all that cannot be found are told. */
@@ -108,38 +130,93 @@ static int carry_out(const struct announce *announce, const struct plan *plan)
     return count_refused(plan);
 }
 
-static int order(const struct announce *announce, const struct spool *spool,
-                 const struct verb *verb, char **words)
+/* --- new jobs ----------------------------------------------------------------------------------- */
+
+/* Makes the new jobs; those that cannot be made are told. Returns the exit code so far. */
+static int derive_all(const struct plan *plan, struct derivation *derivation)
 {
-    struct plan plan = plan_start(spool, verb);
+    int result = count_refused(plan);
+    struct error error;
+
+    for (size_t i = 0; i < plan->target_count; i++) {
+        const struct target *target = &plan->targets[i];
+        char shown[ID_SHORT_SIZE];
+
+        if (target->ruling.effect == EFFECT_ACT && derive_add(derivation, &target->id, &error) < 0) {
+            id_write_short(&target->id, shown);
+            error_prefix(&error, "%s", shown);
+            result = cli_fail(PROGRAM, &error);
+        }
+    }
+    return result != EXIT_DONE && derive_job(derivation, 0) != NULL ? EXIT_SOME_FAILED : result;
+}
+
+static int carry_out_changes(const struct wish *wish, const struct plan *plan)
+{
+    struct derivation *derivation =
+        derive_new(plan->spool, &wish->changes, clock_wall(&clock_system));
+    struct error error;
+    int result = derive_all(plan, derivation);
+
+    if (derive_places(derivation, &error) < 0 ||
+        (!wish->announce.dry_run && derive_drop(derivation, &error) < 0)) {
+        result = cli_fail(PROGRAM, &error);
+    } else {
+        announce_derived(&wish->announce, plan, derivation);
+        if (!wish->announce.dry_run && derive_job(derivation, 0) != NULL) {
+            tell_nobody_obeys(&wish->announce, plan->spool);
+        }
+    }
+    derive_free(derivation);
+    return result;
+}
+
+/* --- the order ---------------------------------------------------------------------------------- */
+
+static int judged(const struct wish *wish, const struct plan *plan)
+{
+    if (!wish->announce.quiet && !plan->named && !plan->all && wish->verb->jobs &&
+        plan->target_count == 0) {
+        fprintf(stderr, "%s: no job is selected\n", PROGRAM);
+    }
+    return wish->changes.count > 0 ? carry_out_changes(wish, plan)
+                                   : carry_out(&wish->announce, plan);
+}
+
+static int order(struct wish *wish, const struct spool *spool, char **words)
+{
+    struct plan plan = plan_start(spool, wish->verb, &wish->selection);
     struct naming naming = {&plan, EXIT_DONE};
     struct error error;
     int result;
 
+    if (members_select(spool, &wish->selection, &error) < 0) {
+        return cli_fail(PROGRAM, &error);
+    }
     cli_words(words, name_one, &naming);
     result = naming.result;
     if (result == EXIT_DONE) {
-        result =
-            plan_judge(&plan, &error) < 0 ? cli_fail(PROGRAM, &error) : carry_out(announce, &plan);
+        result = plan_judge(&plan, &error) < 0 ? cli_fail(PROGRAM, &error) : judged(wish, &plan);
     }
     plan_free(&plan);
     return result;
 }
 
-static int run(const struct announce *announce, const char *given, const struct verb *verb,
-               char **words)
+static int run(struct wish *wish, char **words)
 {
     struct error error;
-    struct spool *spool = cli_spool(given, &error);
+    struct spool *spool = cli_spool(wish->given, &error);
     int result;
 
     if (spool == NULL) {
         return cli_fail(PROGRAM, &error);
     }
-    result = order(announce, spool, verb, words);
+    result = order(wish, spool, words);
     spool_close(spool);
     return cli_finish(PROGRAM, result);
 }
+
+/* --- the command line --------------------------------------------------------------------------- */
 
 static int unknown(const char *word)
 {
@@ -151,48 +228,107 @@ static int unknown(const char *word)
     return cli_usage(PROGRAM, "no order %s", word);
 }
 
+/* What makes no sense together. Returns EXIT_DONE when all does. */
+static int check(const struct wish *wish, bool words)
+{
+    const struct verb *verb = wish->verb;
+    const struct selection *selection = &wish->selection;
+    bool selects = selection_any(selection);
+    bool again = verb->kind == VERB_RETRY || verb->kind == VERB_RERUN;
+
+    if (!verb->jobs && (words || selects)) {
+        return cli_usage(PROGRAM, "%s is for the whole spool; for jobs there is hold", verb->word);
+    }
+    if (verb->jobs && !words && !selects) {
+        return cli_usage(PROGRAM, "%s which jobs? Name them, select them, or write ALL", verb->word);
+    }
+    if (verb->jobs && !again &&
+        (selection->states != 0 || selection->reason != NULL || selection->truncated)) {
+        return cli_usage(PROGRAM,
+                         "%s is for jobs that have not ended: --state, --failed, --reason and "
+                         "--truncated select ones that have",
+                         verb->word);
+    }
+    if (wish->changes.count > 0 && !again) {
+        return cli_usage(PROGRAM, "--set goes with retry and rerun, which make new jobs by it");
+    }
+    if (wish->changes.count > 0 && !changes_identity(&wish->changes)) {
+        return cli_usage(PROGRAM,
+                         "--set changes nothing of what decides an answer (model, params, system, "
+                         "prompt …), so there is no new job; without it %s asks again",
+                         verb->word);
+    }
+    return EXIT_DONE;
+}
+
+/* Takes an option that is neither --help nor --version. Returns EXIT_DONE, or EXIT_USAGE. */
+static int take_option(struct wish *wish, int option)
+{
+    struct error error;
+    int taken = 0;
+
+    switch (option) {
+    case 's':
+        wish->given = optarg;
+        break;
+    case 'n':
+        wish->announce.dry_run = true;
+        break;
+    case 'q':
+        wish->announce.quiet = true;
+        break;
+    case OPTION_JSON:
+        wish->announce.json = true;
+        break;
+    case OPTION_SET:
+        taken = changes_add(&wish->changes, optarg, &error);
+        break;
+    default:
+        taken = selection_option(&wish->selection, option, optarg, &error);
+        if (taken == 0) {
+            return EXIT_USAGE; /* getopt has told */
+        }
+        break;
+    }
+    return taken < 0 ? cli_fail(PROGRAM, &error) : EXIT_DONE;
+}
+
+static int obey(struct wish *wish, char **words)
+{
+    int result;
+
+    if (words[0] == NULL) {
+        return cli_usage(PROGRAM, "name an order, such as pause or cancel");
+    }
+    wish->verb = verb_find(words[0]);
+    if (wish->verb == NULL) {
+        return unknown(words[0]);
+    }
+    result = check(wish, words[1] != NULL);
+    return result == EXIT_DONE ? run(wish, words + 1) : result;
+}
+
 int main(int argc, char **argv)
 {
-    struct announce announce = {.program = PROGRAM};
-    const struct verb *verb;
-    const char *given = NULL;
+    struct wish wish = {.announce = {.program = PROGRAM}};
+    int result = EXIT_DONE;
     int option;
 
     cli_start();
-    while ((option = getopt_long(argc, argv, "s:nq", options, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            given = optarg;
-            break;
-        case 'n':
-            announce.dry_run = true;
-            break;
-        case 'q':
-            announce.quiet = true;
-            break;
-        case OPTION_JSON:
-            announce.json = true;
-            break;
-        case 'h':
+    while (result == EXIT_DONE &&
+           (option = getopt_long(argc, argv, "s:nq", options, NULL)) != -1) {
+        if (option == 'h') {
             return cli_help(usage);
-        case 'V':
-            return cli_version(PROGRAM);
-        default:
-            return EXIT_USAGE;
         }
+        if (option == 'V') {
+            return cli_version(PROGRAM);
+        }
+        result = take_option(&wish, option);
     }
-    if (optind == argc) {
-        return cli_usage(PROGRAM, "name an order, such as pause or cancel");
+    if (result == EXIT_DONE) {
+        result = obey(&wish, argv + optind);
     }
-    verb = verb_find(argv[optind]);
-    if (verb == NULL) {
-        return unknown(argv[optind]);
-    }
-    if (verb->jobs && optind + 1 == argc) {
-        return cli_usage(PROGRAM, "%s which jobs? Name them, or ALL", verb->word);
-    }
-    if (!verb->jobs && optind + 1 < argc) {
-        return cli_usage(PROGRAM, "%s is for the whole spool; for jobs there is hold", verb->word);
-    }
-    return run(&announce, given, verb, argv + optind + 1);
+    selection_free(&wish.selection);
+    changes_free(&wish.changes);
+    return result;
 }

@@ -7,30 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsontext.h"
+#include "base/clock.h"
+#include "client/answers.h"
+#include "client/chosen.h"
 #include "client/cli.h"
-#include "client/history.h"
-#include "client/locate.h"
-#include "client/records.h"
 #include "client/show.h"
-#include "client/story.h"
+#include "job/selection.h"
+#include "retain/members.h"
 
 #define PROGRAM "llmspool-result"
 
 static const char usage[] =
-    "usage: llmspool-result [-s DIR] [--version N] [--history | --request] [--json | --raw] "
-    "JOB...|-\n"
-    "Prints the answers of jobs, in the order in which they are named; - reads jobs from\n"
-    "stdin, a line each. JOB@vN is version N of a job's answer.\n"
+    "usage: llmspool-result [-s DIR] [WHAT] [--version N] [--json] [SELECTION] [JOB...|-]\n"
+    "       llmspool-result [-s DIR] --diff [--json] JOB A B\n"
+    "       llmspool-result [-s DIR] --diff [--json] JOB@vA JOB@vB\n"
+    "Prints the answers of jobs, in the order in which they are named, or of a run in the\n"
+    "order of its input; - reads jobs from stdin, a line each. JOB@vN is version N of a\n"
+    "job's answer.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --version N   that version, not the latest good one\n"
     "      --latest      the latest good one: the default\n"
-    "      --history     a line for each version instead of an answer\n"
-    "      --request     the job as it was asked instead of an answer\n"
-    "      --json        whole records, a line of JSON each\n"
-    "      --raw         every byte of the answer and no newline behind it\n"
+    "      --json        whole records, or what else is printed, a line of JSON each\n"
     "      --help, --version (alone)\n"
+    "\n"
+    "instead of the answer:\n"
+    "      --exact       every byte of it and no newline behind it\n"
+    "      --field PATH  a field of the whole record, such as usage.output_tokens\n"
+    "      --raw         the provider's whole answer\n"
+    "      --request     the job as it was asked\n"
+    "      --history     a line for each version\n"
+    "      --diff        how two versions, or the answers of two jobs, differ\n"
+    "\n" SELECTION_USAGE
     "\n"
     "Exit status: 0 all printed, 1 some job failed, 69 unknown, 75 not finished yet.\n";
 
@@ -40,7 +48,10 @@ enum {
     OPTION_HISTORY,
     OPTION_REQUEST,
     OPTION_JSON,
-    OPTION_RAW
+    OPTION_RAW,
+    OPTION_EXACT,
+    OPTION_FIELD,
+    OPTION_DIFF
 };
 
 static const struct option options[] = {
@@ -51,261 +62,174 @@ static const struct option options[] = {
     {"request", no_argument, NULL, OPTION_REQUEST},
     {"json", no_argument, NULL, OPTION_JSON},
     {"raw", no_argument, NULL, OPTION_RAW},
+    {"exact", no_argument, NULL, OPTION_EXACT},
+    {"field", required_argument, NULL, OPTION_FIELD},
+    {"diff", no_argument, NULL, OPTION_DIFF},
     {"help", no_argument, NULL, 'h'},
+    SELECTION_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
-/* What is wanted, and how it went so far. */
+/* What the command line says. */
 struct wish {
-    const struct spool *spool;
-    unsigned version; /* 0: the latest good one */
-    bool history;
-    bool request;
-    bool json;
-    bool raw;
-    int result;
+    struct answers answers;
+    struct selection selection;
+    struct wall now;
+    const char *given; /* the spool */
+    int kinds;         /* how many kinds of what is to be printed were named */
+    bool diff;
 };
 
-static int weight(int result)
-{
-    return result == EXIT_DONE ? 0 : result == EXIT_SOME_FAILED ? 1 : result == EXIT_LATER ? 2 : 3;
-}
+/* --- jobs that are named, of a run, or selected ------------------------------------------------- */
 
-/* A job that cannot be had outweighs one that is not finished, and that one which failed. */
-static void note(struct wish *wish, int result)
-{
-    if (weight(result) > weight(wish->result)) {
-        wish->result = result;
-    }
-}
-
-static void complain(struct wish *wish, const struct error *error)
-{
-    note(wish, cli_fail(PROGRAM, error));
-}
-
-static void print_raw(const json_t *output)
-{
-    const json_t *answer = show_find(output);
-    struct buffer text = {0};
-
-    if (json_is_string(answer)) {
-        fwrite(json_string_value(answer), 1, json_string_length(answer), stdout);
-        return;
-    }
-    jsontext_write(&text, answer);
-    fwrite(text.bytes, 1, text.length, stdout);
-    buffer_free(&text);
-}
-
-/* A run that ended without an answer: why, for a person or as a record. */
-static void tell_failure(struct wish *wish, const struct id *id, const json_t *record)
-{
-    char *sentence = show_failure(id, record);
-
-    if (wish->json && record != NULL) {
-        show_json(stdout, record);
-    } else {
-        fflush(stdout);
-        fprintf(stderr, "%s: %s\n", PROGRAM, sentence);
-    }
-    free(sentence);
-    note(wish, EXIT_SOME_FAILED);
-}
-
-static void tell_output(struct wish *wish, const struct id *id, const json_t *output)
-{
-    if (strcmp(jsontext_get_text(output, "status", ""), "completed") != 0) {
-        tell_failure(wish, id, output);
-    } else if (wish->json) {
-        show_json(stdout, output);
-    } else if (wish->raw) {
-        print_raw(output);
-    } else {
-        show_answer(stdout, output);
-    }
-}
-
-static void tell_unfinished(struct wish *wish, const struct id *id, const char *state)
-{
-    char *reason = story_reason(wish->spool, id, state, clock_wall(&clock_system));
-    char shown[ID_SHORT_SIZE];
-
-    id_write_short(id, shown);
-    fflush(stdout);
-    fprintf(stderr, "%s: %s is not finished: %s%s%s\n", PROGRAM, shown, state,
-            reason != NULL ? ": " : "", reason != NULL ? reason : "");
-    free(reason);
-    note(wish, EXIT_LATER);
-}
-
-/* The run that a job of cur/ or new/ is in: its output may be there already, but not durably. */
-static unsigned run_under_way(const struct spool *spool, const struct id *id)
-{
-    json_t *memory = records_state(spool, id);
-    unsigned run = (unsigned)jsontext_get_int(memory, "run", 1);
-
-    json_decref(memory);
-    return run;
-}
-
-static bool is_active(const char *state)
-{
-    static const char *const active[] = {"dropped", "waiting", "delayed", "held", "running"};
-
-    for (size_t i = 0; i < sizeof active / sizeof active[0]; i++) {
-        if (strcmp(state, active[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The latest good version while a later run is under way: an answer, with a word about that run. */
-static void print_earlier(struct wish *wish, const struct id *id, const char *state, unsigned run)
-{
-    struct error error;
-    unsigned found = 0;
-    json_t *output = records_output(wish->spool, id, 0, &found, &error);
-    char shown[ID_SHORT_SIZE];
-
-    if (output == NULL || found >= run ||
-        strcmp(jsontext_get_text(output, "status", ""), "completed") != 0) {
-        tell_unfinished(wish, id, state);
-    } else {
-        tell_output(wish, id, output);
-        id_write_short(id, shown);
-        fflush(stdout);
-        fprintf(stderr, "%s: %s: this is version %u; version %u is %s\n", PROGRAM, shown, found,
-                run, state);
-    }
-    json_decref(output);
-}
-
-static void print_version(struct wish *wish, const struct id *id, const char *state,
-                          unsigned version)
-{
-    unsigned run = is_active(state) ? run_under_way(wish->spool, id) : 0;
-    struct error error;
-    char shown[ID_SHORT_SIZE];
-    json_t *output;
-
-    if (run != 0 && version == run) {
-        tell_unfinished(wish, id, state);
-        return;
-    }
-    output = records_output(wish->spool, id, version, NULL, &error);
-    if (output == NULL) {
-        id_write_short(id, shown);
-        error_prefix(&error, "%s has no version %u", shown, version);
-        complain(wish, &error);
-        return;
-    }
-    tell_output(wish, id, output);
-    json_decref(output);
-}
-
-static void print_latest(struct wish *wish, const struct id *id, const char *state)
-{
-    bool completed = strcmp(state, "completed") == 0;
-    struct error error;
-    char shown[ID_SHORT_SIZE];
-    json_t *record = completed ? records_output(wish->spool, id, 0, NULL, &error)
-                               : records_error(wish->spool, id, &error);
-
-    if (record == NULL && completed) {
-        id_write_short(id, shown);
-        error_prefix(&error, "%s", shown);
-        complain(wish, &error);
-    } else if (completed) {
-        tell_output(wish, id, record);
-    } else {
-        tell_failure(wish, id, record);
-    }
-    json_decref(record);
-}
-
-static void print_history(const struct wish *wish, const struct id *id, const char *state)
-{
-    json_t *history = history_read(wish->spool, id, state);
-    struct screen screen = screen_open(stdout);
-    json_t *row;
-    size_t i;
-
-    if (wish->json) {
-        json_array_foreach(history, i, row)
-        {
-            show_json(stdout, row);
-        }
-    } else {
-        history_print(&screen, history, clock_wall(&clock_system));
-    }
-    json_decref(history);
-}
-
-static void print_request(struct wish *wish, const struct id *id, const char *state)
-{
-    struct error error;
-    struct buffer text = {0};
-    json_t *job = records_job(wish->spool, id, &error);
-
-    if (job == NULL && strcmp(state, "dropped") == 0) {
-        tell_unfinished(wish, id, state);
-    } else if (job == NULL) {
-        complain(wish, &error);
-    } else if (wish->json) {
-        show_json(stdout, job);
-    } else {
-        jsontext_write_pretty(&text, job);
-        printf("%s\n", text.bytes);
-    }
-    buffer_free(&text);
-    json_decref(job);
-}
-
-static int print_job(void *context, const char *word)
+static int print_word(void *context, const char *word)
 {
     struct wish *wish = context;
     struct reference reference;
-    struct error error;
-    const char *state;
-    unsigned version;
 
-    if (locate_reference(wish->spool, word, &reference, &error) < 0) {
-        complain(wish, &error);
-        return 0;
-    }
-    state = locate_state(wish->spool, &reference.id);
-    version = reference.version != 0 ? reference.version : wish->version;
-    if (state == NULL) {
-        error_set(&error, ERROR_ABSENT, "there is no job %s in %s", word, wish->spool->path);
-        complain(wish, &error);
-    } else if (wish->history) {
-        print_history(wish, &reference.id, state);
-    } else if (wish->request) {
-        print_request(wish, &reference.id, state);
-    } else if (version != 0) {
-        print_version(wish, &reference.id, state, version);
-    } else if (is_active(state)) {
-        print_earlier(wish, &reference.id, state, run_under_way(wish->spool, &reference.id));
-    } else {
-        print_latest(wish, &reference.id, state);
+    if (answers_find(&wish->answers, word, &reference) &&
+        (!selection_any(&wish->selection) ||
+         chosen_is(wish->answers.spool, &wish->selection, CHOSEN_ANY, &reference.id, wish->now))) {
+        answers_print(&wish->answers, &reference, word);
     }
     return 0;
 }
 
-static int run(struct wish *wish, const char *given, char **words)
+static int print_id(void *context, const struct id *id)
+{
+    struct wish *wish = context;
+    struct reference reference = {.id = *id};
+    char hex[ID_TEXT_SIZE];
+
+    id_write(id, hex);
+    answers_print(&wish->answers, &reference, hex);
+    return 0;
+}
+
+/* A line of the input that was no job has its place among the answers. */
+static void tell_refused(struct wish *wish, const json_t *line)
+{
+    if (wish->answers.json) {
+        show_json(stdout, line);
+    } else {
+        fflush(stdout);
+        fprintf(stderr, "%s: position %lld of run %s was refused\n", PROGRAM,
+                (long long)json_integer_value(json_object_get(line, "position")),
+                wish->selection.run);
+    }
+    answers_note(&wish->answers, EXIT_SOME_FAILED);
+}
+
+static int print_member(void *context, const struct id *id, const json_t *line)
+{
+    struct wish *wish = context;
+    bool all = !selection_needs_record(&wish->selection);
+
+    if (id == NULL && all) {
+        tell_refused(wish, line);
+    } else if (id != NULL && (all || chosen_is(wish->answers.spool, &wish->selection, CHOSEN_ANY,
+                                               id, wish->now))) {
+        print_id(wish, id);
+    }
+    return 0;
+}
+
+static int print_selected(struct wish *wish, struct error *error)
+{
+    const struct spool *spool = wish->answers.spool;
+
+    return wish->selection.run != NULL
+               ? members_each(spool, wish->selection.run, print_member, wish, error)
+               : chosen_each(spool, &wish->selection, CHOSEN_FINISHED, wish->now, print_id, wish,
+                             error);
+}
+
+/* --- two answers -------------------------------------------------------------------------------- */
+
+/* The number of a version. More digits begin an ID: such a version is written JOB@vN. */
+static bool is_version(const char *text, unsigned *version)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits == 0 || digits >= ID_PREFIX_MIN || text[digits] != '\0' || text[0] == '0') {
+        return false;
+    }
+    *version = (unsigned)strtoul(text, NULL, 10);
+    return true;
+}
+
+/* JOB A B, and A B JOB, as options may stand before or behind a job. */
+static int find_versions(struct wish *wish, char **words, struct reference found[2])
+{
+    unsigned old_version, new_version;
+    const char *job;
+
+    if (is_version(words[1], &old_version) && is_version(words[2], &new_version)) {
+        job = words[0];
+    } else if (is_version(words[0], &old_version) && is_version(words[1], &new_version)) {
+        job = words[2];
+    } else {
+        return cli_usage(PROGRAM, "--diff wants a job and two numbers of versions, or two jobs");
+    }
+    if (!answers_find(&wish->answers, job, &found[0])) {
+        return wish->answers.result;
+    }
+    found[1] = found[0];
+    found[0].version = old_version;
+    found[1].version = new_version;
+    return EXIT_DONE;
+}
+
+static int print_diff(struct wish *wish, char **words, int count)
+{
+    struct reference found[2];
+    int result = EXIT_DONE;
+
+    if (count == 3) {
+        result = find_versions(wish, words, found);
+    } else if (!answers_find(&wish->answers, words[0], &found[0]) ||
+               !answers_find(&wish->answers, words[1], &found[1])) {
+        result = wish->answers.result;
+    }
+    if (result == EXIT_DONE) {
+        answers_diff(&wish->answers, &found[0], &found[1]);
+        result = wish->answers.result;
+    }
+    return result;
+}
+
+/* --- the command line --------------------------------------------------------------------------- */
+
+static int print(struct wish *wish, char **words, int count)
 {
     struct error error;
-    struct spool *spool = cli_spool(given, &error);
+
+    wish->now = clock_wall(&clock_system);
+    if (wish->diff) {
+        return print_diff(wish, words, count);
+    }
+    if (members_select(wish->answers.spool, &wish->selection, &error) < 0 ||
+        (count == 0 && print_selected(wish, &error) < 0)) {
+        return cli_fail(PROGRAM, &error);
+    }
+    cli_words(words, print_word, wish);
+    return wish->answers.result;
+}
+
+static int run(struct wish *wish, char **words, int count)
+{
+    struct error error;
+    struct spool *spool = cli_spool(wish->given, &error);
+    int result;
 
     if (spool == NULL) {
         return cli_fail(PROGRAM, &error);
     }
-    wish->spool = spool;
-    cli_words(words, print_job, wish);
+    wish->answers.spool = spool;
+    result = print(wish, words, count);
+    answers_clear(&wish->answers);
     spool_close(spool);
-    return cli_finish(PROGRAM, wish->result);
+    return cli_finish(PROGRAM, result);
 }
 
 static bool read_version(const char *text, unsigned *version)
@@ -320,53 +244,107 @@ static bool read_version(const char *text, unsigned *version)
     return true;
 }
 
+static void take_kind(struct wish *wish, enum answers_kind kind)
+{
+    wish->answers.kind = kind;
+    wish->kinds++;
+}
+
+static int take_selection(struct wish *wish, int option)
+{
+    struct error error;
+    int taken = selection_option(&wish->selection, option, optarg, &error);
+
+    return taken > 0 ? EXIT_DONE : taken < 0 ? cli_fail(PROGRAM, &error) : EXIT_USAGE;
+}
+
+/* Takes an option. Returns EXIT_DONE, or EXIT_USAGE, which was told. */
+static int take_option(struct wish *wish, int option)
+{
+    switch (option) {
+    case 's':
+        wish->given = optarg;
+        break;
+    case OPTION_VERSION:
+        if (!read_version(optarg, &wish->answers.version)) {
+            return cli_usage(PROGRAM, "--version wants a number of 1 or more, not %s", optarg);
+        }
+        break;
+    case OPTION_LATEST:
+        wish->answers.version = 0;
+        break;
+    case OPTION_HISTORY:
+        take_kind(wish, ANSWERS_HISTORY);
+        break;
+    case OPTION_REQUEST:
+        take_kind(wish, ANSWERS_REQUEST);
+        break;
+    case OPTION_RAW:
+        take_kind(wish, ANSWERS_RAW);
+        break;
+    case OPTION_EXACT:
+        take_kind(wish, ANSWERS_EXACT);
+        break;
+    case OPTION_FIELD:
+        take_kind(wish, ANSWERS_FIELD);
+        wish->answers.field = optarg;
+        break;
+    case OPTION_DIFF:
+        wish->kinds++;
+        wish->diff = true;
+        break;
+    case OPTION_JSON:
+        wish->answers.json = true;
+        break;
+    default:
+        return take_selection(wish, option);
+    }
+    return EXIT_DONE;
+}
+
+/* What makes no sense together. Returns EXIT_DONE when all does. */
+static int check(const struct wish *wish, int words)
+{
+    bool selects = selection_any(&wish->selection);
+
+    if (wish->kinds > 1) {
+        return cli_usage(PROGRAM, "--exact, --field, --raw, --request, --history and --diff exclude "
+                                  "each other");
+    }
+    if (wish->answers.json && wish->answers.kind == ANSWERS_EXACT) {
+        return cli_usage(PROGRAM, "--json and --exact exclude each other");
+    }
+    if (wish->diff && (selects || wish->answers.version != 0 || words < 2 || words > 3)) {
+        return cli_usage(PROGRAM, "--diff wants a job and two numbers of versions, or two jobs");
+    }
+    if (words == 0 && !selects) {
+        return cli_usage(PROGRAM, "name at least one job, or select some");
+    }
+    return EXIT_DONE;
+}
+
 int main(int argc, char **argv)
 {
-    struct wish wish = {.result = EXIT_DONE};
-    const char *given = NULL;
+    struct wish wish = {.answers = {.program = PROGRAM, .result = EXIT_DONE}};
+    int result = EXIT_DONE;
     int option;
 
     cli_start();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         return cli_version(PROGRAM);
     }
-    while ((option = getopt_long(argc, argv, "s:", options, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            given = optarg;
-            break;
-        case OPTION_VERSION:
-            if (!read_version(optarg, &wish.version)) {
-                return cli_usage(PROGRAM, "--version wants a number of 1 or more, not %s", optarg);
-            }
-            break;
-        case OPTION_LATEST:
-            wish.version = 0;
-            break;
-        case OPTION_HISTORY:
-            wish.history = true;
-            break;
-        case OPTION_REQUEST:
-            wish.request = true;
-            break;
-        case OPTION_JSON:
-            wish.json = true;
-            break;
-        case OPTION_RAW:
-            wish.raw = true;
-            break;
-        case 'h':
+    while (result == EXIT_DONE && (option = getopt_long(argc, argv, "s:", options, NULL)) != -1) {
+        if (option == 'h') {
             return cli_help(usage);
-        default:
-            return EXIT_USAGE;
         }
+        result = take_option(&wish, option);
     }
-    if (optind == argc) {
-        return cli_usage(PROGRAM, "name at least one job");
+    if (result == EXIT_DONE) {
+        result = check(&wish, argc - optind);
     }
-    if (wish.history + wish.request > 1 || wish.json + wish.raw > 1) {
-        return cli_usage(PROGRAM,
-                         "--history and --request, and --json and --raw, exclude each other");
+    if (result == EXIT_DONE) {
+        result = run(&wish, argv + optind, argc - optind);
     }
-    return run(&wish, given, argv + optind);
+    selection_free(&wish.selection);
+    return result;
 }

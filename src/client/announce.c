@@ -98,9 +98,7 @@ static void tell_all(const struct announce *announce, const struct plan *plan)
 
 void announce_plan(const struct announce *announce, const struct plan *plan)
 {
-    bool each = plan->verb->kind == VERB_HOLD || plan->verb->kind == VERB_RERUN;
-
-    if (plan->all && !each) {
+    if (plan_leaves_all(plan)) {
         tell_all(announce, plan);
     }
     for (size_t i = 0; i < plan->target_count; i++) {
@@ -132,5 +130,94 @@ void announce_switches(const struct announce *announce, const struct plan *plan)
             printf("%s%s\n", announce->dry_run ? "would say: " : "",
                    changed ? turned->changed : turned->unchanged);
         }
+    }
+}
+
+/* --- new jobs ----------------------------------------------------------------------------------- */
+
+static void derived_json(const struct announce *announce, const struct plan *plan,
+                         const struct derivation *derivation, size_t number)
+{
+    const struct derived *derived = derive_job(derivation, number);
+    char id[ID_TEXT_SIZE], old[ID_TEXT_SIZE];
+    json_t *runs = json_array();
+    const char *run;
+
+    id_write(&derived->id, id);
+    id_write(&derived->old, old);
+    for (size_t i = 0; (run = derive_run(derivation, number, i)) != NULL; i++) {
+        json_array_append_new(runs, json_string(run));
+    }
+    tell_json(announce, plan,
+              json_pack("{s:s, s:s, s:s, s:o}", "id", id, "derived_from", old, "effect", "act",
+                        "runs", runs));
+}
+
+static void tell_places(const struct announce *announce, size_t jobs, const char *run)
+{
+    fprintf(stderr, "%s: %zu new job%s%s", announce->program, jobs, jobs == 1 ? "" : "s",
+            announce->dry_run ? " would be made" : "");
+    if (run == NULL) {
+        fprintf(stderr, ", in no run\n");
+    } else {
+        fprintf(stderr, ", in the place%s in run %s\n",
+                jobs == 1 ? " of the old one" : "s of the old ones", run);
+    }
+}
+
+static void tell_all_places(const struct announce *announce, const struct derivation *derivation)
+{
+    const char *run;
+    size_t others = 0, size;
+
+    fflush(stdout);
+    for (size_t i = 0; (size = derive_run_size(derivation, i, &run)) > 0; i++) {
+        tell_places(announce, size, run);
+    }
+    for (size_t i = 0; derive_job(derivation, i) != NULL; i++) {
+        others += derive_run(derivation, i, 0) == NULL;
+    }
+    if (others > 0) {
+        tell_places(announce, others, NULL);
+    }
+}
+
+/* What the order does nothing for. */
+static void tell_left_out(const struct announce *announce, const struct plan *plan,
+                          const struct target *target)
+{
+    char id[ID_SHORT_SIZE];
+
+    if (target->ruling.effect == EFFECT_ACT ||
+        (target->ruling.effect == EFFECT_NONE && announce->quiet)) {
+        return;
+    }
+    if (announce->json) {
+        job_json(announce, plan, target);
+        return;
+    }
+    id_write_short(&target->id, id);
+    fprintf(stderr, "%s: %s is %s: it %s\n", announce->program, id, target->state,
+            target->ruling.text);
+}
+
+void announce_derived(const struct announce *announce, const struct plan *plan,
+                      const struct derivation *derivation)
+{
+    const struct derived *derived;
+    char id[ID_TEXT_SIZE];
+
+    for (size_t i = 0; (derived = derive_job(derivation, i)) != NULL; i++) {
+        if (announce->json) {
+            derived_json(announce, plan, derivation, i);
+        } else if (!announce->quiet) {
+            printf("%s\n", show_id(stdout, &derived->id, id));
+        }
+    }
+    for (size_t i = 0; i < plan->target_count; i++) {
+        tell_left_out(announce, plan, &plan->targets[i]);
+    }
+    if (!announce->json && !announce->quiet) {
+        tell_all_places(announce, derivation);
     }
 }

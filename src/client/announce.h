@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "client/derive.h"
 #include "client/plan.h"
 
 struct announce {
@@ -22,5 +23,10 @@ struct announce {
  * this one before they are turned: it says what changes). */
 void announce_plan(const struct announce *announce, const struct plan *plan);
 void announce_switches(const struct announce *announce, const struct plan *plan);
+
+/* Tells of the new jobs made of a judged plan's, and of what became of the others of the plan. stdout
+ * has the new IDs alone, one a line; whose places they take is said on stderr, or in JSON with each. */
+void announce_derived(const struct announce *announce, const struct plan *plan,
+                      const struct derivation *derivation);
 
 #endif

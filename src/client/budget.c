@@ -5,38 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "client/records.h"
-#include "spool/file.h"
-
-enum { MANIFEST_LIMIT = 256 * 1024 * 1024 };
+#include "retain/members.h"
 
 /* --- runs ----------------------------------------------------------------------------------- */
 
 /* The jobs of a run: an object whose keys are their IDs. */
 static json_t *read_run(const struct spool *spool, const char *run)
 {
-    char *path = xasprintf("%s/manifest.jsonl", run);
     json_t *jobs = json_object();
-    struct buffer text = {0};
-    char *rest = NULL, *line;
+    size_t count = 0;
+    struct member *members = members_read(spool, run, &count, NULL);
+    char hex[ID_TEXT_SIZE];
 
-    if (file_read_at(spool->dir[FOLDER_RUNS], path, MANIFEST_LIMIT, &text, NULL) == 0) {
-        rest = text.bytes;
-    }
-    while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
-        json_t *position = jsontext_read_object(line, strlen(line), NULL);
-        const char *id = jsontext_get_text(position, "id", NULL);
-
-        if (id != NULL) {
-            json_object_set_new(jobs, id, json_true());
+    for (size_t i = 0; members != NULL && i < count; i++) {
+        if (!members[i].refused) {
+            id_write(&members[i].id, hex);
+            json_object_set_new(jobs, hex, json_true());
         }
-        json_decref(position);
     }
-    buffer_free(&text);
-    free(path);
+    free(members);
     return jobs;
 }
 

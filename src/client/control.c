@@ -109,36 +109,42 @@ static int remove_holds(const struct plan *plan, struct error *error)
 /* --- orders --------------------------------------------------------------------------------------
  */
 
-/* The lines of an order file. */
+/* The lines of an order; several are written where they are too many for one. */
 struct lines {
-    char **texts;
-    size_t count;
-    size_t capacity;
+    const struct plan *plan;
+    struct buffer text;
+    bool written;
 };
 
-static void add_line(struct lines *lines, const char *text)
+static int lines_write(struct lines *lines, struct error *error)
 {
-    if (lines->count == lines->capacity) {
-        lines->capacity = 2 * lines->capacity + 16;
-        lines->texts = xrealloc(lines->texts, lines->capacity * sizeof *lines->texts);
+    int result = 0;
+
+    if (lines->text.length > 0) {
+        result = drop_order(lines->plan->spool, lines->plan->verb->word, lines->text.bytes,
+                            lines->text.length, error);
+        lines->written = true;
     }
-    lines->texts[lines->count++] = xstrdup(text);
+    buffer_clear(&lines->text);
+    return result;
 }
 
-static void add_id_line(struct lines *lines, const struct id *id)
+static int add_line(struct lines *lines, const char *text, struct error *error)
+{
+    if (lines->text.length + strlen(text) + 1 > ORDER_SIZE_LIMIT && lines_write(lines, error) < 0) {
+        return -1;
+    }
+    buffer_text(&lines->text, text);
+    buffer_byte(&lines->text, '\n');
+    return 0;
+}
+
+static int add_id_line(struct lines *lines, const struct id *id, struct error *error)
 {
     char text[ID_TEXT_SIZE];
 
     id_write(id, text);
-    add_line(lines, text);
-}
-
-static void lines_free(struct lines *lines)
-{
-    for (size_t i = 0; i < lines->count; i++) {
-        free(lines->texts[i]);
-    }
-    free(lines->texts);
+    return add_line(lines, text, error);
 }
 
 /* Holds are switches; a doubt or poison is let go by an order. */
@@ -146,34 +152,35 @@ static int do_job(const struct plan *plan, const struct target *target, struct l
                   struct error *error)
 {
     json_t *memory;
+    int result = 0;
 
     if (plan->verb->kind == VERB_HOLD) {
         return turn_hold(plan, &target->id, true, error);
     }
     if (plan->verb->kind != VERB_RELEASE) {
-        add_id_line(lines, &target->id);
-        return 0;
+        return add_id_line(lines, &target->id, error);
     }
     memory = records_state(plan->spool, &target->id);
     if (jsontext_get_text(memory, "hold", NULL) != NULL) {
-        add_id_line(lines, &target->id);
+        result = add_id_line(lines, &target->id, error);
     }
     json_decref(memory);
-    return turn_hold(plan, &target->id, false, error);
+    return result < 0 ? -1 : turn_hold(plan, &target->id, false, error);
+}
+
+/* What ALL means where the daemon finds the jobs itself. */
+static int do_all(const struct plan *plan, struct lines *lines, struct error *error)
+{
+    int changed = plan->verb->kind == VERB_RELEASE ? remove_holds(plan, error) : 0;
+
+    return changed < 0 || add_line(lines, "ALL", error) < 0 ? -1 : changed;
 }
 
 /* Turns the holds and gathers the lines. Returns as control_do. */
 static int do_jobs(const struct plan *plan, struct lines *lines, struct error *error)
 {
-    bool each = plan->verb->kind == VERB_HOLD || plan->verb->kind == VERB_RERUN;
-    int changed = 0;
+    int changed = plan_leaves_all(plan) ? do_all(plan, lines, error) : 0;
 
-    if (plan->all && plan->verb->kind == VERB_RELEASE) {
-        changed = remove_holds(plan, error);
-    }
-    if (plan->all && !each) {
-        add_line(lines, "ALL");
-    }
     for (size_t i = 0; i < plan->target_count && changed >= 0; i++) {
         int result = 0;
 
@@ -182,27 +189,24 @@ static int do_jobs(const struct plan *plan, struct lines *lines, struct error *e
         }
         changed = result < 0 ? result : changed | result;
     }
-    for (size_t i = 0; i < plan->gate_count; i++) {
-        add_line(lines, plan->gates[i]);
+    for (size_t i = 0; i < plan->gate_count && changed >= 0; i++) {
+        changed = add_line(lines, plan->gates[i], error) < 0 ? -1 : changed;
     }
     return changed;
 }
 
 int control_do(const struct plan *plan, struct error *error)
 {
-    struct lines lines = {0};
+    struct lines lines = {.plan = plan};
     int changed;
 
     if (!plan->verb->jobs) {
         return turn_switches(plan, error);
     }
     changed = do_jobs(plan, &lines, error);
-    if (changed >= 0 && lines.count > 0) {
-        changed = drop_order(plan->spool, plan->verb->word, (const char *const *)lines.texts,
-                             lines.count, error) < 0
-                      ? -1
-                      : 1;
+    if (changed >= 0 && lines_write(&lines, error) < 0) {
+        changed = -1;
     }
-    lines_free(&lines);
-    return changed;
+    buffer_free(&lines.text);
+    return changed < 0 ? -1 : changed | lines.written;
 }

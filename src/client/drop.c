@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/random.h"
 #include "spool/file.h"
 #include "spool/move.h"
@@ -57,21 +56,23 @@ int drop_job(const struct spool *spool, const struct id *id, const char *text, s
     return drop_file(spool, FOLDER_NEW, name, text, length, error);
 }
 
-int drop_order(const struct spool *spool, const char *kind, const char *const *lines,
-               size_t count, struct error *error)
+int drop_list(const struct spool *spool, const char *text, size_t length, struct error *error)
 {
-    struct buffer text = {0};
     char unique[RANDOM_NAME_SIZE], name[NAME_LIMIT];
-    int result;
 
-    for (size_t i = 0; i < count; i++) {
-        buffer_printf(&text, "%s\n", lines[i]);
-    }
+    random_name(unique);
+    snprintf(name, sizeof name, "%s.jsonl", unique);
+    return drop_file(spool, FOLDER_NEW, name, text, length, error);
+}
+
+int drop_order(const struct spool *spool, const char *kind, const char *text, size_t length,
+               struct error *error)
+{
+    char unique[RANDOM_NAME_SIZE], name[NAME_LIMIT];
+
     random_name(unique);
     snprintf(name, sizeof name, "%s.%s", kind, unique);
-    result = drop_file(spool, FOLDER_CTL, name, text.bytes, text.length, error);
-    buffer_free(&text);
-    return result;
+    return drop_file(spool, FOLDER_CTL, name, text, length, error);
 }
 
 int drop_switch(const struct spool *spool, const char *name, bool on, struct error *error)

@@ -18,10 +18,13 @@
 int drop_job(const struct spool *spool, const struct id *id, const char *text, size_t length,
              char name[NAME_LIMIT], struct error *error);
 
-/* Writes an order (kind: cancel, retry, rerun, release, flush) as ctl/KIND.UNIQUE with one line for each
- * of lines, durably. */
-int drop_order(const struct spool *spool, const char *kind, const char *const *lines,
-               size_t count, struct error *error);
+/* Drops the text of a list (jobs, one a line; at most LIST_SIZE_LIMIT) as new/UNIQUE.jsonl, durably. */
+int drop_list(const struct spool *spool, const char *text, size_t length, struct error *error);
+
+/* Writes an order (kind: cancel, retry, rerun, release, flush) as ctl/KIND.UNIQUE, durably; text has a
+ * line for each job or gate, and at most ORDER_SIZE_LIMIT bytes. */
+int drop_order(const struct spool *spool, const char *kind, const char *text, size_t length,
+               struct error *error);
 
 /* Turns a switch of ctl/ (pause, drain, hold.ID) on or off. Returns 1 when it was changed, 0 when it was so
  * already, or -1 with an error. */

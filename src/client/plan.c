@@ -4,20 +4,21 @@
  */
 #include "client/plan.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "client/chosen.h"
 #include "client/control.h"
 #include "client/locate.h"
 #include "client/records.h"
-#include "spool/file.h"
 
-struct plan plan_start(const struct spool *spool, const struct verb *verb)
+struct plan plan_start(const struct spool *spool, const struct verb *verb,
+                       const struct selection *selection)
 {
-    return (struct plan){.spool = spool, .verb = verb};
+    return (struct plan){.spool = spool, .verb = verb, .selection = selection};
 }
 
 void plan_free(struct plan *plan)
@@ -97,6 +98,7 @@ int plan_add(struct plan *plan, const char *word, struct error *error)
         error_set(error, ERROR_USAGE, "for every job write ALL, in capitals");
         return -1;
     }
+    plan->named = true;
     return plan->verb->gates && strchr(word, '/') != NULL ? add_gate(plan, word, error)
                                                           : add_job(plan, word, error);
 }
@@ -144,35 +146,74 @@ static struct ruling judge(const struct plan *plan, const struct target *target)
     return ruling;
 }
 
-static void add_folder(struct plan *plan, enum folder folder)
+/* --- selections ---------------------------------------------------------------------------------- */
+
+/* The folders whose jobs a verb can do something for. */
+static unsigned folders_of(const struct verb *verb)
 {
-    DIR *list = file_list(plan->spool->dir[folder]);
-    const struct dirent *found;
+    switch (verb->kind) {
+    case VERB_RETRY:
+        return CHOSEN_FAILED;
+    case VERB_RERUN:
+        return CHOSEN_DONE;
+    default:
+        return CHOSEN_CUR;
+    }
+}
 
-    while (list != NULL && file_list_next(list, &found) == 0 && found != NULL) {
-        struct entry entry = entry_read(found->d_name);
+static int add_chosen(void *context, const struct id *id)
+{
+    add_target(context, id);
+    return 0;
+}
 
-        if (entry.kind == ENTRY_JOB) {
-            add_target(plan, &entry.id);
+/* Of the named jobs those that are selected. */
+static void narrow(struct plan *plan, struct wall now)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < plan->target_count; i++) {
+        if (chosen_is(plan->spool, plan->selection, CHOSEN_ANY, &plan->targets[i].id, now)) {
+            plan->targets[left++] = plan->targets[i];
         }
     }
-    if (list != NULL) {
-        closedir(list);
+    plan->target_count = left;
+}
+
+static int find_targets(struct plan *plan, struct error *error)
+{
+    struct wall now = clock_wall(&clock_system);
+    bool selects = selection_any(plan->selection);
+    bool each = plan->verb->kind == VERB_HOLD || plan->verb->kind == VERB_RERUN;
+
+    if (plan->all) {
+        plan->target_count = 0; /* they are among all */
     }
+    if (selects && plan->named && !plan->all) {
+        narrow(plan, now);
+        return 0;
+    }
+    if (!selects && !plan->all) {
+        return 0;
+    }
+    if (!selects && tally_read(plan->spool, &plan->tally, error) < 0) {
+        return -1;
+    }
+    return selects || each ? chosen_each(plan->spool, plan->selection, folders_of(plan->verb), now,
+                                         add_chosen, plan, error)
+                           : 0;
+}
+
+bool plan_leaves_all(const struct plan *plan)
+{
+    return plan->all && !selection_any(plan->selection) && plan->verb->kind != VERB_HOLD &&
+           plan->verb->kind != VERB_RERUN;
 }
 
 int plan_judge(struct plan *plan, struct error *error)
 {
-    if (plan->all) {
-        plan->target_count = 0; /* they are among all */
-        if (tally_read(plan->spool, &plan->tally, error) < 0) {
-            return -1;
-        }
-        if (plan->verb->kind == VERB_HOLD) {
-            add_folder(plan, FOLDER_CUR);
-        } else if (plan->verb->kind == VERB_RERUN) {
-            add_folder(plan, FOLDER_DONE);
-        }
+    if (find_targets(plan, error) < 0) {
+        return -1;
     }
     for (size_t i = 0; i < plan->target_count; i++) {
         struct target *target = &plan->targets[i];

@@ -163,7 +163,7 @@ int screen_fit(struct buffer *out, const char *text, int columns)
 /* --- lines ---------------------------------------------------------------------------------------
  */
 
-static const char *tone_on(const struct screen *screen, enum tone tone)
+const char *screen_tone_on(const struct screen *screen, enum tone tone)
 {
     static const char *const codes[] = {
         [TONE_PLAIN] = "",        [TONE_STRONG] = "\033[1m", [TONE_FAINT] = "\033[2m",
@@ -175,7 +175,7 @@ static const char *tone_on(const struct screen *screen, enum tone tone)
 
 static void put_line(const struct screen *screen, enum tone tone, const char *text)
 {
-    const char *on = tone_on(screen, tone);
+    const char *on = screen_tone_on(screen, tone);
 
     fprintf(screen->out, "%s%s%s\n", on, text, on[0] != '\0' ? "\033[0m" : "");
 }

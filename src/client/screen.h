@@ -33,6 +33,9 @@ enum tone { TONE_PLAIN, TONE_STRONG, TONE_FAINT, TONE_GOOD, TONE_BAD };
 /* The tone of a job's state, and of a gate's. */
 enum tone screen_tone(const char *state);
 
+/* What switches a terminal to a tone, or "" where there is no colour; "\033[0m" ends it. */
+const char *screen_tone_on(const struct screen *screen, enum tone tone);
+
 /* Prints one line, cut to the width. */
 void screen_line(const struct screen *screen, enum tone tone, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

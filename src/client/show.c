@@ -119,15 +119,18 @@ const json_t *show_find(const json_t *output)
     return json_null();
 }
 
+void show_value(FILE *out, const json_t *value)
+{
+    if (json_is_string(value)) {
+        print_text(out, json_string_value(value), json_string_length(value));
+    } else {
+        print_value(out, value);
+    }
+}
+
 void show_answer(FILE *out, const json_t *output)
 {
-    const json_t *answer = show_find(output);
-
-    if (json_is_string(answer)) {
-        print_text(out, json_string_value(answer), json_string_length(answer));
-    } else {
-        print_value(out, answer);
-    }
+    show_value(out, show_find(output));
 }
 
 void show_json(FILE *out, const json_t *record)

@@ -28,9 +28,12 @@ void show_submitted(FILE *out, const struct job *job, bool json);
  * model gave in its place, its refusal or its calls of tools; or null. */
 const json_t *show_find(const json_t *output);
 
-/* Prints what show_find finds: a text as it is, ended by a newline; any other value as JSON,
+/* Prints a value: a text as it is, ended by a newline; any other value as JSON,
  * indented on a terminal and on one line elsewhere. On a terminal, characters that would command it
  * are shown as U+FFFD. */
+void show_value(FILE *out, const json_t *value);
+
+/* Prints what show_find finds, as show_value. */
 void show_answer(FILE *out, const json_t *output);
 
 /* Prints a record, whatever it is, as one line of JSON. */

@@ -185,6 +185,24 @@ static struct job *line_read(struct list *list, size_t start, const char **reaso
                     error);
 }
 
+/* Whether a job may come in: by the rules, and where it is to take another's place because it says
+ * whose. */
+static bool line_allowed(const struct list *list, const struct job *job, const char **reason,
+                         struct error *error)
+{
+    struct id old;
+
+    if (list->header.replace && !manifest_replaced(job, &old)) {
+        *reason = "bad_run";
+        error_set(error, ERROR_DATA,
+                  "the list's jobs take others' places in run %s, and metadata.derived_from does not "
+                  "say with a full ID whose",
+                  list->header.name);
+        return false;
+    }
+    return rules_allow(list->core, job, reason, error);
+}
+
 static void line_look(struct list *list, size_t start, size_t number)
 {
     struct core *core = list->core;
@@ -199,7 +217,7 @@ static void line_look(struct list *list, size_t start, size_t number)
         return;
     line = line_new(list, start, number);
     job = line_read(list, start, &reason, &error);
-    if (job != NULL && rules_allow(core, job, &reason, &error)) {
+    if (job != NULL && line_allowed(list, job, &reason, &error)) {
         admit(core, job, &line->drop);
         return;
     }
@@ -311,12 +329,25 @@ static void manifest_written(void *context, int result)
     core_touch(list->core);
 }
 
+/* Adds a line to the manifest. Who will not come in takes nobody's place. */
+static void list_gather_line(struct list *list, size_t start)
+{
+    const char *reason;
+    struct job *job = line_read(list, start, NULL, NULL);
+
+    if (job != NULL && list->header.replace && !line_allowed(list, job, &reason, NULL)) {
+        job_free(job);
+        job = NULL;
+    }
+    manifest_add(list->manifest, job);
+    job_free(job);
+}
+
 /* Adds some lines to the manifest, and has it written when all are there. */
 static bool list_gather(struct list *list)
 {
     for (int i = 0; i < LINES_A_TURN; i++) {
         size_t start = list->position;
-        struct job *job;
         size_t length;
 
         if (start >= list->text.length) {
@@ -328,9 +359,7 @@ static bool list_gather(struct list *list)
         list->position = start + length + 1;
         if (is_blank(list->text.bytes + start, length))
             continue;
-        job = line_read(list, start, NULL, NULL);
-        manifest_add(list->manifest, job);
-        job_free(job);
+        list_gather_line(list, start);
     }
     return true;
 }

@@ -13,8 +13,6 @@
 #include "daemon/core.h"
 #include "spool/take.h"
 
-enum { LIST_SIZE_LIMIT = 256 * 1024 * 1024 };
-
 struct list;
 
 /* Begins with an opened file; takes the descriptor in *take over. owner is the login name that becomes the

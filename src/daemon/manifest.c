@@ -15,6 +15,7 @@
 #include "base/jsontext.h"
 #include "base/moneytext.h"
 #include "base/xalloc.h"
+#include "retain/members.h"
 #include "spool/file.h"
 
 #define FILE_NAME "manifest.jsonl"
@@ -26,6 +27,8 @@ struct line {
     size_t start; /* in text */
     size_t length;
     bool present;
+    struct id id;  /* of a replacement: whose line it is; its text has no position yet */
+    struct id old; /* of a replacement: whose places it takes */
 };
 
 struct manifest {
@@ -35,6 +38,7 @@ struct manifest {
     struct line *lines;
     size_t count;
     size_t capacity;
+    size_t astray; /* replacements of jobs that the run does not have */
     uv_work_t work;
     int result;
     void (*done)(void *context, int result);
@@ -65,19 +69,25 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
 {
     const json_t *first = json_object_get(line, "first");
     const json_t *max_cost = json_object_get(line, "max_cost");
+    const json_t *replace = json_object_get(line, "replace");
     const char *name = json_string_value(json_object_get(line, "run"));
 
     if (name == NULL || !layout_name_ok(name))
         return "its name is none: 1 to 100 of A-Z a-z 0-9 . _ -, no leading dot, not 6 to 64 hex "
                "digits";
-    if (json_object_size(line) != 1U + (first != NULL) + (max_cost != NULL))
-        return "it has keys other than run, first and max_cost";
+    if (json_object_size(line) != 1U + (first != NULL) + (max_cost != NULL) + (replace != NULL))
+        return "it has keys other than run, first, replace and max_cost";
+    if (replace != NULL && !json_is_true(replace))
+        return "replace is not true";
+    if (replace != NULL && first != NULL)
+        return "what replaces has the positions of the replaced: first is for new ones";
     if (first != NULL && (!json_is_integer(first) || json_integer_value(first) < 0))
         return "first is no position (0 or more)";
     if (!read_max_cost(max_cost, &header->max_cost_nano))
         return "max_cost is no amount of money";
     strcpy(header->name, name);
     header->first = (uint64_t)json_integer_value(first);
+    header->replace = replace != NULL;
     return NULL;
 }
 
@@ -117,12 +127,19 @@ void manifest_free(struct manifest *manifest)
     free(manifest);
 }
 
-static void write_line(struct buffer *text, uint64_t position, const struct job *job)
+bool manifest_replaced(const struct job *job, struct id *old)
+{
+    const json_t *metadata = json_object_get(job->document, "metadata");
+
+    return id_read(jsontext_get_text(metadata, "derived_from", ""), old);
+}
+
+/* What a line says behind its position. old: whose place is taken, or NULL. */
+static void write_line(struct buffer *text, const struct job *job, const struct id *old)
 {
     char id[ID_TEXT_SIZE];
     json_t *line = json_object();
 
-    json_object_set_new(line, "position", json_integer((json_int_t)position));
     if (job == NULL) {
         json_object_set_new(line, "id", json_null());
         json_object_set_new(line, "status", json_string("refused"));
@@ -133,12 +150,23 @@ static void write_line(struct buffer *text, uint64_t position, const struct job 
             json_object_set_new(line, "name", json_string(job->name));
         json_object_set(line, "metadata", json_object_get(job->document, "metadata"));
     }
+    if (old != NULL) {
+        id_write(old, id);
+        json_object_set_new(line, "replaces", json_string(id));
+    }
     jsontext_write(text, line);
     buffer_byte(text, '\n');
     json_decref(line);
 }
 
-void manifest_add(struct manifest *manifest, const struct job *job)
+/* Puts a position before what write_line wrote, whose brace is replaced. */
+static void write_position(struct buffer *text, uint64_t position, const char *line, size_t length)
+{
+    buffer_printf(text, POSITION "%llu,", (unsigned long long)position);
+    buffer_append(text, line + 1, length - 1);
+}
+
+static struct line *line_new(struct manifest *manifest)
 {
     struct line *line;
 
@@ -146,12 +174,40 @@ void manifest_add(struct manifest *manifest, const struct job *job)
         manifest->capacity = 2 * manifest->capacity + 64;
         manifest->lines = xrealloc(manifest->lines, manifest->capacity * sizeof *manifest->lines);
     }
-    line = &manifest->lines[manifest->count];
-    *line = (struct line){.position = manifest->header.first + manifest->count,
-                          .start = manifest->text.length};
-    write_line(&manifest->text, line->position, job);
+    line = &manifest->lines[manifest->count++];
+    *line = (struct line){.start = manifest->text.length};
+    return line;
+}
+
+static void add_replacement(struct manifest *manifest, const struct job *job)
+{
+    struct line *line;
+    struct id old;
+
+    if (job == NULL || !manifest_replaced(job, &old))
+        return;
+    line = line_new(manifest);
+    line->id = job->id;
+    line->old = old;
+    write_line(&manifest->text, job, &old);
     line->length = manifest->text.length - line->start;
-    manifest->count++;
+}
+
+void manifest_add(struct manifest *manifest, const struct job *job)
+{
+    struct buffer text = {0};
+    struct line *line;
+
+    if (manifest->header.replace) {
+        add_replacement(manifest, job);
+        return;
+    }
+    line = line_new(manifest);
+    line->position = manifest->header.first + manifest->count - 1;
+    write_line(&text, job, NULL);
+    write_position(&manifest->text, line->position, text.bytes, text.length);
+    line->length = manifest->text.length - line->start;
+    buffer_free(&text);
 }
 
 /* --- writing, in the thread pool -------------------------------------------------------------------------- */
@@ -189,6 +245,75 @@ static int cut_torn_line(int fd, struct buffer *old)
     return ftruncate(fd, (off_t)whole) == 0 ? 0 : -errno;
 }
 
+static void write_missing(struct manifest *manifest, const struct buffer *old, struct buffer *missing)
+{
+    mark_present(manifest, old->bytes, old->length);
+    for (size_t i = 0; i < manifest->count; i++)
+        if (!manifest->lines[i].present)
+            buffer_append(missing, manifest->text.bytes + manifest->lines[i].start,
+                          manifest->lines[i].length);
+}
+
+static int compare_members(const void *a, const void *b)
+{
+    const struct member *left = a;
+    const struct member *right = b;
+
+    return memcmp(left->id.bytes, right->id.bytes, ID_SIZE);
+}
+
+/* The first of the places, ordered by ID, that is not before id. */
+static size_t first_place(const struct member *places, size_t count, const struct id *id)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (memcmp(places[middle].id.bytes, id->bytes, ID_SIZE) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Writes a replacement for all places of its old job, which are taken then. A place that is the new
+ * job's already was written before a crash. Returns whether there is any of either. */
+static bool write_replacement(const struct manifest *manifest, const struct line *line,
+                              struct member *places, size_t count, struct buffer *missing)
+{
+    size_t own = first_place(places, count, &line->id);
+    bool placed = own < count && id_equal(&places[own].id, &line->id);
+
+    for (size_t i = first_place(places, count, &line->old);
+         i < count && id_equal(&places[i].id, &line->old); i++) {
+        placed = true;
+        if (places[i].refused)
+            continue;
+        write_position(missing, places[i].position, manifest->text.bytes + line->start,
+                       line->length);
+        places[i].refused = true; /* the first of two replacements has it */
+    }
+    return placed;
+}
+
+static void write_replacements(struct manifest *manifest, const struct buffer *old,
+                               struct buffer *missing)
+{
+    size_t count, jobs = 0;
+    struct member *places = members_of(old->bytes != NULL ? old->bytes : "", old->length, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (!places[i].refused)
+            places[jobs++] = places[i];
+    qsort(places, jobs, sizeof *places, compare_members);
+    for (size_t i = 0; i < manifest->count; i++)
+        manifest->astray +=
+            !write_replacement(manifest, &manifest->lines[i], places, jobs, missing);
+    free(places);
+}
+
 static int append_missing(struct manifest *manifest, int fd)
 {
     struct buffer missing = {0};
@@ -198,11 +323,10 @@ static int append_missing(struct manifest *manifest, int fd)
     if (result == 0)
         result = cut_torn_line(fd, &old);
     if (result == 0) {
-        mark_present(manifest, old.bytes, old.length);
-        for (size_t i = 0; i < manifest->count; i++)
-            if (!manifest->lines[i].present)
-                buffer_append(&missing, manifest->text.bytes + manifest->lines[i].start,
-                              manifest->lines[i].length);
+        if (manifest->header.replace)
+            write_replacements(manifest, &old, &missing);
+        else
+            write_missing(manifest, &old, &missing);
         result = file_write(fd, missing.bytes, missing.length);
     }
     if (result == 0 && fsync(fd) < 0)
@@ -252,6 +376,11 @@ static void write_done(uv_work_t *work, int status)
 {
     struct manifest *manifest = work->data;
 
+    if (manifest->astray > 0)
+        log_warning(&manifest->core->log,
+                    "runs/%s does not have %zu of the jobs whose places are to be taken: the new "
+                    "ones are taken without a place in it",
+                    manifest->header.name, manifest->astray);
     if (manifest->done != NULL)
         manifest->done(manifest->context, status < 0 ? status : manifest->result);
     manifest_free(manifest);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * manifest: runs/NAME/manifest.jsonl: which jobs a run consists of, in the order of its input, written
- * before the first of them is accepted.
+ * before the first of them is accepted. The last line of a position counts (retain/members.h reads).
  *
- * Floor: daemon. File work runs in libuv's thread pool. Writing the same positions again, after a
- * crash, adds nothing.
+ * Floor: daemon. File work runs in libuv's thread pool. Writing the same positions or replacements
+ * again, after a crash, adds nothing.
  */
 #ifndef DAEMON_MANIFEST_H
 #define DAEMON_MANIFEST_H
@@ -22,6 +22,7 @@ struct manifest_header {
     char name[NAME_LIMIT];
     uint64_t first;        /* position of the list's first job */
     int64_t max_cost_nano; /* the most that the run may cost; -1: not said */
+    bool replace;          /* its jobs take the places of others: see manifest_replaced */
 };
 
 /* Whether a line is such a header: 1 and *header, 0 when it is none (a job), or -1 with an error when it
@@ -33,7 +34,12 @@ struct manifest;
 
 struct manifest *manifest_new(struct core *core, const struct manifest_header *header);
 
-/* Adds the next position: a job, or NULL for a line that is refused. */
+/* The job whose place in the run this one takes: metadata.derived_from. False: it names none. */
+bool manifest_replaced(const struct job *job, struct id *old);
+
+/* Adds the next position: a job, or NULL for a line that is refused. In a run whose header says
+ * replace: the job at all positions that are the replaced job's when the manifest is written; a
+ * refused one leaves them as they are. */
 void manifest_add(struct manifest *manifest, const struct job *job);
 
 /* Makes all that was added durable, then calls done(context, result), 0 or -errno, and frees the

@@ -23,7 +23,7 @@
 #include "spool/move.h"
 #include "spool/take.h"
 
-enum { ORDER_SIZE_LIMIT = 256 * 1024 * 1024, AGAIN_MS = 1000 };
+enum { AGAIN_MS = 1000 };
 
 struct orders {
     struct core *core;

@@ -5,18 +5,14 @@
 #include "daemon/runs.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/xalloc.h"
+#include "retain/members.h"
 #include "spool/file.h"
-
-#define MANIFEST "manifest.jsonl"
 
 /* One run's manifest. */
 struct found {
@@ -70,20 +66,6 @@ static struct found *list_runs(struct core *core, size_t *count)
     return found;
 }
 
-/* The ID of a line as manifest writes it; false: it has none. */
-static bool line_id(const char *line, size_t length, struct id *id)
-{
-    static const char mark[] = "\"id\":\"";
-    const char *at = memmem(line, length, mark, strlen(mark));
-    char text[ID_TEXT_SIZE];
-
-    if (at == NULL || (size_t)(line + length - at) < strlen(mark) + ID_TEXT_SIZE - 1)
-        return false;
-    memcpy(text, at + strlen(mark), ID_TEXT_SIZE - 1);
-    text[ID_TEXT_SIZE - 1] = '\0';
-    return id_read(text, id);
-}
-
 static void join(struct core *core, struct task *task, const char *run)
 {
     if (task->in_run != NULL)
@@ -94,37 +76,26 @@ static void join(struct core *core, struct task *task, const char *run)
         queue_place(core->queue, task);
 }
 
-static void read_lines(struct core *core, const char *run, const struct buffer *text)
-{
-    const char *end = text->bytes + text->length;
-
-    for (const char *line = text->bytes; line < end;) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        struct id id;
-        struct task *task;
-
-        if (stop == NULL)
-            stop = end;
-        task = line_id(line, (size_t)(stop - line), &id) ? queue_find(core->queue, &id) : NULL;
-        if (task != NULL)
-            join(core, task, run);
-        line = stop + 1;
-    }
-}
-
+/* A job whose place another one took is in the run no more. */
 static void read_run(struct core *core, const char *run)
 {
-    char *path = xasprintf("%s/%s", run, MANIFEST);
-    struct buffer text = {0};
-    int result = file_read_at(core->spool->dir[FOLDER_RUNS], path, SIZE_MAX, &text, NULL);
+    size_t count;
+    struct error error;
+    struct member *members = members_read(core->spool, run, &count, &error);
 
-    if (result < 0 && result != -ENOENT)
-        log_warning(&core->log, "runs/%s cannot be read, its jobs count for no run: %s", path,
-                    strerror(-result));
-    if (result == 0 && text.length > 0)
-        read_lines(core, run, &text);
-    buffer_free(&text);
-    free(path);
+    if (members == NULL) {
+        if (error.kind != ERROR_ABSENT)
+            log_warning(&core->log, "%s; its jobs count for no run", error.text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct task *task =
+            members[i].refused ? NULL : queue_find(core->queue, &members[i].id);
+
+        if (task != NULL)
+            join(core, task, run);
+    }
+    free(members);
 }
 
 void runs_recall(struct core *core)

@@ -86,31 +86,46 @@ static int read_age(const char *option, const char *text, int64_t *ms, bool *is_
     return bad(error, option, text, "a duration such as 90d, or a date such as 2026-11-30");
 }
 
-static int read_where(struct selection *selection, const char *text, struct error *error)
+static const struct sign {
+    const char *text;
+    enum relation relation;
+} signs[] = {/* the longer ones first */
+             {"!=", RELATION_UNEQUAL}, {"<=", RELATION_AT_MOST}, {">=", RELATION_AT_LEAST},
+             {"=", RELATION_EQUAL},    {"<", RELATION_LESS},     {">", RELATION_MORE},
+             {"~", RELATION_LIKE}};
+
+/* The sign that text begins with, or NULL. In a path that is a JSON Pointer ~0 and ~1 are none. */
+static const struct sign *sign_at(const char *text, bool pointer)
 {
-    static const struct {
-        const char *sign;
-        enum relation relation;
-    } relations[] = {/* the longer ones first */
-                     {"!=", RELATION_UNEQUAL}, {"<=", RELATION_AT_MOST}, {">=", RELATION_AT_LEAST},
-                     {"=", RELATION_EQUAL},    {"<", RELATION_LESS},     {">", RELATION_MORE},
-                     {"~", RELATION_LIKE}};
-    size_t length = strcspn(text, "!=<>~");
-
-    for (size_t i = 0; i < sizeof relations / sizeof relations[0] && length > 0; i++) {
-        size_t sign = strlen(relations[i].sign);
-
-        if (strncmp(text + length, relations[i].sign, sign) == 0) {
-            selection->where = xrealloc(selection->where, (selection->where_count + 1) *
-                                                              sizeof *selection->where);
-            selection->where[selection->where_count++] =
-                (struct condition){.path = xstrndup(text, length),
-                                   .relation = relations[i].relation,
-                                   .value = xstrdup(text + length + sign)};
-            return 1;
+    if (pointer && text[0] == '~' && (text[1] == '0' || text[1] == '1')) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        if (strncmp(text, signs[i].text, strlen(signs[i].text)) == 0) {
+            return &signs[i];
         }
     }
-    return bad(error, "where", text, "FIELD=VALUE (or != < <= > >= ~ between them)");
+    return NULL;
+}
+
+static int read_where(struct selection *selection, const char *text, struct error *error)
+{
+    const struct sign *sign = NULL;
+    size_t length = 0;
+
+    while (text[length] != '\0' && (sign = sign_at(text + length, text[0] == '/')) == NULL) {
+        length++;
+    }
+    if (sign == NULL || length == 0) {
+        return bad(error, "where", text, "FIELD=VALUE (or != < <= > >= ~ between them)");
+    }
+    selection->where =
+        xrealloc(selection->where, (selection->where_count + 1) * sizeof *selection->where);
+    selection->where[selection->where_count++] =
+        (struct condition){.path = xstrndup(text, length),
+                           .relation = sign->relation,
+                           .value = xstrdup(text + length + strlen(sign->text))};
+    return 1;
 }
 
 int selection_option(struct selection *selection, int option, const char *argument,
@@ -141,9 +156,11 @@ int selection_option(struct selection *selection, int option, const char *argume
         set_text(&selection->user, argument);
         return 1;
     case SELECTION_OLDER_THAN:
+        selection->says_older_than = true;
         return read_age("older-than", argument, &selection->older_than_ms,
                         &selection->older_than_is_time, error);
     case SELECTION_NEWER_THAN:
+        selection->says_newer_than = true;
         return read_age("newer-than", argument, &selection->newer_than_ms,
                         &selection->newer_than_is_time, error);
     case SELECTION_WHERE:
@@ -157,9 +174,18 @@ bool selection_any(const struct selection *selection)
 {
     return selection->states != 0 || selection->truncated || selection->run != NULL ||
            selection->reason != NULL || selection->model != NULL || selection->type != NULL ||
-           selection->user != NULL || selection->older_than_ms != 0 ||
-           selection->older_than_is_time || selection->newer_than_ms != 0 ||
-           selection->newer_than_is_time || selection->where_count > 0;
+           selection->user != NULL || selection->says_older_than || selection->says_newer_than ||
+           selection->where_count > 0;
+}
+
+bool selection_needs_record(const struct selection *selection)
+{
+    struct selection rest = *selection;
+
+    if (rest.members != NULL) {
+        rest.run = NULL;
+    }
+    return selection_any(&rest);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -213,15 +239,26 @@ static void write_value(struct buffer *out, const json_t *value)
     buffer_byte(out, '\0');
 }
 
+/* A decimal number, and none of the other things that strtod takes for one. */
+static bool is_number(const char *text, double *number)
+{
+    char *end;
+
+    if (text[0] == '\0' || text[strspn(text, "+-0123456789.eE")] != '\0') {
+        return false;
+    }
+    *number = strtod(text, &end);
+    return *end == '\0';
+}
+
 /* Two numbers are compared as numbers, all else as bytes of text. */
 static int compare_value(const json_t *value, const char *wanted)
 {
     struct buffer text = {0};
-    char *end;
-    double number = strtod(wanted, &end);
+    double number;
     int order;
 
-    if (json_is_number(value) && end != wanted && *end == '\0') {
+    if (json_is_number(value) && is_number(wanted, &number)) {
         double found = json_number_value(value);
 
         return (found > number) - (found < number);
@@ -311,10 +348,9 @@ static bool age_matches(const struct selection *selection, int64_t finished, str
                                                   : now.ms - selection->older_than_ms;
     int64_t newer = selection->newer_than_is_time ? selection->newer_than_ms
                                                   : now.ms - selection->newer_than_ms;
-    bool says_older = selection->older_than_ms != 0 || selection->older_than_is_time;
-    bool says_newer = selection->newer_than_ms != 0 || selection->newer_than_is_time;
 
-    return (!says_older || finished < older) && (!says_newer || finished >= newer);
+    return (!selection->says_older_than || finished < older) &&
+           (!selection->says_newer_than || finished >= newer);
 }
 
 static bool run_matches(const struct selection *selection, const struct facts *facts)

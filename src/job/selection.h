@@ -81,7 +81,9 @@ struct selection {
     char *model; /* a pattern of fnmatch(3) */
     char *type;
     char *user;
-    int64_t older_than_ms; /* an age, or with older_than_is_time a moment; 0: not said */
+    bool says_older_than; /* --older-than was given */
+    bool says_newer_than;
+    int64_t older_than_ms; /* an age, or with older_than_is_time a moment */
     int64_t newer_than_ms;
     bool older_than_is_time;
     bool newer_than_is_time;
@@ -98,6 +100,9 @@ int selection_option(struct selection *selection, int option, const char *argume
 
 /* Whether anything was selected by. */
 bool selection_any(const struct selection *selection);
+
+/* Whether it needs more of a job than its ID, once the jobs of its run are known. */
+bool selection_needs_record(const struct selection *selection);
 
 /* Says which jobs the run has; the array, taken over, is sorted here. */
 void selection_members(struct selection *selection, struct id *members, size_t count);

@@ -13,6 +13,9 @@
 
 enum { LAYOUT_VERSION = 1 };
 
+/* Bytes of a list (*.jsonl in new/) and of an order (VERB.UNIQUE in ctl/). */
+enum { LIST_SIZE_LIMIT = 256 * 1024 * 1024, ORDER_SIZE_LIMIT = 256 * 1024 * 1024 };
+
 /* The folders of a spool, in the order in which a job may pass through them. */
 enum folder {
     FOLDER_TMP,
