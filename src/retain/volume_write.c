@@ -28,9 +28,16 @@ enum { COPY_SIZE = 256 * 1024, ENTRY_MODE = 0600, DAY_MS = 24 * 60 * 60 * 1000 }
 static const char *const suffixes[] = {VOLUME_SUFFIX, VOLUME_INDEX_SUFFIX, VOLUME_DIGESTS_SUFFIX};
 enum { SUFFIXES = sizeof suffixes / sizeof suffixes[0] };
 
+/* Where the bytes of a tar go. */
+struct sink {
+    struct buffer *out;
+    bool shut; /* what else comes is dropped */
+};
+
 struct volume_write {
     const struct spool *spool;
     struct archive *tar;           /* of the jobs */
+    struct sink sink;              /* its */
     struct archive_entry *entry;
     struct press *press;
     struct press_stream body;      /* frames of jobs */
@@ -63,19 +70,23 @@ static _Noreturn void no_memory(void)
 
 static la_ssize_t on_write(struct archive *archive, void *context, const void *bytes, size_t length)
 {
+    struct sink *sink = context;
+
     (void)archive;
-    buffer_append(context, bytes, length);
+    if (!sink->shut) {
+        buffer_append(sink->out, bytes, length);
+    }
     return (la_ssize_t)length;
 }
 
-/* A tar whose bytes are appended to out at once, unblocked. What can fail is memory alone. */
-static struct archive *tar_open(struct buffer *out)
+/* A tar whose bytes go to the sink at once, unblocked. What can fail is memory alone. */
+static struct archive *tar_open(struct sink *sink)
 {
     struct archive *tar = archive_write_new();
 
     if (tar == NULL || archive_write_set_format_pax_restricted(tar) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(tar, 0) != ARCHIVE_OK ||
-        archive_write_open(tar, out, NULL, on_write, NULL) != ARCHIVE_OK) {
+        archive_write_open(tar, sink, NULL, on_write, NULL) != ARCHIVE_OK) {
         no_memory();
     }
     return tar;
@@ -122,7 +133,8 @@ struct volume_write *volume_write_begin(const struct spool *spool, struct press 
     write->rows.fd = rows;
     press_begin(&write->body, press, body, false);
     press_begin(&write->manifest, press, manifest, false);
-    write->tar = tar_open(&write->body.filling);
+    write->sink.out = &write->body.filling;
+    write->tar = tar_open(&write->sink);
     write->entry = archive_entry_new();
     if (write->entry == NULL) {
         no_memory();
@@ -220,11 +232,12 @@ uint64_t volume_write_size(const struct volume_write *write)
 /* The frames of the manifest: a header before its lines, and behind them what fills the last block. */
 static void manifest_header(const struct volume_write *write, struct buffer *out)
 {
-    struct archive *tar = tar_open(out);
+    struct sink sink = {.out = out};
+    struct archive *tar = tar_open(&sink);
 
     tar_header(tar, write->entry, WALK_MANIFEST, write->manifest_size, write->last_ms);
-    /* Without the end of a tar: the jobs follow. */
-    (void)archive_write_fail(tar);
+    /* Without content and the end of a tar: they come by other ways. */
+    sink.shut = true;
     archive_write_free(tar);
 }
 
@@ -469,8 +482,7 @@ void volume_write_abandon(struct volume_write *write)
     }
     press_end(&write->body, NULL);
     press_end(&write->manifest, NULL);
-    /* What it would still write goes nowhere. */
-    (void)archive_write_fail(write->tar);
+    write->sink.shut = true;
     archive_write_free(write->tar);
     archive_entry_free(write->entry);
     for (size_t i = 0; i < 3; i++) {
