@@ -231,10 +231,11 @@ static int run(struct work *work)
                        clock_wall(work->plan->clock), work->error) < 0) {
         return -1;
     }
-    if (rewrite_without(work->spool, work->ids, &work->all, complain, work,
-                        &work->counts->archive, work->error) < 0 ||
-        unname(work->spool, &work->all, NULL, NULL, &work->counts->lines, work->error) < 0 ||
-        forgive(work) < 0 || tell(work) < 0) {
+    /* By archived copies and units it is seen what is still to be done: they go last. */
+    if (unname(work->spool, &work->all, NULL, NULL, &work->counts->lines, work->error) < 0 ||
+        forgive(work) < 0 || tell(work) < 0 ||
+        rewrite_without(work->spool, work->ids, &work->all, complain, work,
+                        &work->counts->archive, work->error) < 0) {
         return -1;
     }
     return remove_units(work);
