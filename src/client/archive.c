@@ -193,7 +193,7 @@ static bool line_matches(const struct walk_state *state, const struct index_unit
 }
 
 static int visit_unit(const struct walk_state *state, const struct volume *volume,
-                      const struct units *units, const struct index_unit *unit)
+                      struct units *units, const struct index_unit *unit)
 {
     bool known = line_tells(&state->wish->selection, unit);
     struct bundle bundle = {0};
@@ -215,7 +215,6 @@ static int visit_unit(const struct walk_state *state, const struct volume *volum
     if (known) {
         result = state->visit(state->context,
                               &(struct archive_job){.volume = volume,
-                                                    .units = units,
                                                     .unit = unit,
                                                     .bundle = bundle.count > 0 ? &bundle : NULL});
     }

@@ -89,7 +89,6 @@ int archive_fetch(struct archive *archive, const struct id *id, unsigned version
 /* One job of the archive, for archive_each. */
 struct archive_job {
     const struct volume *volume;
-    const struct units *units;
     const struct index_unit *unit;
     const struct bundle *bundle; /* when it had to be read, or was asked for; else NULL */
 };

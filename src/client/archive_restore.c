@@ -30,6 +30,11 @@ static const char usage[] =
     "Exit status: 0 done, also when all was there already; 1 something was damaged or failed; 69 not\n"
     "archived; 75 another program is at work in the archive.\n";
 
+enum {
+    TOLD_MAX = 20, /* jobs that are passed over, each in a line */
+    EVENTS_AT_ONCE = 1024,
+};
+
 struct restoring {
     struct archive *archive;
     const struct archive_wish *wish;
@@ -63,6 +68,11 @@ static void tell_json(const struct restored *restored, const char *word)
     json_decref(line);
 }
 
+static bool is_passed_over(const struct restored *restored)
+{
+    return restored->end == RESTORE_THERE || restored->end == RESTORE_ACTIVE;
+}
+
 static void tell(struct restoring *restoring, const struct restored *restored)
 {
     const char *word = restoring->restore == NULL && restored->end == RESTORE_DONE
@@ -72,6 +82,8 @@ static void tell(struct restoring *restoring, const struct restored *restored)
 
     if ((restoring->wish->options & ARCHIVE_JSON) != 0) {
         tell_json(restored, word);
+    } else if (is_passed_over(restored) && restoring->passed_over > TOLD_MAX) {
+        return; /* the last line counts them */
     } else if (restored->end != RESTORE_DONE) {
         id_write(restored->id, id);
         fprintf(stderr, "%s: %s not restored: %s%s%s\n", ARCHIVE_PROGRAM, id, word,
@@ -83,6 +95,7 @@ static void tell(struct restoring *restoring, const struct restored *restored)
     }
 }
 
+/* They are written in portions: a log that waits for too many lines drops some. */
 static void add_event(struct restoring *restoring, const struct restored *restored)
 {
     char id[ID_TEXT_SIZE];
@@ -91,6 +104,9 @@ static void add_event(struct restoring *restoring, const struct restored *restor
     events_add(restoring->events, "restored",
                json_pack("{s:s, s:s}", "id", id, "state",
                          restored->folder == FOLDER_DONE ? "completed" : "failed"));
+    if (restoring->done % EVENTS_AT_ONCE == 0) {
+        (void)events_flush(restoring->events); /* what fails is tried again with the next */
+    }
 }
 
 static void on_restored(void *context, const struct restored *restored)

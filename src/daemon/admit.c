@@ -264,16 +264,6 @@ static bool met_again(struct core *core, const struct id *id)
            entry_exists(core, FOLDER_FAILED, ENTRY_GONE, id, 0);
 }
 
-/* The error file of a job that vanished: what it told is in the state file now. */
-static void forget_failure(struct core *core, const struct id *id)
-{
-    char name[ENTRY_NAME_SIZE];
-
-    entry_write(ENTRY_ERROR, id, 0, name);
-    if (unlinkat(core->spool->dir[FOLDER_FAILED], name, 0) < 0 && errno != ENOENT)
-        log_warning(&core->log, "failed/%s cannot be removed: %s", name, strerror(errno));
-}
-
 static void accepted(struct admission *admission, enum drop_end end)
 {
     struct core *core = admission->core;
@@ -283,7 +273,7 @@ static void accepted(struct admission *admission, enum drop_end end)
     if (task->name != NULL)
         debt_name_waiting(core, &task->id, task->name);
     if (admission->failed_before)
-        forget_failure(core, &task->id);
+        again_forget_failure(core, &task->id);
     core_event(core, "accepted", task, NULL);
     queue_phase(core->queue, task, TASK_WAITING);
     orders_look(core->orders);
@@ -435,43 +425,12 @@ static void accept_anew(struct admission *admission, struct state *memory)
     publish_add(core->publish, publication);
 }
 
-/* What must be remembered of a job that is new to cur/, failed/ and done/ and yet not new: outputs without a
- * job, and those that are archived, keep their numbers, an error file without a job keeps its attempts.
- * NULL: nothing. */
-static int remembered(struct admission *admission, struct state **memory)
-{
-    struct core *core = admission->core;
-    const struct id *id = &admission->id;
-    int64_t submitted = admission->drop->submitted;
-    unsigned lowest, highest = 0;
-    struct failure failure;
-    int result = 0;
-
-    *memory = NULL;
-    if (entry_exists(core, FOLDER_DONE, ENTRY_OUTPUT, id, 1))
-        result = unit_versions(core->spool, id, &lowest, &highest);
-    if (highest < archived_version(core->archived, id))
-        highest = archived_version(core->archived, id);
-    if (result < 0 || !entry_exists(core, FOLDER_FAILED, ENTRY_ERROR, id, 0)) {
-        if (result == 0 && highest > 0)
-            *memory = state_again(id, highest + 1, 0, submitted, NULL);
-        return result;
-    }
-    result = again_failure(core, id, &failure);
-    if (result == 0) {
-        *memory = state_again(id, highest >= failure.run ? highest + 1 : failure.run,
-                              failure.tries + 1, submitted, failure.record);
-        json_decref(failure.record);
-        admission->failed_before = true;
-    }
-    return result == -EINVAL ? 0 : result; /* one that cannot be read is left to llmspool-check */
-}
-
 static void admit_new(struct admission *admission)
 {
     struct state *memory;
 
-    if (remembered(admission, &memory) < 0)
+    if (again_remembered(admission->core, &admission->id, admission->drop->submitted, &memory,
+                         &admission->failed_before) < 0)
         admission_end(admission, DROP_LATER);
     else if (memory == NULL && admission->drop->movable && !admission->job->rewritten)
         accept_as_is(admission);

@@ -13,6 +13,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "daemon/archived.h"
 #include "daemon/debt.h"
 #include "daemon/orders.h"
 #include "spool/file.h"
@@ -112,6 +113,64 @@ int again_failure(struct core *core, const struct id *id, struct failure *failur
     failure->run = (unsigned)jsontext_get_int(failure->record, "run", 1);
     failure->tries = (unsigned)jsontext_get_int(failure->record, "tries", 0);
     return 0;
+}
+
+static bool there(struct core *core, enum folder folder, enum entry_kind kind,
+                  const struct id *id, unsigned version)
+{
+    char name[ENTRY_NAME_SIZE];
+
+    entry_write(kind, id, version, name);
+    return faccessat(core->spool->dir[folder], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The highest number that an output of the job ever had, in done/ or in the archive. */
+static int highest_ever(struct core *core, const struct id *id, unsigned *highest)
+{
+    unsigned archived = archived_version(core->archived, id);
+    unsigned lowest;
+    int result = 0;
+
+    *highest = 0;
+    if (there(core, FOLDER_DONE, ENTRY_OUTPUT, id, 1))
+        result = unit_versions(core->spool, id, &lowest, highest);
+    if (*highest < archived)
+        *highest = archived;
+    return result;
+}
+
+int again_remembered(struct core *core, const struct id *id, int64_t submitted,
+                     struct state **memory, bool *failed)
+{
+    struct failure failure;
+    unsigned highest;
+    int result = highest_ever(core, id, &highest);
+
+    *memory = NULL;
+    if (result < 0)
+        return result;
+    if (!there(core, FOLDER_FAILED, ENTRY_ERROR, id, 0)) {
+        if (highest > 0)
+            *memory = state_again(id, highest + 1, 0, submitted, NULL);
+        return 0;
+    }
+    result = again_failure(core, id, &failure);
+    if (result == 0) {
+        *memory = state_again(id, highest >= failure.run ? highest + 1 : failure.run,
+                              failure.tries + 1, submitted, failure.record);
+        json_decref(failure.record);
+        *failed = true;
+    }
+    return result == -EINVAL ? 0 : result; /* one that cannot be read is left to llmspool-check */
+}
+
+void again_forget_failure(struct core *core, const struct id *id)
+{
+    char name[ENTRY_NAME_SIZE];
+
+    entry_write(ENTRY_ERROR, id, 0, name);
+    if (unlinkat(core->spool->dir[FOLDER_FAILED], name, 0) < 0 && errno != ENOENT)
+        log_warning(&core->log, "failed/%s cannot be removed: %s", name, strerror(errno));
 }
 
 static void again_end(struct again *again, bool ok)

@@ -46,6 +46,14 @@ struct failure {
 };
 int again_failure(struct core *core, const struct id *id, struct failure *failure);
 
+/* What must be remembered of a job that is new to cur/, failed/ and done/ and yet not new: outputs without a
+ * job, and those that are archived, keep their numbers; an error file without a job keeps its attempts
+ * (*failed then, and when the job is accepted the file goes by again_forget_failure). *memory is NULL
+ * when there is nothing. Returns 0 or -errno. */
+int again_remembered(struct core *core, const struct id *id, int64_t submitted,
+                     struct state **memory, bool *failed);
+void again_forget_failure(struct core *core, const struct id *id);
+
 /* Whether the job of a locked unit is user's; a user of NULL is everybody. */
 bool again_user_is(struct core *core, const struct unit *unit, const char *user);
 

@@ -12,6 +12,8 @@
 #include "job/record.h"
 #include "retain/walk.h"
 
+enum { CACHE_LIMIT = 8 << 20 }; /* bytes of the largest frame that is kept */
+
 const char *bundle_flaw(const struct entry *entry, const json_t *document)
 {
     struct id found;
@@ -116,8 +118,56 @@ static int read_entries(struct walk *walk, struct bundle *bundle, struct error *
     return result == 0 ? walk_finish(walk, error) : -1;
 }
 
-int bundle_read(int fd, uint64_t frame, uint64_t at, uint64_t length, struct bundle *bundle,
-                struct error *error)
+/* Reads a frame into the cache. Returns 1; 0 when it is too large for that; -1. */
+static int fill_cache(int fd, uint64_t frame, struct bundle_cache *cache, struct error *error)
+{
+    struct frames *frames = frames_open(fd, frame, 0, FRAMES_ALL, true);
+    struct frames_place place;
+    const void *bytes;
+    ssize_t count = frames_next(frames, &bytes, error);
+    uint64_t size = count > 0 && frames_find(frames, 0, &place) ? place.left : 0;
+
+    cache->filled = false;
+    cache->frame = frame;
+    buffer_clear(&cache->content);
+    while (count > 0 && size <= CACHE_LIMIT) {
+        buffer_append(&cache->content, bytes, (size_t)count);
+        if (cache->content.length >= size) {
+            count = frames_finish(frames, error);
+            cache->filled = count == 0;
+            break;
+        }
+        count = frames_next(frames, &bytes, error);
+    }
+    frames_close(frames);
+    return count < 0 ? -1 : cache->filled;
+}
+
+/* Begins to walk through the entries of a job, in the cache when its frame fits into that. NULL with an
+ * error. */
+static struct walk *begin(int fd, uint64_t frame, uint64_t at, uint64_t length,
+                          struct bundle_cache *cache, struct error *error)
+{
+    int cached = cache != NULL && cache->filled && cache->frame == frame;
+
+    if (cache != NULL && !cached) {
+        cached = fill_cache(fd, frame, cache, error);
+    }
+    if (cached < 0) {
+        return NULL;
+    }
+    if (cached == 0) {
+        return walk_open(fd, frame, at, length);
+    }
+    if (at > cache->content.length || length > cache->content.length - at) {
+        error_set(error, ERROR_DATA, "its frame is shorter than the index says");
+        return NULL;
+    }
+    return walk_open_bytes(cache->content.bytes + at, (size_t)length);
+}
+
+int bundle_read(int fd, uint64_t frame, uint64_t at, uint64_t length, struct bundle_cache *cache,
+                struct bundle *bundle, struct error *error)
 {
     struct walk *walk;
     int result;
@@ -128,8 +178,8 @@ int bundle_read(int fd, uint64_t frame, uint64_t at, uint64_t length, struct bun
                   (unsigned long long)length);
         return -1;
     }
-    walk = walk_open(fd, frame, at, length);
-    result = read_entries(walk, bundle, error);
+    walk = begin(fd, frame, at, length, cache, error);
+    result = walk != NULL ? read_entries(walk, bundle, error) : -1;
     walk_close(walk);
     if (result < 0) {
         bundle_clear(bundle);

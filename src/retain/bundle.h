@@ -8,6 +8,7 @@
 #define RETAIN_BUNDLE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -37,10 +38,18 @@ struct bundle {
  * an output's sha256 that of its output. */
 const char *bundle_flaw(const struct entry *entry, const json_t *document);
 
+/* The content of a frame, kept while the jobs in it are read one after the other. Zeroed at first; its
+ * content is freed by buffer_free. */
+struct bundle_cache {
+    bool filled;
+    uint64_t frame;
+    struct buffer content;
+};
+
 /* Reads the job whose entries are `length` bytes, `at` bytes into the frame that begins at `frame` of fd.
- * The frame is read to its end, for its checksum. Returns 0, or -1 with an error. */
-int bundle_read(int fd, uint64_t frame, uint64_t at, uint64_t length, struct bundle *bundle,
-                struct error *error);
+ * The frame is read to its end, for its checksum. cache may be NULL. Returns 0, or -1 with an error. */
+int bundle_read(int fd, uint64_t frame, uint64_t at, uint64_t length, struct bundle_cache *cache,
+                struct bundle *bundle, struct error *error);
 
 /* Compares it with its line in the index, or with what archive/ids says. Returns 0, or -1 with an error. */
 int bundle_fits_unit(const struct bundle *bundle, const struct index_unit *unit,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/jsontext.h"
@@ -16,7 +17,12 @@
 #include "spool/move.h"
 #include "spool/unit.h"
 
-enum { FILES_AT_ONCE = 192 };
+enum {
+    JOBS_AT_ONCE = 384, /* each holds one file open, for its lock */
+    FILES_AT_ONCE = 4096,
+    FILES_OPEN = 64, /* synced one by one; more are synced together */
+    FUSE_MAGIC = 0x65735546, /* of file systems that do not hear of syncfs(2) */
+};
 
 /* A file in tmp/, and what becomes of it. */
 struct staged {
@@ -47,7 +53,9 @@ struct restore {
     struct passage *list;
     size_t count;
     size_t capacity;
-    size_t files; /* open */
+    size_t files;
+    bool apart;    /* syncfs(2) is no use here */
+    bool together; /* there are so many files that they are synced by it */
 };
 
 struct restore *restore_open(const struct spool *spool, void (*temp_name)(char *out),
@@ -55,11 +63,13 @@ struct restore *restore_open(const struct spool *spool, void (*temp_name)(char *
                              void *context)
 {
     struct restore *restore = xcalloc(1, sizeof *restore);
+    struct statfs status;
 
     restore->spool = spool;
     restore->temp_name = temp_name;
     restore->ended = ended;
     restore->context = context;
+    restore->apart = fstatfs(spool->dir[FOLDER_TMP], &status) < 0 || status.f_type == FUSE_MAGIC;
     return restore;
 }
 
@@ -191,7 +201,7 @@ static int fill(int fd, const struct restore *restore, const struct bundle *bund
         result = stamp(fd, bundle, number);
     }
     /* Begins the writing of all before the first is waited for; only a hint. */
-    if (result == 0) {
+    if (result == 0 && !restore->together) {
         (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
     return result;
@@ -213,11 +223,12 @@ static int stage_file(const struct restore *restore, struct passage *passage,
     return fill(file->fd, restore, bundle, number);
 }
 
-/* Syncs and closes a file; a job's stays open, as it is to carry the lock. */
-static int settle(struct passage *passage, size_t number)
+/* Syncs a file, where it is not synced with all others, and closes it; a job's stays open, as it is to
+ * carry the lock. */
+static int settle(struct passage *passage, size_t number, bool sync)
 {
     struct staged *file = &passage->files[number];
-    int result = fsync(file->fd) == 0 ? 0 : -errno;
+    int result = !sync || fsync(file->fd) == 0 ? 0 : -errno;
 
     if (number == 0) {
         passage->unit.fd = file->fd;
@@ -255,7 +266,7 @@ static void keep_names(struct passage *passage, const struct bundle *bundle)
 
 static void stage(struct restore *restore, struct passage *passage, const struct bundle *bundle)
 {
-    bool many = bundle->count > FILES_AT_ONCE; /* more than may be open together */
+    bool close_it = restore->together || bundle->count > FILES_OPEN;
 
     passage->files = xcalloc(bundle->count, sizeof *passage->files);
     for (size_t i = 0; i < bundle->count; i++) {
@@ -265,8 +276,8 @@ static void stage(struct restore *restore, struct passage *passage, const struct
         int result = stage_file(restore, passage, bundle, i);
 
         passage->count++;
-        if (result == 0 && many) {
-            result = settle(passage, i);
+        if (result == 0 && close_it) {
+            result = settle(passage, i, !restore->together);
         }
         if (result < 0) {
             fail(passage, result, "cannot write it in tmp/");
@@ -363,7 +374,8 @@ static void appear(const struct restore *restore, struct passage *passage)
     }
 }
 
-/* The names that are free lead to it again. A name is a convenience: failing to make it is no failure. */
+/* The names that are free lead to it again, before it appears: a kill leaves names that lead nowhere until
+ * it is restored, and none out. A name is a convenience: failing to make it is no failure. */
 static bool link_names(const struct restore *restore, const struct passage *passage)
 {
     char *target = xasprintf("../%s/%s", folder_name(passage->unit.folder), passage->answer);
@@ -414,10 +426,10 @@ static void passage_end(const struct restore *restore, struct passage *passage)
     free(passage->files);
 }
 
-static void settle_all(struct passage *passage)
+static void settle_files(struct passage *passage, bool sync)
 {
     for (size_t i = 0; i < passage->count && passage->end == RESTORE_DONE; i++) {
-        int result = passage->files[i].fd >= 0 ? settle(passage, i) : 0;
+        int result = passage->files[i].fd >= 0 ? settle(passage, i, sync) : 0;
 
         if (result < 0) {
             fail(passage, result, "cannot sync it");
@@ -449,13 +461,23 @@ static void sync_folders(struct restore *restore)
     }
 }
 
+/* What is in tmp/ becomes durable. A file whose sync failed is given up, with all that were synced with
+ * it. */
+static void settle_all(struct restore *restore)
+{
+    int result = restore->together && syncfs(restore->spool->dir[FOLDER_TMP]) < 0 ? errno : 0;
+
+    for (size_t i = 0; i < restore->count; i++) {
+        if (result != 0) {
+            fail(&restore->list[i], result, "cannot sync it");
+        }
+        settle_files(&restore->list[i], !restore->together);
+    }
+}
+
 static void put_all(struct restore *restore)
 {
-    for (size_t i = 0; i < restore->count; i++) {
-        struct passage *passage = &restore->list[i];
-
-        settle_all(passage);
-    }
+    settle_all(restore);
     for (size_t i = 0; i < restore->count; i++) {
         struct passage *passage = &restore->list[i];
 
@@ -474,19 +496,24 @@ void restore_flush(struct restore *restore)
     sync_folders(restore);
     for (size_t i = 0; i < restore->count; i++) {
         if (restore->list[i].end == RESTORE_DONE) {
-            appear(restore, &restore->list[i]);
             named = link_names(restore, &restore->list[i]) || named;
         }
     }
-    sync_folders(restore);
     if (named) {
         (void)file_sync_dir(restore->spool->dir[FOLDER_BY_NAME]);
     }
+    for (size_t i = 0; i < restore->count; i++) {
+        if (restore->list[i].end == RESTORE_DONE) {
+            appear(restore, &restore->list[i]);
+        }
+    }
+    sync_folders(restore);
     for (size_t i = 0; i < restore->count; i++) {
         passage_end(restore, &restore->list[i]);
     }
     restore->count = 0;
     restore->files = 0;
+    restore->together = false;
 }
 
 void restore_add(struct restore *restore, const struct bundle *bundle)
@@ -516,7 +543,9 @@ void restore_add(struct restore *restore, const struct bundle *bundle)
     }
     restore->list[restore->count++] = passage;
     restore->files += passage.count;
-    if (restore->files >= FILES_AT_ONCE) {
+    restore->together = !restore->apart && restore->files >= FILES_OPEN;
+    if (restore->files >= (restore->apart ? FILES_OPEN : FILES_AT_ONCE) ||
+        restore->count >= JOBS_AT_ONCE) {
         restore_flush(restore);
     }
 }

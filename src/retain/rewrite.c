@@ -66,6 +66,7 @@ static int copy(const struct work *work, const struct volume *volume, struct ind
                 struct volume_write *write, struct error *error)
 {
     struct index_unit unit = {0};
+    struct bundle_cache cache = {0};
     int result;
 
     while ((result = index_next(index, &unit, error)) == 1) {
@@ -74,7 +75,7 @@ static int copy(const struct work *work, const struct volume *volume, struct ind
         if (idset_has(work->jobs, &unit.id)) {
             continue;
         }
-        result = volume_unit(volume, &unit, &bundle, error);
+        result = volume_unit(volume, &unit, &cache, &bundle, error);
         if (result == 0) {
             result = volume_write_unit(write, &bundle, error);
             bundle_clear(&bundle);
@@ -84,6 +85,7 @@ static int copy(const struct work *work, const struct volume *volume, struct ind
         }
     }
     index_unit_clear(&unit);
+    buffer_free(&cache.content);
     return result;
 }
 

@@ -14,6 +14,7 @@ struct units {
     struct walk_entry next; /* read already, when there is one */
     bool has_next;
     bool ended; /* of the walk, behind which nothing may be asked for */
+    struct bundle_cache cache;
 };
 
 struct units *units_open(const struct volume *volume, struct error *error)
@@ -34,6 +35,7 @@ void units_close(struct units *units)
     if (units != NULL) {
         index_close(units->index);
         walk_close(units->walk);
+        buffer_free(&units->cache.content);
         free(units);
     }
 }
@@ -88,13 +90,14 @@ int units_next(struct units *units, struct index_unit *unit, struct error *error
     return result;
 }
 
-int units_read(const struct units *units, const struct index_unit *unit, struct bundle *bundle,
+int units_read(struct units *units, const struct index_unit *unit, struct bundle *bundle,
                struct error *error)
 {
     if (units->index != NULL) {
-        return volume_unit(units->volume, unit, bundle, error);
+        return volume_unit(units->volume, unit, &units->cache, bundle, error);
     }
-    if (bundle_read(units->volume->fd, unit->frame, unit->at, unit->length, bundle, error) < 0) {
+    if (bundle_read(units->volume->fd, unit->frame, unit->at, unit->length, &units->cache,
+                    bundle, error) < 0) {
         error_prefix(error, "%s is damaged", units->volume->name);
         return -1;
     }

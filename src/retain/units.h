@@ -20,7 +20,7 @@ struct units *units_open(const struct volume *volume, struct error *error);
 int units_next(struct units *units, struct index_unit *unit, struct error *error);
 
 /* Reads the job: compared with the index, where there is one. Returns 0, or -1 with an error. */
-int units_read(const struct units *units, const struct index_unit *unit, struct bundle *bundle,
+int units_read(struct units *units, const struct index_unit *unit, struct bundle *bundle,
                struct error *error);
 
 /* NULL is allowed. */

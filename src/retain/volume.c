@@ -127,10 +127,11 @@ static int ended(const struct volume *volume, const struct id *id, int result,
     return result;
 }
 
-int volume_unit(const struct volume *volume, const struct index_unit *unit, struct bundle *bundle,
-                struct error *error)
+int volume_unit(const struct volume *volume, const struct index_unit *unit,
+                struct bundle_cache *cache, struct bundle *bundle, struct error *error)
 {
-    int result = bundle_read(volume->fd, unit->frame, unit->at, unit->length, bundle, error);
+    int result =
+        bundle_read(volume->fd, unit->frame, unit->at, unit->length, cache, bundle, error);
 
     if (result == 0) {
         result = bundle_fits_unit(bundle, unit, error);
@@ -142,7 +143,7 @@ int volume_archived(const struct volume *volume, const struct archived *archived
                     struct bundle *bundle, struct error *error)
 {
     int result =
-        bundle_read(volume->fd, archived->frame, archived->at, archived->length, bundle, error);
+        bundle_read(volume->fd, archived->frame, archived->at, archived->length, NULL, bundle, error);
 
     if (result == 0) {
         result = bundle_fits_ids(bundle, archived, error);

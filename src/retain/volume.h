@@ -37,10 +37,10 @@ int volume_beside(const struct volume *volume, const char *suffix, struct error 
  * and its head was found to be that of this volume. NULL with an error that names the index. */
 struct index *volume_index(const struct volume *volume, struct error *error);
 
-/* Reads a job as its line in the index says. Returns 0, or -1 with an error that names the volume; the
+/* Reads a job as its line in the index says; cache may be NULL. Returns 0, or -1 with an error that names the volume; the
  * bundle is the caller's to clear. */
-int volume_unit(const struct volume *volume, const struct index_unit *unit, struct bundle *bundle,
-                struct error *error);
+int volume_unit(const struct volume *volume, const struct index_unit *unit,
+                struct bundle_cache *cache, struct bundle *bundle, struct error *error);
 
 /* The same, as archive/ids says. */
 int volume_archived(const struct volume *volume, const struct archived *archived,

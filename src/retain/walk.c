@@ -22,7 +22,9 @@ enum {
 
 struct walk {
     struct archive *archive;
-    struct frames *frames;
+    struct frames *frames; /* NULL: what is walked lies in memory */
+    const char *bytes;     /* in memory, when they were not given to libarchive yet */
+    size_t length;
     uint64_t begin; /* of the first header in what frames counts */
     bool part;      /* a length was given */
     uint64_t next;  /* where the next header must be, counted from the first */
@@ -45,11 +47,24 @@ static void note(struct walk *walk, const unsigned char *bytes, size_t length)
     walk->given += length;
 }
 
+/* The next piece of what is walked. Returns as frames_next. */
+static ssize_t next_piece(struct walk *walk, const void **bytes, struct error *error)
+{
+    size_t length = walk->length;
+
+    if (walk->frames != NULL) {
+        return frames_next(walk->frames, bytes, error);
+    }
+    *bytes = walk->bytes;
+    walk->length = 0;
+    return (ssize_t)length;
+}
+
 static la_ssize_t on_read(struct archive *archive, void *context, const void **bytes)
 {
     struct walk *walk = context;
     struct error error;
-    ssize_t count = frames_next(walk->frames, bytes, &error);
+    ssize_t count = next_piece(walk, bytes, &error);
 
     if (count < 0) {
         archive_set_error(archive, EILSEQ, "%s", error.text);
@@ -69,18 +84,35 @@ static int failed(const struct walk *walk, const char *what, struct error *error
     return -1;
 }
 
-struct walk *walk_open(int fd, uint64_t frame, uint64_t at, uint64_t length)
+static struct walk *walk_new(void)
 {
     struct walk *walk = xcalloc(1, sizeof *walk);
 
-    walk->frames = frames_open(fd, frame, at, length, true);
-    walk->begin = at;
-    walk->part = length != FRAMES_ALL;
     walk->archive = archive_read_new();
     if (walk->archive == NULL ||
         archive_read_support_format_tar(walk->archive) != ARCHIVE_OK) {
         abort(); /* no memory */
     }
+    return walk;
+}
+
+struct walk *walk_open(int fd, uint64_t frame, uint64_t at, uint64_t length)
+{
+    struct walk *walk = walk_new();
+
+    walk->frames = frames_open(fd, frame, at, length, true);
+    walk->begin = at;
+    walk->part = length != FRAMES_ALL;
+    return walk;
+}
+
+struct walk *walk_open_bytes(const char *bytes, size_t length)
+{
+    struct walk *walk = walk_new();
+
+    walk->bytes = bytes;
+    walk->length = length;
+    walk->part = true;
     return walk;
 }
 
@@ -95,7 +127,7 @@ void walk_close(struct walk *walk)
 
 int walk_finish(struct walk *walk, struct error *error)
 {
-    return frames_finish(walk->frames, error);
+    return walk->frames != NULL ? frames_finish(walk->frames, error) : 0;
 }
 
 /* --- one entry ---------------------------------------------------------------------------------------- */
@@ -176,7 +208,7 @@ static int read_entry(struct walk *walk, struct archive_entry *found, struct wal
     }
     entry->size = (uint64_t)archive_entry_size(found);
     entry->mtime = archive_entry_mtime(found);
-    if (!frames_find(walk->frames, walk->begin + walk->next, &entry->place)) {
+    if (walk->frames != NULL && !frames_find(walk->frames, walk->begin + walk->next, &entry->place)) {
         return refuse(name, "is not where it should be", error);
     }
     walk->next += index_entry_size(entry->size);
@@ -190,7 +222,7 @@ static int ended(struct walk *walk, struct error *error)
     const void *bytes;
     ssize_t count;
 
-    while ((count = frames_next(walk->frames, &bytes, error)) > 0) {
+    while ((count = next_piece(walk, &bytes, error)) > 0) {
         note(walk, bytes, (size_t)count);
         if (walk->given > walk->next + END_MAX) {
             break;

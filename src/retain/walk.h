@@ -33,6 +33,9 @@ struct walk;
  * which is borrowed. length: bytes of entries, or FRAMES_ALL to the end of the archive. */
 struct walk *walk_open(int fd, uint64_t frame, uint64_t at, uint64_t length);
 
+/* The same for entries that lie in memory, which must outlive it; places are not told then. */
+struct walk *walk_open_bytes(const char *bytes, size_t length);
+
 /* The next entry. Returns 1; 0 at the end, where what ends a tar was found, and nothing else behind it
  * (after a length: where it is reached); -1 with an error. */
 int walk_next(struct walk *walk, struct walk_entry *entry, struct error *error);

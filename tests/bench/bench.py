@@ -175,6 +175,20 @@ def choosing():
         row(f"  {found['waiting']} waiting", f"{found['pick_us']:.1f} us")
 
 
+def looking_up():
+    """A dropped job in archive/ids."""
+    with tempfile.TemporaryDirectory() as folder:
+        spool = os.path.join(folder, "spool")
+        subprocess.run([program("llmspool-init"), spool], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([program("tests/bench/look"), spool, "100", "100000"],
+                              capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    print("\nlooking up a dropped job in archive/ids: 100 archives of 100,000 jobs")
+    row("  opening it", f"{found['open_us']:.0f} us")
+    row("  a look-up, pages not touched before", f"{found['first_us']:.1f} us")
+    row("  a look-up", f"{found['look_us']:.1f} us", "10 us")
+
+
 def switches(pid):
     """Voluntary context switches of all threads: each is a wake-up that ended."""
     total = 0
@@ -242,6 +256,7 @@ def main():
     throughput("slow model", "200ms", 2000, 200, {"ideal": ">= 90 %"})
     throughput("a crowd", "5000ms", 4096, 4096, {"rss": "<= 1.4 x"})
     choosing()
+    looking_up()
     idle_daemon()
 
 

@@ -17,3 +17,7 @@ load rig
 @test "killed while jobs come back into cur/, none is away" {
     scenario crash.py killed_coming_back
 }
+
+@test "killed while new jobs take the places of old ones, no place is lost or doubled" {
+    scenario crash.py replaced_at_calls
+}

@@ -7,9 +7,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 
-from rig import (LONG, Checker, Rig, Spool, equal, expect, identity, numbered, preload, run_scenario,
+from rig import (BUILD, LONG, Checker, Rig, Spool, equal, expect, identity, numbered, preload, run_scenario,
                  scenario, seed)
 
 KILLS = 2000 if LONG else 200
@@ -217,6 +218,105 @@ def killed_coming_back(rig: Rig):
         expect(not problems, f"{point}: " + "\n  ".join(problems))
         equal(rig.spool.jobs("done"), set(rig.spool.dropped), f"{point}: jobs in done/")
     expect(early > 0, "no kill came between a state file and its job")
+
+
+# --- places in runs ------------------------------------------------------------------------------
+
+OLD = [{"model": "m", "prompt": f"Old {i} [[mock:422,times=1]]", "name": f"old-{i}",
+        "metadata": {"row": i}} for i in range(3)]
+GOOD = {"model": "m", "prompt": "Say good"}
+NEW = [{**job, "params": {"seed": 1},
+        "metadata": {**job["metadata"], "derived_from": identity(job)}} for job in OLD]
+RUNS = {"R": ([OLD[0], GOOD, OLD[1], OLD[0]], [NEW[0], GOOD, NEW[1], NEW[0]]),
+        "S": ([OLD[1], OLD[2]], [NEW[1], NEW[2]])}
+TORN = '{"position":0,"id":"0123'
+
+
+def make_runs(rig):
+    """Two runs of which three jobs failed; the manifest of one of them is torn at its end."""
+    for run, (jobs, _) in RUNS.items():
+        text = "".join(json.dumps(job) + "\n" for job in [{"run": run}, *jobs])
+        rig.spool.put(text, name=f"{run}.jsonl")
+    for job in [*OLD, GOOD]:
+        rig.spool.remember(job)
+    rig.until_empty(code=1)
+    with open(rig.spool.at("runs", "S", "manifest.jsonl"), "a", encoding="utf-8") as file:
+        file.write(TORN)
+    return rig.mocks[-1].ledger()
+
+
+def replace_failed(spool, fault=None):
+    """Has new jobs take the places of those that failed, by the command. Returns its exit code."""
+    done = subprocess.run([os.path.join(BUILD, "llmspool-ctl"), "-q", "-s", spool.path, "retry",
+                           "--failed", "--set", "params.seed=1"], check=False, timeout=60,
+                          env={**os.environ, **(preload(fault) if fault else {})})
+    return done.returncode
+
+
+def check_runs(rig, fault):
+    """Each place has its new job, by one line and no more, and the old lines are still there."""
+    for run, (before, after) in RUNS.items():
+        lines = rig.spool.lines("runs", run, "manifest.jsonl")
+        equal([line["id"] for line in lines[:len(before)]], [identity(job) for job in before],
+              f"{fault}: first lines of run {run}")
+        replaced = {line["position"]: line for line in lines[len(before):]}
+        wanted = {i: identity(job) for i, job in enumerate(after) if job != before[i]}
+        equal({i: line["id"] for i, line in replaced.items()}, wanted, f"{fault}: run {run}")
+        equal(len(lines), len(before) + len(wanted), f"{fault}: lines of run {run}")
+        for i, line in replaced.items():
+            equal((line["replaces"], line["name"], line["metadata"]),
+                  (identity(before[i]), before[i]["name"], after[i]["metadata"]),
+                  f"{fault}: position {i} of run {run}")
+
+
+def replace_at(rig, template, base, point, daemon_fault=None, client_fault=None):
+    """One replacement with a fault on a copy of the template, and its end without one. Returns
+    whether the fault came."""
+    fault = daemon_fault or client_fault
+    rig.spool = Spool.copy(template, os.path.join(rig.folder, f"spool-{point}"))
+    rig.checker = Checker(rig.spool.path)
+    before = rig.mocks[-1].ledger()
+    killed = replace_failed(rig.spool, client_fault) == -signal.SIGKILL
+    for name in rig.spool.names("tmp"):  # a dropper that was killed may leave its file
+        os.unlink(rig.spool.at("tmp", name))
+    if killed or client_fault is None:
+        equal(replace_failed(rig.spool), 0, f"{fault}: exit code of llmspool-ctl")
+    for job in NEW:
+        rig.spool.remember(job)
+    if daemon_fault is not None:
+        daemon = rig.daemon("--until-empty", wait=False, environment=preload(daemon_fault))
+        killed = daemon.wait() == -signal.SIGKILL
+        rig.checker.look()
+    rig.until_empty()
+    check_runs(rig, fault)
+    problems = rig.checker.judge(rig.spool.dropped, rig.mocks[-1].ledger() - before + base)
+    expect(not problems, f"{fault}: " + "\n  ".join(problems))
+    equal(rig.spool.jobs("done"), {identity(job) for job in [GOOD, *NEW]}, f"{fault}: done/")
+    equal(rig.spool.jobs("failed"), {identity(job) for job in OLD}, f"{fault}: failed/")
+    for job in NEW:
+        expect(identity(job) in os.readlink(rig.spool.at("by-name", job["name"])),
+               f"{fault}: by-name/{job['name']} does not lead to the new job")
+    shutil.rmtree(rig.spool.path)
+    return killed
+
+
+@scenario
+def replaced_at_calls(rig: Rig):
+    """The daemon, and the command, killed while new jobs take the places of old ones."""
+    rig.configure(rig.mock(), PATIENT)
+    base = make_runs(rig)
+    template, points = rig.spool, 0
+    for who, calls in (("client_fault", ("openat", "write", "fsync", "renameat2")),
+                       ("daemon_fault", ("write", "fsync", "renameat2", "unlinkat"))):
+        for call in calls:
+            for when in itertools.count(1, 1 if LONG else 3):
+                killed = replace_at(rig, template, base, f"{who}-{call}-{when}",
+                                    **{who: f"{call}:KILL:{when}"})
+                points += killed
+                if not killed:
+                    break
+    print(f"killed at {points} calls")
+    expect(points >= 25, f"only {points} calls")
 
 
 if __name__ == "__main__":

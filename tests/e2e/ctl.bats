@@ -408,8 +408,201 @@ daemon_drains() {
     [[ "$output" == *"did you mean cancel?"* ]]
     run llmspool-ctl cancel
     [ "$status" -eq 64 ]
-    [[ "$output" == *"Name them, or ALL"* ]]
+    [[ "$output" == *"Name them, select them, or write ALL"* ]]
     run llmspool-ctl pause some-job
     [ "$status" -eq 64 ]
     [[ "$output" == *"for jobs there is hold"* ]]
+}
+
+# A run: one answered twice over, one that fails once, one that always fails, one answered and cut.
+drop_run() {
+    printf '%s\n' "{\"run\": \"${1:-R}\"}" '{"prompt": "good", "name": "good"}' \
+        '{"prompt": "[[mock:422,times=1]] bad", "name": "bad", "metadata": {"row": 1}}' \
+        '{"prompt": "[[mock:400]] long", "name": "long"}' \
+        '{"prompt": "cut after one", "name": "cut", "user": "eve", "params": {"max_tokens": 1}}' \
+        '{"prompt": "good"}' >"$spool/tmp/run"
+    mv "$spool/tmp/run" "$spool/new/run-${1:-R}.jsonl"
+    until_state good completed
+    until_state cut completed
+    until_state bad failed
+    until_state long failed
+    eventually nothing_is_new
+}
+
+nothing_is_new() {
+    [ -z "$(ls "$spool/new")" ]
+}
+
+@test "retry and rerun take what options select, before or behind the order" {
+    live
+    drop_run
+    drop alone '{"prompt": "alone", "user": "bob"}'
+    until_state alone completed
+    run llmspool-ctl -n retry --run R --reason context_length_exceeded
+    [ "$output" = "$(id_of long): failed, would be tried again" ]
+    run llmspool-ctl -n --failed retry
+    [ "$(sort <<<"$output")" = "$(printf '%s: failed, would be tried again\n' "$(id_of bad)" "$(id_of long)" | sort)" ]
+    run llmspool-ctl -n --run R rerun
+    [ "$output" = "$(printf '%s@v2\n' "$(id_of good)" "$(id_of cut)")" ]
+    [ "$(llmspool-ctl -n rerun --truncated)" = "$(id_of cut)@v2" ]
+    [ "$(llmspool-ctl -n rerun --user bob --model 'gpt-*')" = "$(id_of alone)@v2" ]
+    [ "$(llmspool-ctl -n rerun --where user=eve ALL)" = "$(id_of cut)@v2" ]
+    [ "$(llmspool-ctl -n rerun --type chat --older-than 0 | wc -l)" = 3 ]
+    [ "$(llmspool-ctl -n rerun --user eve good cut)" = "$(id_of cut)@v2" ]
+    [ "$(printf 'good\ncut\n' | llmspool-ctl -n --truncated rerun -)" = "$(id_of cut)@v2" ]
+    [ -z "$(ls "$spool/ctl")" ]
+    llmspool-ctl -q retry --reason invalid_request_error
+    until_state bad completed
+    state_is long failed
+    [ "$(events_of long retried)" = 0 ]
+}
+
+@test "a selection of nothing is told and is no error" {
+    live
+    drop_run
+    for order in "rerun --older-than 1h" "retry --user nobody" "rerun --failed" "cancel --run R"; do
+        run --separate-stderr llmspool-ctl $order
+        [ "$status" -eq 0 ]
+        [ "$output" = "" ]
+        [ "$stderr" = "llmspool-ctl: no job is selected" ]
+    done
+    [ -z "$(ls "$spool/ctl")" ]
+    run llmspool-ctl retry --run no-such-run
+    [ "$status" -eq 69 ]
+    [[ "$output" == *"there is no run no-such-run"* ]]
+}
+
+@test "what has not ended is cancelled, held and released by its job's fields" {
+    live
+    printf '%s\n' '{"run": "later"}' '{"prompt": "1", "delay": "1d", "user": "eve", "name": "one"}' \
+        '{"prompt": "2", "delay": "1d", "user": "bob", "name": "two"}' >"$spool/tmp/run"
+    mv "$spool/tmp/run" "$spool/new/run.jsonl"
+    drop three '{"prompt": "3", "delay": "1d", "user": "eve"}'
+    until_state one delayed
+    until_state two delayed
+    until_state three delayed
+    llmspool-ctl -q hold --user eve --where 'prompt<2'
+    until_state one held
+    state_is three delayed
+    [ "$(llmspool-ctl -n release --run later)" = "$(id_of one): held, would be let go
+$(id_of two): delayed, it is not held" ]
+    [ "$(llmspool-ctl -n cancel --newer-than 1h | wc -l)" = 3 ]
+    [ "$(llmspool-ctl -n cancel --older-than 1h)" = "" ]
+    llmspool-ctl -q cancel --run later
+    until_state one cancelled
+    until_state two cancelled
+    state_is three delayed
+    run llmspool-ctl cancel --failed
+    [ "$status" -eq 64 ]
+    [[ "$output" == *"cancel is for jobs that have not ended"* ]]
+    run llmspool-ctl pause --user eve
+    [ "$status" -eq 64 ]
+}
+
+@test "what rerun prints is waited for and printed" {
+    live
+    drop_run
+    llmspool-ctl rerun --run R >"$BATS_TEST_TMPDIR/versions"
+    [ "$(cut -d@ -f2 "$BATS_TEST_TMPDIR/versions")" = $'v2\nv2' ]
+    llmspool-wait - <"$BATS_TEST_TMPDIR/versions"
+    [ "$(llmspool-result --field version - <"$BATS_TEST_TMPDIR/versions")" = $'2\n2' ]
+    llmspool-ctl pause
+    llmspool-ctl rerun good >"$BATS_TEST_TMPDIR/versions"
+    run llmspool-wait --timeout 1s - <"$BATS_TEST_TMPDIR/versions"
+    [ "$status" -eq 75 ]
+    llmspool-ctl resume
+    llmspool-wait - <"$BATS_TEST_TMPDIR/versions"
+    [ "$(llmspool-result --json good@v3 | jq .version)" = 3 ]
+}
+
+# The jobs of a run, by their prompts.
+prompts_of() {
+    llmspool-result --run "$1" --field output 2>/dev/null || true
+}
+
+@test "--set makes new jobs in the places of the old ones" {
+    live
+    drop_run
+    old=$(id_of bad)
+    run --separate-stderr llmspool-ctl --dry-run retry bad --set params.seed=1
+    [ "$status" -eq 0 ]
+    [ "$stderr" = "llmspool-ctl: 1 new job would be made, in the place of the old one in run R" ]
+    new=$output
+    [ -z "$(ls "$spool/new")" ]
+    run --separate-stderr llmspool-ctl retry --set params.seed=1 --set priority=2 --run R bad
+    [ "$status" -eq 0 ]
+    [ "$output" = "$new" ]
+    [ "$stderr" = "llmspool-ctl: 1 new job, in the place of the old one in run R" ]
+    llmspool-wait "$new" >/dev/null
+    [ "$(llmspool-result --request "$new" | jq -cS .)" = \
+        "{\"metadata\":{\"derived_from\":\"$old\",\"row\":1},\"model\":\"gpt-4o-mini\",\"name\":\"bad\",\"params\":{\"seed\":1},\"priority\":2,\"prompt\":\"[[mock:422,times=1]] bad\"}" ]
+    [ "$(id_of bad)" = "$new" ]
+    state_is "$old" failed
+    [ "$(llmspool-result "$new" --field in_run)" = R ]
+    [ "$(llmspool-result "$new" --field metadata.derived_from)" = "$old" ]
+    run llmspool-result --run R --json
+    [ "$(jq -r .id <<<"$output")" = \
+        "$(printf '%s\n' "$(id_of good)" "$new" "$(id_of long)" "$(id_of cut)" "$(id_of good)")" ]
+    [ "$(llmspool-ctl -n --failed --run R retry)" = "$(id_of long): failed, would be tried again" ]
+}
+
+@test "--set gives the places in each run, and tells both IDs as JSON" {
+    live
+    drop_run R
+    drop_run S
+    drop free '{"prompt": "in no run at all"}'
+    until_state free completed
+    good=$(id_of good) free=$(id_of free)
+    run --separate-stderr llmspool-ctl --json rerun good free --set model=gpt-4o
+    [ "$status" -eq 0 ]
+    [ "$stderr" = "" ]
+    [ "$(jq -c '[.derived_from, (.runs | sort), .order, .effect, .dry_run]' <<<"$output")" = \
+        "[\"$good\",[\"R\",\"S\"],\"rerun\",\"act\",false]
+[\"$free\",[],\"rerun\",\"act\",false]" ]
+    jq -r .id <<<"$output" | llmspool-wait - >/dev/null
+    new=$(jq -r .id <<<"$output" | head -1)
+    for run in R S; do
+        [ "$(llmspool-result --run $run --where model.asked=gpt-4o --json | jq -r .id)" = $"$new
+$new" ]
+    done
+    run --separate-stderr llmspool-ctl rerun free --set model=gpt-4.1
+    [ "$stderr" = "llmspool-ctl: 1 new job, in no run" ]
+}
+
+@test "--set that makes no new job is an error with advice" {
+    live
+    drop_run
+    run llmspool-ctl rerun good --set priority=1
+    [ "$status" -eq 64 ]
+    [[ "$output" == *"--set changes nothing of what decides an answer"*"without it rerun asks again"* ]]
+    run --separate-stderr llmspool-ctl rerun --run R --set params.max_tokens=1
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *"$(id_of cut | cut -c-12): --set changes nothing of what decides its answer"* ]]
+    [[ "$stderr" == *"1 new job, in the place of the old one in run R"* ]]
+    run --separate-stderr llmspool-ctl rerun cut --set params.max_tokens=1
+    [ "$status" -eq 65 ]
+    [ "$output" = "" ]
+    run --separate-stderr llmspool-ctl rerun cut --set params.max_tokens=many
+    [ "$status" -eq 65 ]
+    [[ "$stderr" == *"\"max_tokens\" in \"params\" must be an integer"* ]]
+    run llmspool-ctl rerun cut --set max_tokens=1
+    [ "$status" -eq 64 ]
+    [[ "$output" == *'did you mean "max_tokens" inside "params"?'* ]]
+    run llmspool-ctl cancel cut --set model=m
+    [ "$status" -eq 64 ]
+    run --separate-stderr llmspool-ctl retry good --set model=m
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *"is completed: it has its answer; rerun asks again"* ]]
+}
+
+@test "of the old job --set leaves out an end that has passed" {
+    live
+    llmspool-ctl pause
+    drop one '{"prompt": "too late", "expires": "2026-01-01T00:00:00Z"}'
+    until_state one expired
+    llmspool-ctl resume
+    new=$(llmspool-ctl retry one --set params.seed=1 2>/dev/null)
+    llmspool-wait "$new"
+    [ "$(llmspool-result "$new")" = "too late" ]
+    [ "$(llmspool-result --request "$new" | jq 'has("expires")')" = false ]
 }

@@ -433,13 +433,10 @@ def killed(rig):
         os.mkdir(rig.spool.at("events"), 0o700)
         code, _ = killing.run(words, point)
         whole_or_absent(rig, jobs)
-        archive(rig, "restore", "ALL", code=0 if code is None else 0)
-        if tree(rig.spool) != wanted:
-            # Names that a kill left out are made by who restores; a second run has nothing to do.
-            found = tree(rig.spool)
-            lost = {k for k in wanted if found.get(k) != wanted[k]}
-            expect(all(k.startswith("by-name/") for k in lost) and set(found) <= set(wanted),
-                   f"killed at {point}: {sorted(lost)} {sorted(set(found) - set(wanted))}")
+        archive(rig, "restore", "ALL", code=0)
+        found = tree(rig.spool)
+        lost = [k for k in wanted if found.get(k) != wanted[k]]
+        expect(found == wanted, f"killed at {point}: {lost} {sorted(set(found) - set(wanted))}")
     clean(rig)
 
 
