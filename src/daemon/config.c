@@ -22,22 +22,20 @@ static struct config *config_new(void)
 {
     struct config *config = xmalloc(sizeof *config);
     *config = (struct config){
-        .keep_outputs_ms = -1,
-        .keep_failed_ms = -1,
-        .keep_events_ms = -1,
         .budget = {-1, -1, -1, -1},
     };
     setting_defaults(config_settings, config);
+    setting_defaults(retention_settings, config);
     setting_empty_list(setting_find(config_settings, "trusted_droppers"), config);
     return config;
 }
 
 /* Reads the file that was asked for, or the usual one where it exists. */
-static int config_load(struct config *config, const char *path, struct error *error)
+static int config_load(struct config *config, const char *path, bool keys, struct error *error)
 {
     struct error problem = {0};
     const char *wanted = path != NULL ? path : default_path;
-    if (config_file_read(config, wanted, &problem) == 0) {
+    if (config_file_read(config, wanted, keys, &problem) == 0) {
         config->path = xstrdup(wanted);
         return 0;
     }
@@ -170,7 +168,7 @@ static int config_override(struct config *config, const struct config_options *o
 struct config *config_read(const struct config_options *options, struct error *error)
 {
     struct config *config = config_new();
-    int failed = config_load(config, options->path, error);
+    int failed = config_load(config, options->path, true, error);
     if (failed == 0 && config->provider_count == 0)
         failed = config_from_environment(config, error);
     if (failed == 0)
@@ -183,6 +181,37 @@ struct config *config_read(const struct config_options *options, struct error *e
     }
     config_users_complete(config);
     return config;
+}
+
+/* The rules of sections that say how long their outputs are kept. */
+static void add_rules(const struct config *config, struct policy *policy)
+{
+    policy->models = xcalloc(config->model_count + 1, sizeof *policy->models);
+    policy->users = xcalloc(config->user_count + 1, sizeof *policy->users);
+    for (size_t i = 0; i < config->model_count; i++) {
+        const struct config_model *model = &config->models[i];
+        if (model->keep_ms >= 0)
+            policy->models[policy->model_count++] =
+                (struct policy_rule){xstrdup(model->pattern), model->keep_ms};
+    }
+    for (size_t i = 0; i < config->user_count; i++) {
+        const struct config_user *user = &config->users[i];
+        if (user->keep_ms >= 0)
+            policy->users[policy->user_count++] =
+                (struct policy_rule){xstrdup(user->name), user->keep_ms};
+    }
+}
+
+int config_read_policy(const char *path, struct policy *policy, struct error *error)
+{
+    struct config *config = config_new();
+    int result = config_load(config, path, false, error);
+    if (result == 0) {
+        *policy = config->retention;
+        add_rules(config, policy);
+    }
+    config_free(config);
+    return result;
 }
 
 void config_free(struct config *config)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "retain/policy.h"
 
 /* A secret and where it came from. */
 struct config_key {
@@ -72,6 +73,7 @@ struct config_model {
     struct config_price price;
     uint64_t max_output_tokens; /* 0: not said */
     struct config_limits limits;
+    int64_t keep_ms; /* of outputs; -1: not said */
     struct config_budget budget;
 };
 
@@ -84,6 +86,7 @@ struct config_user {
     unsigned max_in_flight; /* 0: not said */
     unsigned max_waiting;   /* 0: not said */
     char **models;          /* patterns; NULL: all */
+    int64_t keep_ms;        /* of outputs; -1: not said */
     struct config_budget budget;
 };
 
@@ -112,10 +115,7 @@ struct config {
     uint64_t floor_inodes;    /* 1,000 */
     char **trusted_droppers;  /* login names or numbers of uids, NULL-terminated */
     char *ca_file;            /* or NULL */
-    int64_t keep_outputs_ms;  /* retention { outputs failed events }: read here, used by the
-                                 retention commands; -1: not said */
-    int64_t keep_failed_ms;
-    int64_t keep_events_ms;
+    struct policy retention;  /* without the rules of models and users; see config_read_policy */
     struct config_budget budget; /* for all; run_nano: of each run */
     char *currency;              /* "USD" */
     char *time_zone;             /* IANA name, where budgets turn; NULL: the local one */
@@ -141,6 +141,11 @@ struct config_options {
  * ANTHROPIC_BASE_URL (provider "anthropic"); of each pair either is enough, and a protocol that is
  * not built in is passed over. No provider at all is no error. Returns NULL with an error. */
 struct config *config_read(const struct config_options *options, struct error *error);
+
+/* Reads how long finished work is kept, without following anything that leads to a key: for the
+ * programs of retention. path as in struct config_options. Returns 0, and policy_clear frees what is
+ * in *policy, or -1 with an error. */
+int config_read_policy(const char *path, struct policy *policy, struct error *error);
 
 /* Reads a provider's url_file: a URL a line; blank lines and those that begin with # are passed
  * over, as is a URL that was there already. Returns them as `urls` holds them, NULL-terminated, for

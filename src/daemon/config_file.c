@@ -51,6 +51,7 @@ struct reading {
     } sections[KINDS];
     struct config *config;
     struct config_place place;
+    bool keys; /* they are wanted */
     cfg_t *root;
     bool failed; /* error is filled: what follows is only its echo */
     struct error *error;
@@ -259,7 +260,7 @@ static int on_key(cfg_t *section, cfg_opt_t *option)
         char *value = take_value(option, i);
         if (value == NULL)
             continue;
-        if (problem.kind == ERROR_NONE)
+        if (problem.kind == ERROR_NONE && reading->keys)
             (void)add_key(reading, section_of(section)->kind, option->name, value, &problem);
         wipe_value(value);
     }
@@ -294,7 +295,7 @@ static int on_end(cfg_t *root, cfg_opt_t *option)
     struct error problem = {0};
     cfg_t *section = cfg_opt_getnsec(option, cfg_opt_size(option) - 1);
     take_empty_lists(section);
-    if (check_end(reading, section_of(section)->kind, &problem) == -1)
+    if (reading->keys && check_end(reading, section_of(section)->kind, &problem) == -1)
         return reading_fail(reading, root->line, &problem);
     return 0;
 }
@@ -421,7 +422,7 @@ static int open_regular(const char *path, struct stat *status, struct error *err
     return -1;
 }
 
-int config_file_read(struct config *config, const char *path, struct error *error)
+int config_file_read(struct config *config, const char *path, bool keys, struct error *error)
 {
     struct stat status;
     int fd = open_regular(path, &status, error);
@@ -437,7 +438,7 @@ int config_file_read(struct config *config, const char *path, struct error *erro
         failed = -1;
     } else {
         struct reading reading = {
-            .config = config, .place = {path, status.st_mode}, .error = error};
+            .config = config, .place = {path, status.st_mode}, .keys = keys, .error = error};
         buffer_byte(&text, '\n'); /* libconfuse reads no empty text */
         failed = reading_parse(&reading, text.bytes);
     }

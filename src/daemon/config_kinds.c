@@ -15,8 +15,10 @@
 
 #include "base/buffer.h"
 #include "base/moneytext.h"
+#include "base/sizetext.h"
 #include "base/xalloc.h"
 #include "provider/provider.h"
+#include "retain/policy.h"
 #include "daemon/config_urls.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -324,6 +326,26 @@ static bool free_said(const struct setting *setting, const void *field)
     return *(const bool *)field;
 }
 
+static int room_read(const struct setting *setting, const char *text, void *field,
+                     struct error *error)
+{
+    if (policy_room_read(text, field) == 0)
+        return 0;
+    return refuse(setting, error, "it is a share such as 10% or a size such as 5GiB");
+}
+
+static void room_write(const void *field, FILE *out)
+{
+    const struct policy_room *room = field;
+    char size[SIZETEXT_SIZE];
+
+    sizetext_write(room->bytes, size);
+    if (room->bytes > 0)
+        fputs(size, out);
+    else
+        fprintf(out, "%u%%", room->percent);
+}
+
 const struct setting_kind kind_protocol = {protocol_read, text_write, pointer_said, false};
 const struct setting_kind kind_urls = {url_read, list_write, pointer_said, true};
 const struct setting_kind kind_headers = {header_read, list_write, pointer_said, true};
@@ -334,4 +356,5 @@ const struct setting_kind kind_secret_file = {secret_file_read, text_write, poin
 const struct setting_kind kind_zone = {zone_read, text_write, pointer_said, false};
 const struct setting_kind kind_currency = {currency_read, text_write, pointer_said, false};
 const struct setting_kind kind_price = {price_read, price_write, price_said, false};
+const struct setting_kind kind_room = {room_read, room_write, NULL, false};
 const struct setting_kind kind_free = {free_read, free_write, free_said, false};

@@ -21,6 +21,7 @@ extern const struct setting_kind kind_secret_file; /* readable, but not for othe
 extern const struct setting_kind kind_zone;        /* in /usr/share/zoneinfo */
 extern const struct setting_kind kind_currency;    /* three capital letters */
 extern const struct setting_kind kind_price;       /* int64_t, nano a token; text is per million */
+extern const struct setting_kind kind_room;        /* struct policy_room: 10% or 5GiB */
 extern const struct setting_kind kind_free;        /* bool: the word free */
 
 /* Whether a proxy's URL holds a user or a password. */

@@ -43,6 +43,7 @@ struct config_model *config_model_at(struct config *config, const char *pattern)
     *model = (struct config_model){
         .pattern = xstrdup(pattern),
         .price = {.input_nano = -1, .cached_nano = -1, .output_nano = -1},
+        .keep_ms = -1,
         .budget = no_budget,
     };
     return model;
@@ -56,7 +57,7 @@ struct config_user *config_user_at(struct config *config, const char *name)
     }
     config->users = xrealloc(config->users, (config->user_count + 1) * sizeof *config->users);
     struct config_user *user = &config->users[config->user_count++];
-    *user = (struct config_user){.name = xstrdup(name), .budget = no_budget};
+    *user = (struct config_user){.name = xstrdup(name), .keep_ms = -1, .budget = no_budget};
     return user;
 }
 

@@ -15,6 +15,7 @@
 #define KIB    UINT64_C(1024)
 #define GIB    (KIB * KIB * KIB)
 
+#define KEEP_MOST   (36500 * DAY)
 #define TOKENS_MOST UINT64_C(1000000000000) /* a minute */
 #define NANO        UINT64_C(1000000000)
 #define MONEY_MOST  (1000000000 * NANO)
@@ -50,9 +51,14 @@ const struct setting config_settings[] = {
 };
 
 const struct setting retention_settings[] = {
-    {"outputs", &setting_duration, FIELD(keep_outputs_ms), NULL, 0, 36500 * DAY},
-    {"failed", &setting_duration, FIELD(keep_failed_ms), NULL, 0, 36500 * DAY},
-    {"events", &setting_duration, FIELD(keep_events_ms), NULL, 0, 36500 * DAY},
+    {"outputs", &setting_duration, FIELD(retention.outputs_ms), "90d", 0, KEEP_MOST},
+    {"failed", &setting_duration, FIELD(retention.failed_ms), "30d", 0, KEEP_MOST},
+    {"events", &setting_duration, FIELD(retention.events_ms), "365d", 0, KEEP_MOST},
+    {"versions", &setting_count, FIELD(retention.versions), "0", 0, 1000000},
+    {"count", &setting_number, FIELD(retention.count), "0", 0, UINT64_C(1000000000)},
+    {"bytes", &setting_space, FIELD(retention.bytes), "0", 0, UINT64_C(1024) * 1024 * GIB},
+    {"free_space", &kind_room, FIELD(retention.free_space), "0%", 0, 0},
+    {"archive_before_prune", &setting_yes, FIELD(retention.archive_first), "yes", 0, 0},
     {0},
 };
 #undef FIELD
@@ -108,6 +114,7 @@ const struct setting model_settings[] = {
     {"price", &kind_free, FIELD(price.free), NULL, 0, 0},
     {"max_output_tokens", &setting_number, FIELD(max_output_tokens), NULL, 1, 1000000000},
     LIMITS,
+    {"keep", &setting_duration, FIELD(keep_ms), NULL, 0, KEEP_MOST},
     {0},
 };
 #undef FIELD
@@ -118,6 +125,7 @@ const struct setting user_settings[] = {
     {"max_in_flight", &setting_count, FIELD(max_in_flight), NULL, 1, 65536},
     {"max_waiting", &setting_count, FIELD(max_waiting), NULL, 1, 1000000000},
     {"models", &setting_list, FIELD(models), NULL, 0, 256},
+    {"keep", &setting_duration, FIELD(keep_ms), NULL, 0, KEEP_MOST},
     {0},
 };
 #undef FIELD

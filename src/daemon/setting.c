@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/moneytext.h"
+#include "base/sizetext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
 
@@ -26,14 +27,6 @@ struct unit {
 /* Largest first, so that the first one which divides a value is the shortest way to write it. */
 static const struct unit duration_units[] = {
     {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1},
-};
-
-static const struct unit size_units[] = {
-    {"TiB", UINT64_C(1) << 40},
-    {"GiB", UINT64_C(1) << 30},
-    {"MiB", UINT64_C(1) << 20},
-    {"KiB", UINT64_C(1) << 10},
-    {"", 1},
 };
 
 static void write_in_units(const struct unit *units, size_t count, uint64_t value, FILE *out)
@@ -51,7 +44,9 @@ static void write_duration(uint64_t ms, FILE *out)
 
 static void write_size(uint64_t bytes, FILE *out)
 {
-    write_in_units(size_units, COUNT(size_units), bytes, out);
+    char text[SIZETEXT_SIZE];
+    sizetext_write(bytes, text);
+    fputs(text, out);
 }
 
 static void write_amount(uint64_t nano, FILE *out)
@@ -149,26 +144,11 @@ static void duration_write(const void *field, FILE *out)
     write_duration((uint64_t) * (const int64_t *)field, out);
 }
 
-static bool read_size(const char *text, uint64_t *bytes)
-{
-    uint64_t value;
-    char *end;
-    if (!read_digits(text, &value, &end))
-        return false;
-    for (size_t i = 0; i < COUNT(size_units); i++) {
-        if (strcmp(end, size_units[i].name) == 0) {
-            *bytes = value * size_units[i].worth;
-            return value <= UINT64_MAX / size_units[i].worth;
-        }
-    }
-    return false;
-}
-
 static int space_read(const struct setting *setting, const char *text, void *field,
                       struct error *error)
 {
     uint64_t bytes;
-    if (!read_size(text, &bytes) || !within(setting, bytes))
+    if (sizetext_read(text, &bytes) != 0 || !within(setting, bytes))
         return refuse(setting, text, "a size such as 500KiB, 64MiB or 2GiB", write_size, error);
     *(uint64_t *)field = bytes;
     return 0;
@@ -193,6 +173,7 @@ static void size_write(const void *field, FILE *out)
 {
     write_size(*(const size_t *)field, out);
 }
+
 
 static int halt_read(const struct setting *setting, const char *text, void *field,
                      struct error *error)

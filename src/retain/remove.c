@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -16,7 +17,9 @@
 #include "spool/move.h"
 
 enum {
-    BATCH = 256, /* units, each with an open file; the usual limit is 1024 */
+    BATCH_LEAST = 64, /* units, each with an open file */
+    BATCH_MOST = 4096,
+    FILES_ELSE = 256, /* that the program may want to open beside them */
     TARGET_SIZE = 16 + ENTRY_NAME_SIZE,
 };
 
@@ -26,10 +29,35 @@ struct remove {
     const struct spool *spool;
     int (*before)(void *context, struct error *error);
     void *context;
-    struct unit batch[BATCH]; /* locked, as ID.gone */
-    size_t count;             /* in the batch */
+    struct unit *batch; /* locked, as ID.gone */
+    size_t count;       /* in the batch */
+    size_t room;        /* it goes when so many are in it */
     size_t gone;
 };
+
+/* Syncs are what deleting waits for, and they are paid for each batch: as many units as may be held
+ * open make one. Linux lets every process raise its limit to the hard one. */
+static size_t find_room(void)
+{
+    struct rlimit limit;
+    size_t files;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return BATCH_LEAST;
+    }
+    if (limit.rlim_cur < BATCH_MOST + FILES_ELSE && limit.rlim_cur < limit.rlim_max) {
+        rlim_t before = limit.rlim_cur;
+
+        limit.rlim_cur = limit.rlim_max < BATCH_MOST + FILES_ELSE ? limit.rlim_max
+                                                                  : BATCH_MOST + FILES_ELSE;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+            limit.rlim_cur = before;
+        }
+    }
+    files = limit.rlim_cur > BATCH_MOST + FILES_ELSE ? BATCH_MOST + FILES_ELSE
+                                                     : (size_t)limit.rlim_cur;
+    return files < BATCH_LEAST + FILES_ELSE ? BATCH_LEAST : files - FILES_ELSE;
+}
 
 struct remove *remove_begin(const struct spool *spool,
                             int (*before)(void *context, struct error *error), void *context)
@@ -39,6 +67,8 @@ struct remove *remove_begin(const struct spool *spool,
     remove->spool = spool;
     remove->before = before;
     remove->context = context;
+    remove->room = find_room();
+    remove->batch = xcalloc(remove->room, sizeof *remove->batch);
     return remove;
 }
 
@@ -52,39 +82,47 @@ static int complain(const struct unit *unit, int problem, const char *what, stru
     return -1;
 }
 
-/* Whether the link leads to a file of the unit. */
-static bool leads_to(int dir, const char *name, const struct unit *unit)
+/* Whether the link's target begins so. */
+static bool leads_to(int dir, const char *name, const char *start)
 {
-    char target[TARGET_SIZE], start[TARGET_SIZE], id[ID_TEXT_SIZE];
+    char target[TARGET_SIZE];
     ssize_t length = readlinkat(dir, name, target, sizeof target - 1);
 
     if (length < 0) {
         return false;
     }
     target[length] = '\0';
-    id_write(&unit->id, id);
-    snprintf(start, sizeof start, "../%s/%s.", folder_name(unit->folder), id);
     return strncmp(target, start, strlen(start)) == 0;
 }
 
-/* Removes the link, unless it is led elsewhere meanwhile: what was moved aside is looked at again,
- * and put back when it is another. Returns 1 when it went. */
-static int remove_link(const struct unit *unit, const char *name)
+/* The link may be led elsewhere meanwhile: what was moved aside is looked at again, and put back
+ * when it is another. */
+int remove_link(const struct spool *spool, const char *name, const char *start)
 {
-    int links = unit->spool->dir[FOLDER_BY_NAME], tmp = unit->spool->dir[FOLDER_TMP];
+    int links = spool->dir[FOLDER_BY_NAME], tmp = spool->dir[FOLDER_TMP];
     char aside[RANDOM_NAME_SIZE];
 
-    if (!leads_to(links, name, unit)) {
+    if (!leads_to(links, name, start)) {
         return 0;
     }
     random_name(aside);
     if (renameat(links, name, tmp, aside) < 0) {
         return errno == ENOENT ? 0 : -errno;
     }
-    if (!leads_to(tmp, aside, unit) && move_noreplace(tmp, aside, links, name) == 0) {
+    if (!leads_to(tmp, aside, start) && move_noreplace(tmp, aside, links, name) == 0) {
         return 0;
     }
     return unlinkat(tmp, aside, 0) == 0 || errno == ENOENT ? 1 : -errno;
+}
+
+/* Removes a name of the unit, where the link leads to one of its files. */
+static int remove_own_link(const struct unit *unit, const char *name)
+{
+    char start[TARGET_SIZE], id[ID_TEXT_SIZE];
+
+    id_write(&unit->id, id);
+    snprintf(start, sizeof start, "../%s/%s.", folder_name(unit->folder), id);
+    return remove_link(unit->spool, name, start);
 }
 
 static int remove_named(const struct unit *unit, const char *file)
@@ -103,7 +141,7 @@ static int remove_named(const struct unit *unit, const char *file)
     json_array_foreach(json_object_get(record, "names"), i, name)
     {
         const char *word = json_is_string(name) ? json_string_value(name) : "";
-        int result = layout_name_ok(word) ? remove_link(unit, word) : 0;
+        int result = layout_name_ok(word) ? remove_own_link(unit, word) : 0;
 
         if (result < 0) {
             removed = result;
@@ -268,7 +306,7 @@ int remove_unit(struct remove *remove, struct unit *unit, struct error *error)
     }
     remove->batch[remove->count++] = *unit;
     unit->fd = -1;
-    return remove->count < BATCH ? 0 : remove_flush(remove, error);
+    return remove->count < remove->room ? 0 : remove_flush(remove, error);
 }
 
 /* Finishes one that was found as ID.gone. One that is locked, or no longer there, is another's. */
@@ -330,6 +368,7 @@ int remove_end(struct remove *remove, struct error *error)
 {
     int result = remove_flush(remove, error);
 
+    free(remove->batch);
     free(remove);
     return result;
 }

@@ -5,7 +5,8 @@
  * Floor: retain. A batch goes in steps: each ID.json becomes ID.gone under its lock; the folders
  * are synced; links in by-name/ that lead to the units go; then their files, unit by unit; the
  * folders are synced; the ID.gone go. Killed anywhere, each unit is whole under ID.json, or its
- * ID.gone lies there unlocked for remove_leftovers, or the daemon, to finish.
+ * ID.gone lies there unlocked for remove_leftovers, or the daemon, to finish. A batch is as many units as
+ * may be held open, at most 4096: the soft limit of open files is raised where it is lower.
  */
 #ifndef RETAIN_REMOVE_H
 #define RETAIN_REMOVE_H
@@ -41,6 +42,9 @@ size_t remove_count(const struct remove *remove);
 
 /* Flushes and frees. Returns 0, or -1 with an error. */
 int remove_end(struct remove *remove, struct error *error);
+
+/* Removes the link by-name/NAME, if its target begins with start. Returns 1 when it went, 0, or -errno. */
+int remove_link(const struct spool *spool, const char *name, const char *start);
 
 /* Removes each link in by-name/ that leads into the unit, by the names in its records. Whoever deletes single
  * outputs does it himself. Returns the number removed, or -errno. */

@@ -37,9 +37,12 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_int_equal(config->budget.week_nano, -1);
     assert_int_equal(config->budget.month_nano, -1);
     assert_int_equal(config->budget.run_nano, -1);
-    assert_int_equal(config->keep_outputs_ms, -1);
-    assert_int_equal(config->keep_failed_ms, -1);
-    assert_int_equal(config->keep_events_ms, -1);
+    assert_int_equal(config->retention.outputs_ms, INT64_C(90) * 86400000);
+    assert_int_equal(config->retention.failed_ms, INT64_C(30) * 86400000);
+    assert_int_equal(config->retention.events_ms, INT64_C(365) * 86400000);
+    assert_int_equal(config->retention.versions, 0);
+    assert_int_equal(config->retention.free_space.percent, 0);
+    assert_true(config->retention.archive_first);
     assert_null(config_route(config, "gpt-4o-mini", NULL));
     config_free(config);
 }
@@ -62,7 +65,9 @@ static void each_setting_is_read(void **state)
                            "floor_inodes = 0\n"
                            "trusted_droppers = {\"www-data\", 1001}\n"
                            "ca_file = '%s'\n"
-                           "retention { outputs = 90d failed = 2d events = 52w }\n",
+                           "retention { outputs = 80d failed = 2d events = 52w versions = 3\n"
+                           "count = 1000 bytes = 5GiB free_space = 10%% "
+                           "archive_before_prune = no }\n",
                            fixture->path);
     struct config *config = accept(fixture, text);
     free(text);
@@ -84,9 +89,14 @@ static void each_setting_is_read(void **state)
     assert_string_equal(config->trusted_droppers[1], "1001");
     assert_null(config->trusted_droppers[2]);
     assert_string_equal(config->ca_file, fixture->path);
-    assert_int_equal(config->keep_outputs_ms, INT64_C(90) * 86400000);
-    assert_int_equal(config->keep_failed_ms, INT64_C(2) * 86400000);
-    assert_int_equal(config->keep_events_ms, INT64_C(364) * 86400000);
+    assert_int_equal(config->retention.outputs_ms, INT64_C(80) * 86400000);
+    assert_int_equal(config->retention.failed_ms, INT64_C(2) * 86400000);
+    assert_int_equal(config->retention.events_ms, INT64_C(364) * 86400000);
+    assert_int_equal(config->retention.versions, 3);
+    assert_int_equal(config->retention.count, 1000);
+    assert_int_equal(config->retention.bytes, INT64_C(5) << 30);
+    assert_int_equal(config->retention.free_space.percent, 10);
+    assert_false(config->retention.archive_first);
     config_free(config);
 }
 
