@@ -11,12 +11,14 @@
 #include "client/cli.h"
 #include "client/control.h"
 #include "client/derive.h"
+#include "client/forgetting.h"
 #include "client/plan.h"
 #include "job/change.h"
 #include "job/selection.h"
 #include "retain/members.h"
 
 #define PROGRAM "llmspool-ctl"
+#define FORGET  "forget"
 
 static const char usage[] =
     "usage: llmspool-ctl [-s DIR] [--dry-run] [-q] [--json] ORDER [SELECTION] [--set PATH=VALUE]\n"
@@ -33,12 +35,15 @@ static const char usage[] =
     "  retry     try again what failed           rerun     ask again what was answered;\n"
     "                                                      prints JOB@vN, the coming version\n"
     "release and flush also take gates, PROVIDER/MODEL.\n"
+    "by itself, at once:\n"
+    "  forget    remove finished jobs for good: answers, archived copies, names\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "  -n, --dry-run     say what would be done to which job, and do nothing\n"
     "      --set PATH=VALUE  of retry and rerun: new jobs with this changed, as in\n"
     "                    params.max_tokens=8000, in the old ones' places in their runs;\n"
     "                    prints their IDs\n"
+    "  -y, --yes         of forget: do not ask\n"
     "  -q, --quiet       do not say what is done\n"
     "      --json        say it as JSON, a line each\n"
     "      --help, --version\n"
@@ -51,6 +56,7 @@ static const struct option options[] = {
     {"spool", required_argument, NULL, 's'},
     {"dry-run", no_argument, NULL, 'n'},
     {"set", required_argument, NULL, OPTION_SET},
+    {"yes", no_argument, NULL, 'y'},
     {"quiet", no_argument, NULL, 'q'},
     {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, 'h'},
@@ -66,6 +72,7 @@ struct wish {
     const struct verb *verb;
     struct selection selection;
     struct changes changes;
+    bool yes; /* do not ask before forgetting */
 };
 
 /* The words are looked up one by one; all that cannot be found are told. */
@@ -275,6 +282,9 @@ static int take_option(struct wish *wish, int option)
     case 'n':
         wish->announce.dry_run = true;
         break;
+    case 'y':
+        wish->yes = true;
+        break;
     case 'q':
         wish->announce.quiet = true;
         break;
@@ -294,12 +304,38 @@ static int take_option(struct wish *wish, int option)
     return taken < 0 ? cli_fail(PROGRAM, &error) : EXIT_DONE;
 }
 
+/* No order to the daemon, but the work of this program. */
+static int forget_jobs(struct wish *wish, char **words)
+{
+    struct forget_wish forget = {.program = PROGRAM,
+                                 .spool = wish->given,
+                                 .selection = &wish->selection,
+                                 .dry_run = wish->announce.dry_run,
+                                 .quiet = wish->announce.quiet,
+                                 .json = wish->announce.json,
+                                 .yes = wish->yes};
+
+    if (words[0] == NULL && !selection_any(&wish->selection)) {
+        return cli_usage(PROGRAM, "forget which jobs? Name them, or select them");
+    }
+    if (wish->changes.count > 0) {
+        return cli_usage(PROGRAM, "--set goes with retry and rerun, which make new jobs by it");
+    }
+    return forgetting_run(&forget, words);
+}
+
 static int obey(struct wish *wish, char **words)
 {
     int result;
 
     if (words[0] == NULL) {
         return cli_usage(PROGRAM, "name an order, such as pause or cancel");
+    }
+    if (strcmp(words[0], FORGET) == 0) {
+        return forget_jobs(wish, words + 1);
+    }
+    if (wish->yes) {
+        return cli_usage(PROGRAM, "--yes goes with forget");
     }
     wish->verb = verb_find(words[0]);
     if (wish->verb == NULL) {
@@ -316,7 +352,8 @@ int main(int argc, char **argv)
     int option;
 
     cli_start();
-    while (result == EXIT_DONE && (option = getopt_long(argc, argv, "s:nq", options, NULL)) != -1) {
+    while (result == EXIT_DONE &&
+           (option = getopt_long(argc, argv, "s:nqy", options, NULL)) != -1) {
         if (option == 'h') {
             return cli_help(usage);
         }

@@ -5,8 +5,10 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/cli.h"
+#include "client/timers.h"
 #include "spool/spool.h"
 
 #define PROGRAM "llmspool-init"
@@ -27,6 +29,33 @@ static const struct option options[] = {
     {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
 };
 
+/* Whether programs that are told nothing come to this spool. */
+static bool is_usual(const char *place)
+{
+    struct error error;
+    char *found;
+    bool same;
+
+    unsetenv("LLMSPOOL_DIR"); /* which timers do not have */
+    found = spool_find(NULL, &error);
+    same = found != NULL && strcmp(found, place) == 0;
+    free(found);
+    return same;
+}
+
+/* Nothing runs unasked, so it says how that is asked. */
+static void tell_of_timers(const char *place)
+{
+    char *whole = realpath(place, NULL);
+    const char *path = whole != NULL ? whole : place;
+    char *command = timers_command(timers_here(path), path, is_usual(path));
+
+    printf("Nothing is archived, deleted or checked by itself; each night it is, with\n    %s\n",
+           command);
+    free(command);
+    free(whole);
+}
+
 static int make(struct spool_plan *plan, const char *given)
 {
     struct error error;
@@ -39,6 +68,9 @@ static int make(struct spool_plan *plan, const char *given)
         result = cli_fail(PROGRAM, &error);
     } else {
         printf("%s: %s\n", place, made ? "spool made" : "is a spool already, nothing changed");
+        if (made) {
+            tell_of_timers(place);
+        }
         result = cli_finish(PROGRAM, EXIT_DONE);
     }
     free(place);

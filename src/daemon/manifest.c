@@ -18,7 +18,6 @@
 #include "retain/members.h"
 #include "spool/file.h"
 
-#define FILE_NAME "manifest.jsonl"
 #define POSITION "{\"position\":" /* how each line begins */
 
 /* A line that is to be there. */
@@ -339,12 +338,11 @@ static int append_missing(struct manifest *manifest, int fd)
 
 static int write_in(struct manifest *manifest, int dir)
 {
-    int fd = openat(dir, FILE_NAME, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
-                    manifest->core->spool->job_mode);
+    int fd = members_lock(dir, O_CREAT | O_APPEND, manifest->core->spool->job_mode);
     int result;
 
     if (fd < 0)
-        return -errno;
+        return fd;
     result = append_missing(manifest, fd);
     if (close(fd) < 0 && result == 0)
         result = -errno;

@@ -15,6 +15,7 @@
 #include "base/xalloc.h"
 #include "spool/file.h"
 
+#define FILE_NAME "manifest.jsonl"
 #define POSITION "{\"position\":" /* how each line begins */
 #define ID_TEXT  ",\"id\":\""     /* what follows the number, for a job */
 #define ID_NONE  ",\"id\":null"   /* and for a refused line */
@@ -118,7 +119,7 @@ struct member *members_of(const char *text, size_t length, size_t *count)
 
 static int manifest_open(const struct spool *spool, const char *run, struct error *error)
 {
-    char *path = xasprintf("%s/manifest.jsonl", run);
+    char *path = xasprintf("%s/" FILE_NAME, run);
     int fd = -1;
 
     if (!layout_name_ok(run)) {
@@ -269,7 +270,46 @@ int members_each(const struct spool *spool, const char *run,
     return result;
 }
 
-/* --- selections ------------------------------------------------------------------------------- */
+/* --- changing it -------------------------------------------------------------------------------- */
+
+/* Whether the name still is the file that was opened: another may have replaced it meanwhile. */
+static int is_current(int dir, int fd)
+{
+    struct stat opened, named;
+
+    if (fstat(fd, &opened) < 0) {
+        return -errno;
+    }
+    if (fstatat(dir, FILE_NAME, &named, AT_SYMLINK_NOFOLLOW) < 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    return file_same(&opened, &named);
+}
+
+int members_lock(int dir, int flags, mode_t mode)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd, result;
+
+    for (;;) {
+        fd = openat(dir, FILE_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, mode);
+        if (fd < 0) {
+            return -errno;
+        }
+        while ((result = fcntl(fd, F_OFD_SETLKW, &lock) < 0 ? -errno : 0) == -EINTR) {
+        }
+        result = result == 0 ? is_current(dir, fd) : result;
+        if (result == 1) {
+            return fd;
+        }
+        close(fd);
+        if (result < 0) {
+            return result;
+        }
+    }
+}
+
+/* --- selections --------------------------------------------------------------------------------- */
 
 int members_select(const struct spool *spool, struct selection *selection, struct error *error)
 {

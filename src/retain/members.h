@@ -55,4 +55,9 @@ int members_select(const struct spool *spool, struct selection *selection, struc
 int members_runs(const struct spool *spool, int (*visit)(void *context, const char *run),
                  void *context, struct error *error);
 
+/* Opens manifest.jsonl in the folder of a run, for reading and writing with these further flags of open(2),
+ * and waits for the write lock under which alone it is appended to or replaced. Returns the descriptor,
+ * which carries the lock and is that of the name, or -errno. */
+int members_lock(int dir, int flags, mode_t mode);
+
 #endif

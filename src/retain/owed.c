@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/jsontext.h"
@@ -179,6 +180,36 @@ int owed_has(struct owed *owed, const struct id *id)
         }
     }
     return 0;
+}
+
+static int forgive_in(const struct spool *spool, enum folder folder, const struct idset *jobs)
+{
+    int dir = spool->dir[folder];
+    DIR *list = file_list(dir);
+    const struct dirent *found;
+    int result = list != NULL ? 0 : -errno;
+
+    while (result == 0 && (result = file_list_next(list, &found)) == 0 && found != NULL) {
+        struct place place = {.folder = folder};
+
+        result = read_entry(spool, found->d_name, &place);
+        if (result == 0 && place.count > 0 && idset_has(jobs, &place.ids[0]) &&
+            unlinkat(dir, found->d_name, 0) < 0 && errno != ENOENT) {
+            result = -errno;
+        }
+        free(place.ids);
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    return result == 0 ? file_sync_dir(dir) : result;
+}
+
+int owed_forgive(const struct spool *spool, const struct idset *jobs)
+{
+    int result = forgive_in(spool, FOLDER_OUTBOX, jobs);
+
+    return result == 0 ? forgive_in(spool, FOLDER_CTL, jobs) : result;
 }
 
 void owed_close(struct owed *owed)

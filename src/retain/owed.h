@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "retain/idset.h"
 #include "spool/spool.h"
 
 struct owed;
@@ -22,6 +23,9 @@ struct owed *owed_open(const struct spool *spool, struct error *error);
  * asked under the unit lock, no debt is missed that a duplicate brought before. Returns 1 or 0, or
  * -errno. */
 int owed_has(struct owed *owed, const struct id *id);
+
+/* Forgives what is owed to any of these jobs, and ends their holds. Returns 0 or -errno. */
+int owed_forgive(const struct spool *spool, const struct idset *jobs);
 
 /* NULL is allowed. */
 void owed_close(struct owed *owed);

@@ -10,8 +10,8 @@
 
 #include "base/sha256.h"
 #include "base/xalloc.h"
-#include "retain/ids_write.h"
 #include "retain/index.h"
+#include "retain/remains.h"
 #include "retain/verify.h"
 #include "retain/volume.h"
 
@@ -97,11 +97,11 @@ static int enter_units(struct index *index, struct ids_write *write, struct erro
     return result;
 }
 
-static int enter(const struct take_up *take, const char *path, struct ids_write *write,
-                 struct error *error)
+int take_up_enter(const struct spool *spool, const char *path, size_t instead,
+                  struct ids_write *write, struct error *error)
 {
     char *stem = stem_of(path);
-    struct volume *volume = volume_open(take->spool->dir[FOLDER_ARCHIVE], stem, NULL, error);
+    struct volume *volume = volume_open(spool->dir[FOLDER_ARCHIVE], stem, NULL, error);
     struct index *index = volume != NULL ? volume_index(volume, error) : NULL;
     struct ids_volume entry = {0};
     int result = -1;
@@ -110,7 +110,11 @@ static int enter(const struct take_up *take, const char *path, struct ids_write 
         entry.path = xstrdup(path);
         entry.size = volume->size;
         memcpy(entry.sha256, index_head(index)->sha256, sizeof entry.sha256);
-        ids_write_volume(write, &entry);
+        if (instead == SIZE_MAX) {
+            ids_write_volume(write, &entry);
+        } else {
+            ids_write_instead(write, &entry, instead);
+        }
         result = enter_units(index, write, error);
     }
     free(entry.path);
@@ -137,7 +141,7 @@ static int enter_new(struct take_up *take, const struct ids *ids, struct store_v
             continue;
         }
         write = write != NULL ? write : ids_write_begin(take->spool, ids, error);
-        if (write == NULL || enter(take, path, write, error) < 0) {
+        if (write == NULL || take_up_enter(take->spool, path, SIZE_MAX, write, error) < 0) {
             ids_write_abandon(write);
             return -1;
         }
@@ -172,9 +176,13 @@ static void note_numbers(struct take_up *take, const struct ids *ids,
 int take_up_volumes(struct take_up *take, const struct ids *ids, struct error *error)
 {
     struct store_volume *volumes;
-    ssize_t count = store_list(take->spool, &volumes);
+    ssize_t count;
     int result;
 
+    if (remains_clear(take->spool, ids, error) < 0) {
+        return -1;
+    }
+    count = store_list(take->spool, &volumes);
     if (count < 0) {
         error_system(error, (int)-count, "cannot list %s/archive", take->spool->path);
         return -1;

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "retain/ids.h"
+#include "retain/ids_write.h"
 #include "retain/store.h"
 #include "spool/spool.h"
 
@@ -24,9 +25,15 @@ struct take_up {
     unsigned highest;   /* number that a volume has */
 };
 
-/* Enters the volumes that ids does not know; with ids NULL all, into a new file. Volumes are verified
+/* Enters the volumes that ids does not know; with ids NULL all, into a new file. What a killed forgetting
+ * left is removed before (retain/remains.h). Volumes are verified
  * first. Returns 0, or -1 with an error. The file is replaced only when there is something new. */
 int take_up_volumes(struct take_up *take, const struct ids *ids, struct error *error);
+
+/* Enters a published volume, behind all others or, unless instead is SIZE_MAX, in the place of that
+ * volume of the old file. Returns 0, or -1 with an error. */
+int take_up_enter(const struct spool *spool, const char *path, size_t instead,
+                  struct ids_write *write, struct error *error);
 
 /* Whether a published volume is whole; what is wrong is told. */
 bool take_up_verify(const struct take_up *take, const char *path);

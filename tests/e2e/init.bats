@@ -26,7 +26,7 @@ mode() {
 @test "a spool has all folders, private to its owner" {
     run llmspool-init "$spool"
     [ "$status" -eq 0 ]
-    [ "$output" = "$spool: spool made" ]
+    [ "${lines[0]}" = "$spool: spool made" ]
     [ "$(ls "$spool" | tr '\n' ' ')" = "$(tr ' ' '\n' <<<"$folders spool.json" | sort | tr '\n' ' ')" ]
     for folder in . $folders; do
         [ "$(mode "$spool/$folder")" = 700 ]
@@ -153,4 +153,27 @@ mode() {
     run llmspool stats
     [ "$status" -eq 64 ]
     [[ "$output" == *"did you mean status?"* ]]
+}
+
+@test "a new spool is told with the command that enables the timers, which works as printed" {
+    run llmspool-init "$spool"
+    command=$(sed -n 's/^    //p' <<<"$output")
+    if [ -d /run/systemd/system ] && [ "$(id -u)" -ne 0 ]; then
+        [[ $command == *"systemctl --user enable --now llmspool-archive.timer "* ]]
+        return 0
+    fi
+    # A crontab(1) that keeps the table in a file, and the fragment where it will be installed.
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\n[ "$1" = -l ] && exec cat "%s"\ncat >"%s.new" && mv "%s.new" "%s"\n' \
+        "$BATS_TEST_TMPDIR"/{tab,tab,tab,tab} >"$BATS_TEST_TMPDIR/bin/crontab"
+    chmod +x "$BATS_TEST_TMPDIR/bin/crontab"
+    echo '0 0 * * * true' >"$BATS_TEST_TMPDIR/tab"
+    fragment=$(sed -n 's/.*cat \(.*\);.*/\1/p' <<<"$command")
+    [[ $fragment == */llmspool/spool-layout/cron/llmspool.crontab ]]
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH sh -c "${command/"$fragment"/"$LLMSPOOL_BUILD/spool-layout/cron/llmspool.crontab"}"
+    grep -qxF '0 0 * * * true' "$BATS_TEST_TMPDIR/tab"
+    grep -qxF "LLMSPOOL_DIR=$spool" "$BATS_TEST_TMPDIR/tab"
+    grep -qxF '10 3 * * * llmspool-prune' "$BATS_TEST_TMPDIR/tab"
+    run llmspool-init "$spool"
+    [ "$output" = "$spool: is a spool already, nothing changed" ]
 }
