@@ -5,18 +5,21 @@
 #include <string.h>
 
 #include "client/archive.h"
+#include "client/archive_create.h"
 
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *purpose;
 } commands[] = {
+    {"create", archive_create, "move finished jobs into archives"},
     {"verify", archive_verify, "read volumes from end to end and tell what is wrong"},
     {"list", archive_list, "list volumes, or the jobs in them"},
     {"get", archive_get, "print one job's answer"},
     {"restore", archive_restore, "bring jobs back into done/ and failed/"},
     {"search", archive_search, "print the IDs of the jobs that a selection fits"},
     {"cat", archive_cat, "print all of it as JSON Lines"},
+    {"reindex", archive_reindex, "make archive/ids again from the indexes"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

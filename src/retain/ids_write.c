@@ -46,6 +46,7 @@ struct ids_write {
     struct id last;               /* of the unit added last */
     int aside;                    /* the rows of new volumes */
     uint64_t rows;                /* put aside, written or still in the buffer */
+    uint64_t dropped;             /* of these, rows of volumes that were dropped */
     struct buffer pending;
 };
 
@@ -69,6 +70,13 @@ struct out {
     struct sha256 *sum;
 };
 
+static void describe(struct entry_volume *entry, const struct ids_volume *volume)
+{
+    free(entry->volume.path);
+    entry->volume = *volume;
+    entry->volume.path = xstrdup(volume->path);
+}
+
 static struct entry_volume *add_volume(struct ids_write *write, const struct ids_volume *volume)
 {
     struct entry_volume *added;
@@ -78,8 +86,8 @@ static struct entry_volume *add_volume(struct ids_write *write, const struct ids
         write->volumes = xrealloc(write->volumes, write->capacity * sizeof *write->volumes);
     }
     added = &write->volumes[write->count++];
-    *added = (struct entry_volume){.volume = *volume, .first = write->rows};
-    added->volume.path = xstrdup(volume->path);
+    *added = (struct entry_volume){.first = write->rows};
+    describe(added, volume);
     return added;
 }
 
@@ -125,11 +133,31 @@ void ids_write_instead(struct ids_write *write, const struct ids_volume *volume,
 
     assert(number < write->count && place->old);
     write->fewer = true;
-    free(place->volume.path);
-    *place = (struct entry_volume){.volume = *volume, .first = write->rows};
-    place->volume.path = xstrdup(volume->path);
+    place->old = false;
+    place->first = write->rows;
+    describe(place, volume);
     write->filling = place;
     memset(&write->last, 0, sizeof write->last);
+}
+
+void ids_write_begin_volume(struct ids_write *write)
+{
+    static const struct ids_volume unknown;
+
+    ids_write_volume(write, &unknown);
+}
+
+void ids_write_end_volume(struct ids_write *write, const struct ids_volume *volume)
+{
+    describe(write->filling, volume);
+}
+
+void ids_write_drop_volume(struct ids_write *write)
+{
+    /* Its rows stay aside and are not looked at. */
+    write->filling->left = true;
+    write->dropped += write->filling->count;
+    write->filling = NULL;
 }
 
 static int write_aside(struct ids_write *write, struct error *error)
@@ -272,7 +300,7 @@ static int make_runs(const struct ids_write *write, struct run *runs, struct hea
         const struct entry_volume *volume = i < write->count ? &write->volumes[i] : NULL;
         struct run *run = &runs[i];
 
-        if (volume != NULL ? volume->old || volume->count == 0 : write->old == NULL) {
+        if (volume != NULL ? volume->old || volume->left || volume->count == 0 : write->old == NULL) {
             continue;
         }
         *run = (struct run){.write = write, .volume = volume};
@@ -342,7 +370,7 @@ static int write_all(struct ids_write *write, struct out *out)
 {
     struct buffer table = {0};
     struct ids_head head = {.magic = IDS_MAGIC, .row_size = htole32(sizeof(struct ids_row))};
-    uint64_t rows = count_old(write) + write->rows;
+    uint64_t rows = count_old(write) + write->rows - write->dropped;
     unsigned char digest[SHA256_SIZE];
     uint32_t volumes = 0;
     int result;

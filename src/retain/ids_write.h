@@ -30,6 +30,12 @@ void ids_write_volume(struct ids_write *write, const struct ids_volume *volume);
 void ids_write_instead(struct ids_write *write, const struct ids_volume *volume, size_t number);
 int ids_write_unit(struct ids_write *write, const struct archived *archived, struct error *error);
 
+/* The same for a volume that is described when its units have been added: begun, and then ended or, with
+ * its units, forgotten. */
+void ids_write_begin_volume(struct ids_write *write);
+void ids_write_end_volume(struct ids_write *write, const struct ids_volume *volume);
+void ids_write_drop_volume(struct ids_write *write);
+
 /* Merges, syncs and replaces archive/ids, and syncs the folder. Both end the writing and free it;
  * commit returns 0, or -1 with an error: then the old file is as it was. The checksum of old is
  * looked at on the way: what is damaged is not carried on (ERROR_DATA). */

@@ -14,6 +14,7 @@
 #include "base/sha256.h"
 #include "base/xalloc.h"
 #include "spool/file.h"
+#include "spool/move.h"
 
 static const char temp_start[] = "archive.";
 static const char name_start[] = "llmspool-";
@@ -75,9 +76,18 @@ bool store_temp_is(const char *name)
 {
     size_t length = sizeof temp_start - 1;
     unsigned char bits[(RANDOM_NAME_SIZE - 1) / 2];
+    const char *rest;
 
-    return strlen(name) == STORE_TEMP_SIZE - 1 && memcmp(name, temp_start, length) == 0 &&
-           hex_read(name + length, bits, sizeof bits);
+    if (strncmp(name, temp_start, length) != 0 || !hex_read(name + length, bits, sizeof bits)) {
+        return false;
+    }
+    rest = name + STORE_TEMP_SIZE - 1;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        if (strcmp(rest, endings[i]) == 0) {
+            return true;
+        }
+    }
+    return rest[0] == '\0';
 }
 
 int store_temp_clear(const struct spool *spool)
@@ -327,4 +337,106 @@ ssize_t store_list(const struct spool *spool, struct store_volume **volumes)
     }
     *volumes = listing.volumes;
     return (ssize_t)listing.count;
+}
+
+/* Opens dir/name, made when it is missing, with the mode of the spool's folders. */
+static int open_folder(const struct spool *spool, int dir, const char *name)
+{
+    mode_t mode = spool->shared ? 02750 : 0700;
+    int fd, result;
+
+    if (mkdirat(dir, name, 0700) < 0) {
+        if (errno != EEXIST) {
+            return -errno;
+        }
+        mode = 0;
+    }
+    /* Also of one that is there: a crash may have come before this. */
+    result = file_sync_dir(dir);
+    if (result < 0) {
+        return result;
+    }
+    fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    if (mode != 0 && fchmod(fd, mode) < 0) {
+        result = -errno;
+        close(fd);
+        return result;
+    }
+    return fd;
+}
+
+/* Opens the folder of a month. */
+static int open_month(const struct spool *spool, const struct store_name *name)
+{
+    char day[9], part[5];
+    int year, month;
+
+    day_digits(name->from, day);
+    snprintf(part, sizeof part, "%.4s", day);
+    year = open_folder(spool, spool->dir[FOLDER_ARCHIVE], part);
+    if (year < 0) {
+        return year;
+    }
+    snprintf(part, sizeof part, "%.2s", day + 4);
+    month = open_folder(spool, year, part);
+    close(year);
+    return month;
+}
+
+static int publish_file(const struct spool *spool, const char *stem, int month,
+                        const struct store_name *name, enum store_kind kind)
+{
+    char from[STORE_NAME_SIZE], to[STORE_NAME_SIZE];
+
+    snprintf(from, sizeof from, "%s%s", stem, endings[kind]);
+    store_name_write(name, kind, to);
+    return move_noreplace(spool->dir[FOLDER_TMP], from, month, to);
+}
+
+/* An index and digests without their volume are what a crash left, and no volume is there by that name. */
+static int clear_remains(int month, const struct store_name *name)
+{
+    char volume[STORE_NAME_SIZE], other[STORE_NAME_SIZE];
+    struct stat status;
+
+    store_name_write(name, STORE_VOLUME, volume);
+    if (fstatat(month, volume, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        return -EEXIST;
+    }
+    for (enum store_kind kind = STORE_INDEX; kind <= STORE_DIGESTS; kind++) {
+        store_name_write(name, kind, other);
+        if (unlinkat(month, other, 0) < 0 && errno != ENOENT) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+int store_publish(const struct spool *spool, const char *stem, const struct store_name *name)
+{
+    int month = open_month(spool, name);
+    int result = month < 0 ? month : clear_remains(month, name);
+
+    if (result == 0) {
+        result = publish_file(spool, stem, month, name, STORE_INDEX);
+    }
+    if (result == 0) {
+        result = publish_file(spool, stem, month, name, STORE_DIGESTS);
+    }
+    if (result == 0) {
+        result = file_sync_dir(month);
+    }
+    if (result == 0) {
+        result = publish_file(spool, stem, month, name, STORE_VOLUME);
+    }
+    if (result == 0) {
+        result = file_sync_dir(month);
+    }
+    if (month >= 0) {
+        close(month);
+    }
+    return result;
 }

@@ -20,7 +20,7 @@ int store_lock(const struct spool *spool, const char *program, struct error *err
 
 enum { STORE_TEMP_SIZE = sizeof "archive." + RANDOM_NAME_SIZE - 1 };
 
-/* A fresh name for a file in tmp/; whether a name is one; the removing of all that are there, by
+/* A fresh name for a file in tmp/; whether a name is one, or one with the ending of a volume's file; the removing of all that are there, by
  * who has the lock. store_temp_clear returns 0 or -errno. */
 void store_temp_write(char out[STORE_TEMP_SIZE]);
 bool store_temp_is(const char *name);
@@ -62,6 +62,11 @@ struct store_volume {
 /* Lists the volumes, oldest (smallest number) first, into an array that the caller frees. Entries
  * that are none are passed over. Returns their number, or -errno. */
 ssize_t store_list(const struct spool *spool, struct store_volume **volumes);
+
+/* Puts the files of a volume, which lie durable in tmp/ under stem, into archive/, the volume itself last,
+ * and syncs what folders that concerns; makes YYYY/ and MM/ where they are missing. Nothing is replaced.
+ * Returns 0 or -errno; -EEXIST: the name is taken. */
+int store_publish(const struct spool *spool, const char *stem, const struct store_name *name);
 
 /* The path of another file of the same volume. */
 void store_sibling(const char *path, enum store_kind kind, char out[STORE_PATH_SIZE]);

@@ -9,8 +9,12 @@
 #include <unistd.h>
 
 #include "spool/file.h"
+#include "spool/move.h"
 
-enum { LOCK_TRIES = 8 };
+enum {
+    LOCK_TRIES = 8,
+    PROBES = 1000, /* names looked up before a folder, perhaps of millions, is read */
+};
 
 struct range {
     unsigned lowest;
@@ -133,16 +137,27 @@ static int widen(int dir, const char *name, unsigned version, void *context)
     return 0;
 }
 
-/* The highest of the outputs that follow each other from version 1, or 0; negative is -errno. */
-static int count_up(int dir, const struct id *id, unsigned *highest)
+/* The outputs that follow each other upward from the first that is there at or after `first`; *range
+ * is zeros when the first `limit` names are not. Returns 0 or -errno. */
+static int count_up(int dir, const struct id *id, unsigned first, unsigned limit,
+                    struct range *range)
 {
-    int there;
-    unsigned version = 0;
+    unsigned version = first;
+    int there = exists(dir, ENTRY_OUTPUT, id, version);
+    *range = (struct range){0, 0};
+    while (there == 0 && version - first + 1 < limit) {
+        version++;
+        there = exists(dir, ENTRY_OUTPUT, id, version);
+    }
+    if (there != 1) {
+        return there;
+    }
+    range->lowest = version;
     do {
+        range->highest = version;
         version++;
         there = exists(dir, ENTRY_OUTPUT, id, version);
     } while (there == 1);
-    *highest = version - 1;
     return there;
 }
 
@@ -165,17 +180,23 @@ static int known_before(const struct spool *spool, const struct id *id)
     return there;
 }
 
+/* The outputs of a job whose version 1 was pruned: found by name, or, when a great many were, in the
+ * folder. */
+static int look_further(int dir, const struct id *id, struct range *range)
+{
+    int result = count_up(dir, id, 2, PROBES, range);
+    return result == 0 && range->highest == 0 ? each_output(dir, id, widen, range) : result;
+}
+
 int unit_versions(const struct spool *spool, const struct id *id, unsigned *lowest,
                   unsigned *highest)
 {
     int done = spool->dir[FOLDER_DONE];
-    struct range range = {0, 0};
-    int result = count_up(done, id, &range.highest);
-    if (result == 0 && range.highest > 0) {
-        range.lowest = 1;
-    } else if (result == 0) {
+    struct range range;
+    int result = count_up(done, id, 1, 1, &range);
+    if (result == 0 && range.highest == 0) {
         int known = known_before(spool, id);
-        result = known > 0 ? each_output(done, id, widen, &range) : known;
+        result = known > 0 ? look_further(done, id, &range) : known;
     }
     if (result == 0) {
         *lowest = range.lowest;
@@ -204,37 +225,76 @@ static int remove_visited(int dir, const char *name, unsigned version, void *con
     return remove_name(dir, name);
 }
 
-/* From the highest down, so that after a kill version 1 still leads to the rest. */
+/* From the highest down, so that after a kill the lowest still leads to the rest. */
 static int remove_outputs(int dir, const struct id *id)
 {
-    unsigned highest;
-    int result = count_up(dir, id, &highest);
-    if (result == 0 && highest == 0) {
+    struct range range;
+    int result = count_up(dir, id, 1, PROBES, &range);
+    if (result == 0 && range.highest == 0) {
         return each_output(dir, id, remove_visited, NULL);
     }
-    for (unsigned version = highest; version > 0 && result == 0; version--) {
+    for (unsigned version = range.highest; result == 0 && version >= range.lowest; version--) {
         result = remove_entry(dir, ENTRY_OUTPUT, id, version);
     }
     return result;
 }
 
-int unit_finish_gone(struct unit *unit)
+static int rename_unit(struct unit *unit, enum entry_kind from, enum entry_kind to)
+{
+    int dir = unit->spool->dir[unit->folder];
+    char old[ENTRY_NAME_SIZE];
+    char new[ENTRY_NAME_SIZE];
+    entry_write(from, &unit->id, 0, old);
+    entry_write(to, &unit->id, 0, new);
+    int result = move_noreplace(dir, old, dir, new);
+    if (result == 0) {
+        unit->gone = to == ENTRY_GONE;
+    }
+    return result;
+}
+
+int unit_gone(struct unit *unit)
+{
+    assert(!unit->gone && unit->fd >= 0);
+    return rename_unit(unit, ENTRY_JOB, ENTRY_GONE);
+}
+
+int unit_gone_back(struct unit *unit)
+{
+    assert(unit->gone && unit->fd >= 0);
+    return rename_unit(unit, ENTRY_GONE, ENTRY_JOB);
+}
+
+int unit_empty(const struct unit *unit)
 {
     assert(unit->gone && unit->fd >= 0);
     static const enum entry_kind sidecars[] = {ENTRY_ERROR, ENTRY_STATE, ENTRY_PARTIAL};
     int dir = unit->spool->dir[unit->folder];
-    /* The renaming to ID.gone is durable before anything goes: no power loss may leave an ID.json
-     * that counts as done without its outputs. */
-    int result = file_sync_dir(dir);
+    int result = 0;
     for (size_t i = 0; i < sizeof sidecars / sizeof sidecars[0] && result == 0; i++) {
         result = remove_entry(dir, sidecars[i], &unit->id, 0);
     }
-    if (result == 0 && unit->folder == FOLDER_DONE) {
-        result = remove_outputs(dir, &unit->id);
+    return result == 0 && unit->folder == FOLDER_DONE ? remove_outputs(dir, &unit->id) : result;
+}
+
+int unit_leave(const struct unit *unit)
+{
+    assert(unit->gone && unit->fd >= 0);
+    return remove_entry(unit->spool->dir[unit->folder], ENTRY_GONE, &unit->id, 0);
+}
+
+int unit_finish_gone(struct unit *unit)
+{
+    int dir = unit->spool->dir[unit->folder];
+    /* The renaming to ID.gone is durable before anything goes: no power loss may leave an ID.json
+     * that counts as done without its outputs. */
+    int result = file_sync_dir(dir);
+    if (result == 0) {
+        result = unit_empty(unit);
     }
     /* And what was deleted stays deleted before the name that tells of it goes. */
     if (result == 0) {
         result = file_sync_dir(dir);
     }
-    return result == 0 ? remove_entry(dir, ENTRY_GONE, &unit->id, 0) : result;
+    return result == 0 ? unit_leave(unit) : result;
 }

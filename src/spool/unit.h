@@ -37,9 +37,17 @@ void unit_unlock(struct unit *unit);
  * Finishes what a killed prune, archive or restore began. Returns 0 or -errno. */
 int unit_finish_gone(struct unit *unit);
 
+/* The steps of it, for who deletes many at once (retain/remove.h) and syncs the folder between them:
+ * ID.json of the locked unit becomes ID.gone, without replacing; that is taken back; all else that
+ * the unit has is deleted; ID.gone is. Each returns 0 or -errno. */
+int unit_gone(struct unit *unit);
+int unit_gone_back(struct unit *unit);
+int unit_empty(const struct unit *unit);
+int unit_leave(const struct unit *unit);
+
 /* The lowest and highest numbers of the outputs ID.vN.json in done/, both 0 when there is none.
- * Looks upward from 1, which costs one look-up a version; reads the folder only where version 1
- * was pruned. Returns 0 or -errno. */
+ * Looks upward from 1, which costs one look-up a version, also of those that were pruned; reads the
+ * folder only where a thousand were. Returns 0 or -errno. */
 int unit_versions(const struct spool *spool, const struct id *id, unsigned *lowest,
                   unsigned *highest);
 

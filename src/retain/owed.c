@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* owed: jobs that somebody still waits for or holds. */
+#include "retain/owed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/buffer.h"
+#include "base/jsontext.h"
+#include "base/xalloc.h"
+#include "spool/file.h"
+
+enum { DEBT_LIMIT = 1 << 20 }; /* bytes of a debt's file; what is larger is none */
+
+static const char hold_start[] = "hold.";
+
+/* The jobs that one folder names, as it was at some time. */
+struct place {
+    enum folder folder;
+    bool known;
+    struct timespec changed; /* of the folder, before it was read */
+    struct id *ids;          /* sorted */
+    size_t count;
+    size_t capacity;
+};
+
+enum { PLACES = 2 };
+
+struct owed {
+    const struct spool *spool;
+    struct place places[PLACES];
+};
+
+static void add(struct place *place, const struct id *id)
+{
+    if (place->count == place->capacity) {
+        place->capacity = 2 * place->capacity + 16;
+        place->ids = xrealloc(place->ids, place->capacity * sizeof *place->ids);
+    }
+    place->ids[place->count++] = *id;
+}
+
+/* outbox/: a file for each debt, which names its job. */
+static int read_debt(const struct spool *spool, const char *name, struct place *place)
+{
+    struct buffer text = {0};
+    json_t *debt = NULL;
+    struct id id;
+    int result = file_read_at(spool->dir[place->folder], name, DEBT_LIMIT, &text, NULL);
+
+    if (result == 0 && text.length > 0) {
+        debt = jsontext_read_object(text.bytes, text.length, NULL);
+    }
+    if (id_read(jsontext_get_text(debt, "id", ""), &id)) {
+        add(place, &id);
+    }
+    json_decref(debt);
+    buffer_free(&text);
+    /* One that was paid meanwhile, or is no file of ours, owes nothing. */
+    return result == -ENOENT || result == -EINVAL || result == -EISDIR || result == -ELOOP ||
+                   result == -EFBIG
+               ? 0
+               : result;
+}
+
+static int read_entry(const struct spool *spool, const char *name, struct place *place)
+{
+    struct id id;
+
+    if (place->folder == FOLDER_OUTBOX) {
+        return drop_read(name) == DROP_JOB ? read_debt(spool, name, place) : 0;
+    }
+    if (strncmp(name, hold_start, sizeof hold_start - 1) == 0 &&
+        id_read(name + sizeof hold_start - 1, &id)) {
+        add(place, &id);
+    }
+    return 0;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct id));
+}
+
+static int read_place(const struct spool *spool, struct place *place)
+{
+    DIR *list = file_list(spool->dir[place->folder]);
+    const struct dirent *found;
+    int result = list != NULL ? 0 : -errno;
+
+    place->count = 0;
+    while (result == 0 && (result = file_list_next(list, &found)) == 0 && found != NULL) {
+        result = read_entry(spool, found->d_name, place);
+    }
+    if (list != NULL) {
+        (void)closedir(list);
+    }
+    if (place->count > 0) {
+        qsort(place->ids, place->count, sizeof *place->ids, by_bytes);
+    }
+    return result;
+}
+
+/* Whether the folder cannot have changed since it was read. A change within the tick in which it was
+ * read does not show: what is so young is read again. */
+static bool is_current(const struct place *place, const struct timespec *changed)
+{
+    return place->known && place->changed.tv_sec == changed->tv_sec &&
+           place->changed.tv_nsec == changed->tv_nsec;
+}
+
+enum { TICK_NS = 20 * 1000 * 1000 };
+
+/* Whether a time is so long ago that a change now would get another one. */
+static bool is_past(const struct timespec *changed)
+{
+    struct timespec now;
+    int64_t age;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    age = (int64_t)(now.tv_sec - changed->tv_sec) * 1000000000 + now.tv_nsec - changed->tv_nsec;
+    return age > TICK_NS;
+}
+
+static int refresh(const struct spool *spool, struct place *place)
+{
+    struct stat status;
+    int result;
+
+    if (fstat(spool->dir[place->folder], &status) < 0) {
+        return -errno;
+    }
+    if (is_current(place, &status.st_mtim)) {
+        return 0;
+    }
+    place->changed = status.st_mtim;
+    place->known = is_past(&status.st_mtim);
+    result = read_place(spool, place);
+    place->known = place->known && result == 0;
+    return result;
+}
+
+struct owed *owed_open(const struct spool *spool, struct error *error)
+{
+    static const enum folder folders[PLACES] = {FOLDER_OUTBOX, FOLDER_CTL};
+    struct owed *owed = xcalloc(1, sizeof *owed);
+
+    owed->spool = spool;
+    for (size_t i = 0; i < PLACES; i++) {
+        int result;
+
+        owed->places[i].folder = folders[i];
+        result = refresh(spool, &owed->places[i]);
+        if (result < 0) {
+            error_system(error, -result, "cannot read %s/%s", spool->path,
+                         folder_name(folders[i]));
+            owed_close(owed);
+            return NULL;
+        }
+    }
+    return owed;
+}
+
+int owed_has(struct owed *owed, const struct id *id)
+{
+    for (size_t i = 0; i < PLACES; i++) {
+        struct place *place = &owed->places[i];
+        int result = refresh(owed->spool, place);
+
+        if (result < 0) {
+            return result;
+        }
+        if (place->count > 0 &&
+            bsearch(id, place->ids, place->count, sizeof *place->ids, by_bytes) != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void owed_close(struct owed *owed)
+{
+    if (owed == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < PLACES; i++) {
+        free(owed->places[i].ids);
+    }
+    free(owed);
+}
