@@ -9,6 +9,7 @@ restore() {
 }
 
 @test "what was archived comes back byte by byte" { restore round_trip; }
+@test "what was put away and brought back is the same tree" { restore away_and_back; }
 @test "get, list, search and cat agree with what was archived" { restore finding; }
 @test "what lies in the spool is never replaced" { restore never_over; }
 @test "each flipped bit and each cut is found" { restore flipped; }
