@@ -237,6 +237,29 @@ def never_over(rig):
     equal(os.listdir(spool.at("tmp")), [], "tmp/")
 
 
+@scenario
+def forgotten(rig):
+    """What a person had removed for good comes back from no copy; what was asked again after it does."""
+    mock = rig.mock()
+    rig.configure(mock)
+    jobs = [completed(i, 2, model="m") for i in range(3)]
+    fill(rig, jobs)
+    rows = [{"id": jobs[0].id, "time": rfc3339(BEGIN + 90000000)},
+            {"id": jobs[1].id, "time": rfc3339(BEGIN - 90000000)}]
+    with open(rig.spool.at("archive", "forgotten.jsonl"), "wb") as file:
+        file.write(b"".join(map(line, rows)))
+    _, words = archive(rig, "restore", "ALL")
+    expect("2 jobs with 4 outputs restored, 1 passed over" in words, words)
+    expect("was forgotten" in words, words)
+    daemon = rig.daemon()
+    rig.spool.drop(jobs[0].document)
+    until(lambda: rig.spool.names("done", f"{jobs[0].id}.json") or
+          os.path.exists(rig.spool.at("done", f"{jobs[0].id}.json")), "the job")
+    equal(sorted(n[64:] for n in rig.spool.names("done") if n.startswith(jobs[0].id)),
+          [".json", ".v3.json"], "asked again")
+    daemon.stop()
+
+
 # --- what is damaged --------------------------------------------------------------------------------
 
 def damage(data, chance, cut):
