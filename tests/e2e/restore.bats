@@ -9,8 +9,10 @@ restore() {
 }
 
 @test "what was archived comes back byte by byte" { restore round_trip; }
+@test "what was put away and brought back is the same tree" { restore away_and_back; }
 @test "get, list, search and cat agree with what was archived" { restore finding; }
 @test "what lies in the spool is never replaced" { restore never_over; }
+@test "what was forgotten does not come back" { restore forgotten; }
 @test "each flipped bit and each cut is found" { restore flipped; }
 @test "what is damaged is refused, the rest is delivered" { restore rest_is_delivered; }
 @test "hostile archives are refused, and nothing is written outside" { restore hostile; }
