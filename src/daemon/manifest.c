@@ -289,7 +289,7 @@ static bool write_replacement(const struct manifest *manifest, const struct line
     for (size_t i = first_place(places, count, &line->old);
          i < count && id_equal(&places[i].id, &line->old); i++) {
         placed = true;
-        if (places[i].refused)
+        if (places[i].refused || id_equal(&line->id, &line->old))
             continue;
         write_position(missing, places[i].position, manifest->text.bytes + line->start,
                        line->length);
@@ -349,20 +349,31 @@ static int write_in(struct manifest *manifest, int dir)
     return result < 0 ? result : file_sync_dir(dir);
 }
 
+/* Opens the run's folder, which is made unless it only could have places to be taken. */
+static int open_run(const struct manifest *manifest, int runs)
+{
+    mode_t mode = manifest->core->spool->shared ? 0750 : 0700;
+    int dir;
+
+    if (!manifest->header.replace && mkdirat(runs, manifest->header.name, mode) < 0 &&
+        errno != EEXIST)
+        return -errno;
+    dir = openat(runs, manifest->header.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return dir >= 0 ? dir : -errno;
+}
+
 static void write_work(uv_work_t *work)
 {
     struct manifest *manifest = work->data;
     int runs = manifest->core->spool->dir[FOLDER_RUNS];
-    mode_t mode = manifest->core->spool->shared ? 0750 : 0700;
-    int dir;
+    int dir = open_run(manifest, runs);
 
-    if (mkdirat(runs, manifest->header.name, mode) < 0 && errno != EEXIST) {
-        manifest->result = -errno;
+    if (dir == -ENOENT && manifest->header.replace) {
+        manifest->astray = manifest->count;
         return;
     }
-    dir = openat(runs, manifest->header.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0) {
-        manifest->result = -errno;
+        manifest->result = dir;
         return;
     }
     manifest->result = write_in(manifest, dir);

@@ -184,6 +184,15 @@ def places_taken(rig):
     expect("metadata.derived_from does not say with a full ID whose" in refused[0]["message"],
            "the refusal does not tell why")
     equal(rig.spool.json("done", f"{identity(new[0])}.v1.json")["in_run"], "one", "who pays")
+    # In a run that is none, and in its own place.
+    none = derived(old[3], sample=4)
+    itself = {**old[1], "metadata": {"derived_from": identity(old[1])}}
+    rig.spool.put(list_text({"run": "none", "replace": True}, none), name="none.jsonl")
+    rig.spool.put(list_text({"run": "one", "replace": True}, itself), name="itself.jsonl")
+    rig.until_empty()
+    equal(sorted(rig.spool.names("runs")), ["one", "two"], "runs")
+    expect(identity(none) in rig.spool.jobs("done"), "a job for a run that is none was not taken")
+    equal(len(rig.spool.lines("runs", "one", "manifest.jsonl")), 5, "lines of run one")
     # Back again, and once more the same: a place may come and go between jobs.
     back = {**old[0], "metadata": {"derived_from": identity(new[0])}}
     for job in (back, new[0], back):
