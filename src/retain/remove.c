@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "retain/store.h"
 #include "spool/file.h"
 #include "spool/move.h"
 
@@ -96,16 +97,16 @@ static bool leads_to(int dir, const char *name, const char *start)
 }
 
 /* The link may be led elsewhere meanwhile: what was moved aside is looked at again, and put back
- * when it is another. */
+ * when it is another. What a kill leaves aside is cleared by the next archiving. */
 int remove_link(const struct spool *spool, const char *name, const char *start)
 {
     int links = spool->dir[FOLDER_BY_NAME], tmp = spool->dir[FOLDER_TMP];
-    char aside[RANDOM_NAME_SIZE];
+    char aside[STORE_TEMP_SIZE];
 
     if (!leads_to(links, name, start)) {
         return 0;
     }
-    random_name(aside);
+    store_temp_write(aside);
     if (renameat(links, name, tmp, aside) < 0) {
         return errno == ENOENT ? 0 : -errno;
     }
