@@ -77,7 +77,6 @@ struct creating {
     const char *spool;
     struct selection selection;
     bool failed;
-    bool aged; /* --older-than was given */
     bool nice;
     bool json;
     const char *filter;
@@ -159,7 +158,6 @@ static int read_option(struct creating *creating, int option, struct error *erro
     bool own = option == 's' || option == SELECTION_FAILED ||
                (option >= OPTION_KEEP && option <= OPTION_JSON);
 
-    creating->aged = creating->aged || option == SELECTION_OLDER_THAN;
     return own ? read_own(creating, option, error)
                : selection_option(&creating->selection, option, optarg, error);
 }
@@ -185,7 +183,8 @@ static bool read_options(struct creating *creating, int argc, char **argv, int *
         *code = cli_usage(ARCHIVE_PROGRAM, "create takes no %s: select with options", argv[optind]);
         return false;
     }
-    if (!creating->aged) {
+    if (!creating->selection.says_older_than) {
+        creating->selection.says_older_than = true;
         creating->selection.older_than_ms = DAYS_DEFAULT;
     }
     return true;

@@ -50,6 +50,7 @@ static void add_file(struct gathered *gathered, const struct entry *entry, size_
     file = &gathered->files[gathered->count++];
     *file = (struct gathered_file){
         .entry = *entry, .offset = offset, .length = gathered->content.length - offset};
+    index_name_write(gathered->folder, entry, file->name);
     text = gathered_text(gathered, gathered->count - 1);
     sha256_digest(text.text, text.length, file->digest);
 }
@@ -71,15 +72,19 @@ static int read_file(int dir, enum entry_kind kind, unsigned version, struct gat
     return result;
 }
 
-/* The outputs; a number that is missing between them is none. */
-static int read_outputs(const struct spool *spool, struct gathered *gathered)
+/* Reads the outputs from a version on: to the first that is not there, or up to `last`, where a number
+ * that is missing is none. */
+static int read_from(const struct spool *spool, struct gathered *gathered, unsigned version,
+                     unsigned last)
 {
-    unsigned version, highest;
-    int result = unit_versions(spool, &gathered->id, &version, &highest);
+    int result = 0;
 
-    for (; result == 0 && version > 0 && version <= highest; version++) {
+    for (; result == 0 && (last == 0 || version <= last); version++) {
         result = read_file(spool->dir[FOLDER_DONE], ENTRY_OUTPUT, version, gathered, NULL);
         if (result == -ENOENT) {
+            if (last == 0) {
+                return 0;
+            }
             result = 0;
         }
         if (gathered->content.length > INDEX_UNIT_LIMIT / 2) {
@@ -87,6 +92,19 @@ static int read_outputs(const struct spool *spool, struct gathered *gathered)
         }
     }
     return result;
+}
+
+/* Most begin with version 1, and that there is a next one is seen by opening it. */
+static int read_outputs(const struct spool *spool, struct gathered *gathered)
+{
+    unsigned lowest, highest;
+    int result = read_from(spool, gathered, 1, 0);
+
+    if (result < 0 || gathered->count > 1) {
+        return result;
+    }
+    result = unit_versions(spool, &gathered->id, &lowest, &highest);
+    return result == 0 && lowest > 0 ? read_from(spool, gathered, lowest, highest) : result;
 }
 
 /* Reads all. What was there before and after as the same inode had not been deleted between, since

@@ -18,6 +18,7 @@
 
 struct gathered_file {
     struct entry entry;
+    char name[INDEX_NAME_SIZE]; /* that it has in an archive */
     size_t offset; /* in the content */
     size_t length;
     unsigned char digest[SHA256_SIZE];

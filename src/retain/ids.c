@@ -32,7 +32,7 @@ struct ids {
 static int damaged(const struct ids *ids, const char *what, struct error *error)
 {
     error_set(error, ERROR_DATA,
-              "%s/archive/ids is damaged (%s): llmspool-archive create --rebuild makes it again from "
+              "%s/archive/ids is damaged (%s): llmspool-archive reindex makes it again from "
               "the indexes of the volumes",
               ids->spool->path, what);
     return -1;

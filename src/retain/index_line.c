@@ -37,12 +37,13 @@ static void add_finished(struct buffer *out, const struct gathered *unit)
 static void add_file(struct buffer *out, const struct gathered *unit, size_t number)
 {
     const struct gathered_file *file = &unit->files[number];
-    char name[INDEX_NAME_SIZE], hex[SHA256_HEX_SIZE], text[2 * INDEX_NAME_SIZE];
+    char hex[SHA256_HEX_SIZE], size[64];
 
-    index_name_write(unit->folder, &file->entry, name);
     hex_write(file->digest, SHA256_SIZE, hex);
-    snprintf(text, sizeof text, "{\"name\":\"%s\",\"size\":%zu,\"sha256\":\"", name, file->length);
-    buffer_text(out, text);
+    snprintf(size, sizeof size, "\",\"size\":%zu,\"sha256\":\"", file->length);
+    buffer_text(out, "{\"name\":\"");
+    buffer_text(out, file->name);
+    buffer_text(out, size);
     buffer_append(out, hex, SHA256_HEX_SIZE - 1);
     buffer_byte(out, '"');
 }

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "retain/store.h"
 #include "spool/file.h"
 #include "spool/move.h"
 
@@ -68,16 +69,16 @@ static bool leads_to(int dir, const char *name, const struct unit *unit)
 }
 
 /* Removes the link, unless it is led elsewhere meanwhile: what was moved aside is looked at again,
- * and put back when it is another. Returns 1 when it went. */
+ * and put back when it is another. What a kill leaves aside is cleared by the next archiving. Returns 1 when it went. */
 static int remove_link(const struct unit *unit, const char *name)
 {
     int links = unit->spool->dir[FOLDER_BY_NAME], tmp = unit->spool->dir[FOLDER_TMP];
-    char aside[RANDOM_NAME_SIZE];
+    char aside[STORE_TEMP_SIZE];
 
     if (!leads_to(links, name, unit)) {
         return 0;
     }
-    random_name(aside);
+    store_temp_write(aside);
     if (renameat(links, name, tmp, aside) < 0) {
         return errno == ENOENT ? 0 : -errno;
     }

@@ -167,11 +167,9 @@ static void add_files(struct volume_write *write, const struct gathered *unit)
     for (size_t i = 0; i < unit->count; i++) {
         const struct gathered_file *file = &unit->files[i];
         struct jsonspan text = gathered_text(unit, i);
-        char name[INDEX_NAME_SIZE];
 
-        index_name_write(unit->folder, &file->entry, name);
-        volume_note(write->entries, name, file->length, unit->finished_ms / 1000, file->digest);
-        tar_header(write->tar, write->entry, name, file->length, unit->finished_ms);
+        volume_note(write->entries, file->name, file->length, unit->finished_ms / 1000, file->digest);
+        tar_header(write->tar, write->entry, file->name, file->length, unit->finished_ms);
         if (archive_write_data(write->tar, text.text, text.length) != (la_ssize_t)text.length ||
             archive_write_finish_entry(write->tar) != ARCHIVE_OK) {
             no_memory();
