@@ -18,6 +18,8 @@ restore() {
 @test "hostile archives are refused, and nothing is written outside" { restore hostile; }
 @test "killed at a system call, the next run finishes" { restore killed; }
 @test "a call that fails is told, and nothing is half" { restore faults; }
+@test "each step of restoring is durable before the next" { restore synced; }
+@test "where syncing many together fails, none of them counts" { restore many_fail; }
 @test "a job that is dropped again is answered from the archive" { restore answered; }
 @test "what is not answered from the archive is asked for the next version" { restore asked_again; }
 @test "a job that is dropped while it is being restored is in one place" { restore met; }

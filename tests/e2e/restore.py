@@ -149,7 +149,7 @@ def damaged(rig, chance):
                 for folder, _, names in os.walk(rig.spool.at("archive"))
                 for name in sorted(names) if name.endswith(".tar.zst"))
     stem = path[:-len(".tar.zst")]
-    for number in range(30):
+    for number in range(9 if LONG else 30):  # each is read whole
         suffix = SUFFIXES[number % 3]
         with open(stem + suffix, "rb") as file:
             good = file.read()
@@ -533,6 +533,41 @@ def faults(rig):
             for job in jobs:
                 expect_job(rig, job)
             equal(os.listdir(rig.spool.at("tmp")), [], f"{call} {when}: tmp/")
+    clean(rig)
+
+
+@scenario
+def synced(rig):
+    """Each step is durable before the next counts on it."""
+    fill(rig, [completed(1, 2, name="n-1")])
+    calls = []
+    code, _ = killing.run([PROGRAM, "restore", "-s", rig.spool.path, "ALL"], calls=calls)
+    equal(code, 0, "exit code")
+    files, folder = ["fsync"] * 3, ["fsync"]
+    equal(calls, files + ["rename"] * 3 + folder + ["symlink"] + folder + ["rename"] + folder,
+          "calls of one job")
+    fill(rig, [completed(i, 2) for i in range(100, 140)],
+         stem="2025/12/llmspool-h-20251201-20251201-2")
+    calls.clear()
+    code, _ = killing.run([PROGRAM, "restore", "-s", rig.spool.path, "ALL"], calls=calls)
+    equal(calls, ["syncfs"] + ["rename"] * 120 + folder + ["rename"] * 40 + folder,
+          "calls of many jobs")
+
+
+@scenario
+def many_fail(rig):
+    """The sync of many files together fails or is the last thing done: none of them counts."""
+    jobs = [completed(i, 2) for i in range(60)]
+    fill(rig, jobs)
+    _, words = archive(rig, "restore", "ALL", code=1,
+                       env={**os.environ, **preload("syncfs:EIO:1")})
+    expect("0 jobs with 0 outputs restored" in words and "60 damaged or failed" in words, words)
+    equal(rig.spool.names("done") + rig.spool.names("tmp"), [], "what is left")
+    archive(rig, "restore", "ALL", code=-9, env={**os.environ, **preload("syncfs:AFTER:1")})
+    equal(rig.spool.names("done"), [], "what a kill leaves")
+    archive(rig, "restore", "ALL")
+    for job in jobs:
+        expect_job(rig, job)
     clean(rig)
 
 
