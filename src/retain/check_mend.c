@@ -44,8 +44,8 @@ static int write_reason(const struct mending *mending, enum folder folder, const
     struct buffer text = {0};
     int result;
 
-    snprintf(sentence, sizeof sentence, "llmspool-check moved it here from %s/: it %s",
-             folder_name(folder), mending->suspicion->message);
+    snprintf(sentence, sizeof sentence, "%s: %s; llmspool-check moved it here", file,
+             mending->suspicion->message);
     snprintf(error_name, sizeof error_name, "%s.error.json", kept);
     record_write_refusal(&text, file, check_row(mending->suspicion->code)->word, sentence,
                          mending->check->now_ms, mending->check->now_ms);

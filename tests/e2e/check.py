@@ -199,6 +199,30 @@ def each_damage(rig):
     expect(not failures, f"{len(failures)} of {len(chosen)}:\n" + "\n".join(failures))
     print(f"{len(chosen)} kinds of damage, {len(codes)} codes")
 
+@scenario
+def lost_and_asked_again(rig):
+    """A job whose answer was lost is tried again, and its name leads to the new answer."""
+    job = {"model": "m", "prompt": "lost", "name": "report"}
+    rig.mock()
+    one = rig.spool.drop(job)
+    rig.until_empty()
+    path = rig.spool.at("done", f"{one}.v1.json")
+    with open(path, "r+b") as file:
+        file.truncate(99)
+    code, findings = run(rig.spool, "--repair")
+    equal(code, 65, "exit code of the repair that put an answer aside")
+    equal({f["check"] for f in findings}, {"output_json", "done_no_output", "name_dangling"},
+          "what it told")
+    equal(rig.spool.json("failed", f"{one}.error.json")["reason"], "answer_lost", "its reason")
+    equal(os.readlink(rig.spool.at("by-name", "report")), f"../failed/{one}.error.json", "its name")
+    rig.spool.order("retry", one)
+    rig.until_empty()
+    equal(os.readlink(rig.spool.at("by-name", "report")), f"../done/{one}.v1.json", "its name then")
+    equal(rig.mocks[-1].requests(), 2, "requests")
+    judge(rig.spool, "the spool then")
+    rig.check()
+
+
 # --- killed while it mends -------------------------------------------------------------------------------
 
 def kill_at(rig, name, world, number, call):
