@@ -18,6 +18,13 @@ from rig import (BUILD, LONG, Checker, Failure, Rig, Skip, Spool, equal, expect,
 
 MONEY = ('model "m" {\n    input_price = "1"\n    output_price = "2"\n}\n'
          'budget {\n    day = "50.00"\n}\n')
+# What puts jobs away and brings them back while others look.
+ARCHIVER = """while sleep 1
+do
+    "$1/llmspool-archive" create -s "$2" --older-than 0 --failed
+    "$1/llmspool-archive" restore -s "$2" --model m
+    "$1/llmspool-prune" -s "$2" --versions 1
+done"""
 FAR = "2099-01-01T00:00:00Z"
 
 
@@ -322,6 +329,8 @@ def beside_a_busy_daemon(rig):
     mock = rig.mock("--latency", "5ms")
     rig.configure(mock, 'backoff = "5ms"\n')
     rig.daemon()
+    archiver = spawn(["sh", "-c", ARCHIVER, "sh", BUILD, rig.spool.path],
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end, checks, count = time.monotonic() + seconds, 0, 0
     while time.monotonic() < end:
         check = spawn([os.path.join(BUILD, "llmspool-check"), "-s", rig.spool.path, "--json"],
@@ -332,6 +341,8 @@ def beside_a_busy_daemon(rig):
         expect(check.returncode == 0 and not text,
                f"check {checks} beside {count} jobs: {text.decode()}{words.decode()}")
         checks += 1
+    archiver.kill()
+    expect(os.path.exists(rig.spool.at("archive", "ids")), "nothing was archived meanwhile")
     print(f"{checks} checks beside {count} jobs")
     expect(count > 300, f"only {count} jobs flowed")
     until(lambda: not rig.spool.jobs("cur") and not rig.spool.names("new", ".json"), "the end")
