@@ -97,13 +97,18 @@ int mend_delete(struct mending *mending)
     return file_sync_dir(dir);
 }
 
-/* What llmspool-archive was writing is its own while it holds its lock. */
+/* What llmspool-archive was writing is its own while it holds its lock; a day of events that was to
+ * be compressed is still there. */
 static int mend_tmp_old(struct mending *mending)
 {
+    static const char events[] = "events.";
     static const char archives[] = "archive.";
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int fd, result;
 
+    if (strncmp(mending->suspicion->name, events, strlen(events)) == 0) {
+        return mend_delete(mending);
+    }
     if (strncmp(mending->suspicion->name, archives, strlen(archives)) != 0) {
         return mend_aside(mending);
     }
