@@ -27,7 +27,7 @@ static const char usage[] =
     "  -s, --spool DIR   the spool (default: where the other commands look; llmspool(7))\n"
     "  -v, --verbose     print what was looked at, and notes, too\n"
     "      --json        a finding a line, as JSON\n"
-    "      --quick       leave out what takes long: the content of archives\n"
+    "      --quick       leave out what takes long: archives, and compressed days of events\n"
     "      --audit       compare the events of all days with what the spool and archives hold\n"
     "      --repair      mend what needs no guess; the daemon must be stopped\n"
     "      --dry-run     with --repair: only print what would be done\n"
