@@ -20,13 +20,15 @@
 enum { MOMENT_MS = 2000 };
 
 static const char usage[] =
-    "usage: llmspool-check [-s DIR] [-v] [--json] [--quick] [--repair [--dry-run]] [DIR]\n"
+    "usage: llmspool-check [-s DIR] [-v] [--json] [--quick] [--audit] [--repair [--dry-run]] "
+    "[DIR]\n"
     "Looks at all of a spool and says what is not as it should be. Says nothing when all is well.\n"
     "\n"
     "  -s, --spool DIR   the spool (default: where the other commands look; llmspool(7))\n"
     "  -v, --verbose     print what was looked at, and notes, too\n"
     "      --json        a finding a line, as JSON\n"
-    "      --quick       leave out what takes long: the content of archives\n"
+    "      --quick       leave out what takes long: archives, and compressed days of events\n"
+    "      --audit       compare the events of all days with what the spool and archives hold\n"
     "      --repair      mend what needs no guess; the daemon must be stopped\n"
     "      --dry-run     with --repair: only print what would be done\n"
     "      --codes       print all codes, their severities and what --repair does\n"
@@ -36,14 +38,20 @@ static const char usage[] =
     "damaged\n"
     "or missing, 69 when there is no spool.\n";
 
-enum { OPTION_JSON = 256, OPTION_QUICK, OPTION_REPAIR, OPTION_DRY_RUN, OPTION_CODES };
+enum { OPTION_JSON = 256, OPTION_QUICK, OPTION_AUDIT, OPTION_REPAIR, OPTION_DRY_RUN, OPTION_CODES };
 
 static const struct option options[] = {
-    {"spool", required_argument, NULL, 's'},      {"verbose", no_argument, NULL, 'v'},
-    {"json", no_argument, NULL, OPTION_JSON},     {"quick", no_argument, NULL, OPTION_QUICK},
-    {"repair", no_argument, NULL, OPTION_REPAIR}, {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-    {"codes", no_argument, NULL, OPTION_CODES},   {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
+    {"spool", required_argument, NULL, 's'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"quick", no_argument, NULL, OPTION_QUICK},
+    {"audit", no_argument, NULL, OPTION_AUDIT},
+    {"repair", no_argument, NULL, OPTION_REPAIR},
+    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"codes", no_argument, NULL, OPTION_CODES},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 struct run {
@@ -219,6 +227,9 @@ static int take_option(struct run *run, int option, const char **given)
         return -1;
     case OPTION_QUICK:
         run->options.quick = true;
+        return -1;
+    case OPTION_AUDIT:
+        run->options.audit = true;
         return -1;
     case OPTION_REPAIR:
         run->options.repair = true;

@@ -11,6 +11,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "retain/audit.h"
 #include "retain/check_mend.h"
 #include "retain/check_topic.h"
 #include "spool/file.h"
@@ -250,6 +251,36 @@ static void look_at_topic(struct check *check, const struct check_topic *topic)
     }
 }
 
+/* --- events --- */
+
+/* Tells a finding of the audit, which has looked twice itself. */
+static void on_audit(void *context, const char *file, const char *code, const char *message)
+{
+    struct check *check = context;
+    char *name = xstrdup(file), *text = xstrdup(message);
+    struct suspicion suspicion = {.folder = FOLDER_COUNT, .name = name, .message = text};
+
+    for (int i = 0; i < CHECK_CODE_COUNT; i++) {
+        if (strcmp(check_row((enum check_code)i)->word, code) == 0) {
+            suspicion.code = (enum check_code)i;
+        }
+    }
+    tell(check, &suspicion, CHECK_FOUND, NULL);
+    free(name);
+    free(text);
+}
+
+static void audit(struct check *check)
+{
+    const struct wall now = clock_wall(check->options->clock);
+    struct error error;
+
+    if (audit_run(check->spool, now, on_audit, check, &error) < 0) {
+        on_audit(check, "events", check_row(CHECK_UNREADABLE)->word, error.text);
+    }
+    check->listener->topic(check->listener->context, "audit", "events against what they tell of", 0);
+}
+
 static void look_at_all(struct check *check)
 {
     check->now_ms = clock_wall(check->options->clock).ms;
@@ -261,6 +292,9 @@ static void look_at_all(struct check *check)
         look_at_topic(check, &check_topics[i]);
     }
     settle(check);
+    if (check->options->audit && !check->quiet) {
+        audit(check);
+    }
 }
 
 /* Mends in passes until one finds nothing more that it can; then tells what is left. */

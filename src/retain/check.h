@@ -24,7 +24,8 @@
 struct check_options {
     bool repair;       /* mend; the spool must have no daemon */
     bool dry_run;      /* with repair: only tell what would be done */
-    bool quick;        /* do not read archives */
+    bool quick;        /* do not read archives, nor compressed days of events */
+    bool audit;        /* compare events with what the spool and its archives hold */
     int64_t moment_ms; /* between two looks while a daemon runs; a tenth of it without */
     const struct clock *clock;
 };

@@ -44,8 +44,8 @@ static int write_reason(const struct mending *mending, enum folder folder, const
     struct buffer text = {0};
     int result;
 
-    snprintf(sentence, sizeof sentence, "llmspool-check moved it here from %s/: it %s",
-             folder_name(folder), mending->suspicion->message);
+    snprintf(sentence, sizeof sentence, "%s: %s; llmspool-check moved it here", file,
+             mending->suspicion->message);
     snprintf(error_name, sizeof error_name, "%s.error.json", kept);
     record_write_refusal(&text, file, check_row(mending->suspicion->code)->word, sentence,
                          mending->check->now_ms, mending->check->now_ms);
@@ -97,13 +97,18 @@ int mend_delete(struct mending *mending)
     return file_sync_dir(dir);
 }
 
-/* What llmspool-archive was writing is its own while it holds its lock. */
+/* What llmspool-archive was writing is its own while it holds its lock; a day of events that was to
+ * be compressed is still there. */
 static int mend_tmp_old(struct mending *mending)
 {
+    static const char events[] = "events.";
     static const char archives[] = "archive.";
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int fd, result;
 
+    if (strncmp(mending->suspicion->name, events, strlen(events)) == 0) {
+        return mend_delete(mending);
+    }
     if (strncmp(mending->suspicion->name, archives, strlen(archives)) != 0) {
         return mend_aside(mending);
     }

@@ -52,6 +52,21 @@ way() {
     way failing_everywhere
 }
 
+@test "a job whose answer was lost can be asked again" { way lost_and_asked_again; }
+
+@test "what root mends in another user's spool is that user's" {
+    [ "$(id -u)" -eq 0 ] || skip "only root can give files away"
+    echo junk >"$LLMSPOOL_DIR/failed/x.json"
+    touch "$LLMSPOOL_DIR/done/stray"
+    rmdir "$LLMSPOOL_DIR/blobs"
+    chown -R nobody "$LLMSPOOL_DIR"
+    run llmspool-check --repair
+    [ "$status" -eq 0 ]
+    [ -e "$LLMSPOOL_DIR/failed/x.json.error.json" ]
+    [ -d "$LLMSPOOL_DIR/blobs" ]
+    [ -z "$(find "$LLMSPOOL_DIR" ! -user nobody)" ]
+}
+
 @test "renaming without replacing and links that are refused are told" { way abilities; }
 
 @test "beside a busy daemon nothing is found wrong" { way beside_a_busy_daemon; }

@@ -18,6 +18,13 @@ from rig import (BUILD, LONG, Checker, Failure, Rig, Skip, Spool, equal, expect,
 
 MONEY = ('model "m" {\n    input_price = "1"\n    output_price = "2"\n}\n'
          'budget {\n    day = "50.00"\n}\n')
+# What puts jobs away and brings them back while others look.
+ARCHIVER = """while sleep 1
+do
+    "$1/llmspool-archive" create -s "$2" --older-than 0 --failed
+    "$1/llmspool-archive" restore -s "$2" --model m
+    "$1/llmspool-prune" -s "$2" --versions 1
+done"""
 FAR = "2099-01-01T00:00:00Z"
 
 
@@ -199,6 +206,30 @@ def each_damage(rig):
     expect(not failures, f"{len(failures)} of {len(chosen)}:\n" + "\n".join(failures))
     print(f"{len(chosen)} kinds of damage, {len(codes)} codes")
 
+@scenario
+def lost_and_asked_again(rig):
+    """A job whose answer was lost is tried again, and its name leads to the new answer."""
+    job = {"model": "m", "prompt": "lost", "name": "report"}
+    rig.mock()
+    one = rig.spool.drop(job)
+    rig.until_empty()
+    path = rig.spool.at("done", f"{one}.v1.json")
+    with open(path, "r+b") as file:
+        file.truncate(99)
+    code, findings = run(rig.spool, "--repair")
+    equal(code, 65, "exit code of the repair that put an answer aside")
+    equal({f["check"] for f in findings}, {"output_json", "done_no_output", "name_dangling"},
+          "what it told")
+    equal(rig.spool.json("failed", f"{one}.error.json")["reason"], "answer_lost", "its reason")
+    equal(os.readlink(rig.spool.at("by-name", "report")), f"../failed/{one}.error.json", "its name")
+    rig.spool.order("retry", one)
+    rig.until_empty()
+    equal(os.readlink(rig.spool.at("by-name", "report")), f"../done/{one}.v1.json", "its name then")
+    equal(rig.mocks[-1].requests(), 2, "requests")
+    judge(rig.spool, "the spool then")
+    rig.check()
+
+
 # --- killed while it mends -------------------------------------------------------------------------------
 
 def kill_at(rig, name, world, number, call):
@@ -298,6 +329,8 @@ def beside_a_busy_daemon(rig):
     mock = rig.mock("--latency", "5ms")
     rig.configure(mock, 'backoff = "5ms"\n')
     rig.daemon()
+    archiver = spawn(["sh", "-c", ARCHIVER, "sh", BUILD, rig.spool.path],
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end, checks, count = time.monotonic() + seconds, 0, 0
     while time.monotonic() < end:
         check = spawn([os.path.join(BUILD, "llmspool-check"), "-s", rig.spool.path, "--json"],
@@ -308,6 +341,8 @@ def beside_a_busy_daemon(rig):
         expect(check.returncode == 0 and not text,
                f"check {checks} beside {count} jobs: {text.decode()}{words.decode()}")
         checks += 1
+    archiver.kill()
+    expect(os.path.exists(rig.spool.at("archive", "ids")), "nothing was archived meanwhile")
     print(f"{checks} checks beside {count} jobs")
     expect(count > 300, f"only {count} jobs flowed")
     until(lambda: not rig.spool.jobs("cur") and not rig.spool.names("new", ".json"), "the end")

@@ -138,3 +138,75 @@ told() {
     daemon_stop
     [ "$(grep -c events_cut "$LLMSPOOL_DIR/events/$day.jsonl")" = 1 ]
 }
+
+# Codes that the audit finds, with the begin of the file's ID; exits as llmspool-check does.
+audit() {
+    llmspool-check --audit --json 2>/dev/null | jq -r 'select(.check | startswith("audit")) | .check + " " + .file'
+    return "${PIPESTATUS[0]}"
+}
+
+@test "an audit finds what is gone without a word, what nobody told of, and only that" {
+    mock_start
+    daemon_start
+    for name in kept archived lost untold twice; do
+        llmspool-submit --name "$name" "Say $name" >"$BATS_TEST_TMPDIR/$name"
+    done
+    llmspool-wait kept archived lost untold twice
+    llmspool-ctl rerun twice
+    wait_until test -e "$LLMSPOOL_DIR/done/$(cat "$BATS_TEST_TMPDIR/twice").v2.json"
+    daemon_stop
+    for name in kept archived lost untold twice; do
+        read -r "${name?}" <"$BATS_TEST_TMPDIR/$name"
+    done
+    run audit
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+
+    # archived by the program, and the event of it lost: the archive tells
+    cp -r "$LLMSPOOL_DIR/events" "$BATS_TEST_TMPDIR/events"
+    llmspool-archive create --older-than 0 --where "id=$archived" 2>/dev/null
+    [ ! -e "$LLMSPOOL_DIR/done/$archived.json" ]
+    run audit
+    [ "$status" -eq 0 ]
+    for day in "$LLMSPOOL_DIR"/events/*.jsonl; do
+        sed -i '/"event":"archived"/d' "$day"
+    done
+    run audit
+    [ "$status" -eq 0 ]
+
+    rm "$LLMSPOOL_DIR/done/$lost".* "$LLMSPOOL_DIR/by-name/lost"
+    rm "$LLMSPOOL_DIR/done/$twice.v2.json"
+    for day in "$LLMSPOOL_DIR"/events/*.jsonl; do
+        sed -i "/$untold/d" "$day"
+    done
+    # what has only just finished may still be told of, and what is older than all events was
+    run audit
+    [[ "$output" != *audit_untold* ]]
+    : >"$LLMSPOOL_DIR/events/2020-01-01.jsonl"
+    output=$LLMSPOOL_DIR/done/$untold.v1.json
+    jq -c '.times.finished = "2020-01-01T12:00:00.000Z"' "$output" >"$BATS_TEST_TMPDIR/output"
+    cat "$BATS_TEST_TMPDIR/output" >"$output"
+    run audit
+    [ "$status" -eq 65 ]
+    [ "$(sort <<<"$output")" = "audit_lost done/$lost.json
+audit_untold done/$untold.json
+audit_version done/$twice.v2.json" ]
+
+    # without the option nothing is compared
+    run llmspool-check
+    [[ "$output" != *audit_* ]]
+}
+
+@test "an audit reads compressed days" {
+    mock_start
+    daemon_start
+    id=$(llmspool-submit 'Say hello')
+    llmspool-wait "$id"
+    daemon_stop
+    zstd -q --rm "$LLMSPOOL_DIR"/events/*.jsonl
+    run audit
+    [ "$status" -eq 0 ]
+    rm "$LLMSPOOL_DIR/done/$id".*
+    run audit
+    [ "$output" = "audit_lost done/$id.json" ]
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lives: what events tell of each finished job. */
+#include "retain/lives.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jsontext.h"
+#include "base/xalloc.h"
+
+enum { FIRST_CAPACITY = 4096 };
+
+enum kind { KIND_FOLDED, KIND_COMPLETED, KIND_GONE, KIND_KEPT, KIND_RESTORED };
+
+/* Lines are gathered behind the jobs, then all are sorted and the lines of each job folded into one. */
+struct lives {
+    struct life *all;
+    size_t count;
+    size_t folded; /* the first ones, sorted, one a job */
+    size_t capacity;
+    uint32_t sequence;
+};
+
+struct lives *lives_open(void)
+{
+    return xcalloc(1, sizeof(struct lives));
+}
+
+void lives_close(struct lives *lives)
+{
+    if (lives != NULL) {
+        free(lives->all);
+        free(lives);
+    }
+}
+
+/* --- folding ------------------------------------------------------------------------------------- */
+
+static int compare_ids(const struct life *a, const struct life *b)
+{
+    return memcmp(a->id.bytes, b->id.bytes, ID_SIZE);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct life *left = a, *right = b;
+    int order = compare_ids(left, right);
+
+    return order != 0 ? order
+                      : (left->sequence > right->sequence) - (left->sequence < right->sequence);
+}
+
+/* Lets a life go on by what a line told. */
+static void go_on(struct life *life, const struct life *line)
+{
+    switch ((enum kind)line->kind) {
+    case KIND_COMPLETED:
+        life->place = LIFE_FINISHED;
+        if (line->version > life->version) {
+            life->version = line->version;
+        }
+        break;
+    case KIND_GONE: /* when it comes again, its versions begin anew */
+        life->place = LIFE_NOWHERE;
+        life->version = life->kept = 0;
+        break;
+    case KIND_KEPT:
+        life->kept = line->kept;
+        break;
+    case KIND_RESTORED:
+        life->place = LIFE_FINISHED;
+        break;
+    case KIND_FOLDED:
+        break;
+    }
+    life->sequence = line->sequence;
+}
+
+/* Makes a job of its first line. */
+static void begin(struct life *life, const struct life *line)
+{
+    *life = (struct life){.id = line->id, .kind = KIND_FOLDED};
+    go_on(life, line);
+}
+
+static void fold(struct lives *lives)
+{
+    struct life *last = NULL;
+    size_t jobs = 0;
+
+    if (lives->folded == lives->count) {
+        return;
+    }
+    qsort(lives->all, lives->count, sizeof *lives->all, compare);
+    for (size_t i = 0; i < lives->count; i++) {
+        struct life line = lives->all[i];
+
+        if (last != NULL && compare_ids(last, &line) == 0) {
+            go_on(last, &line);
+            continue;
+        }
+        last = &lives->all[jobs++];
+        if (line.kind == KIND_FOLDED) {
+            *last = line;
+        } else {
+            begin(last, &line);
+        }
+    }
+    lives->count = lives->folded = jobs;
+}
+
+/* Makes room for a line: by folding, and by growing where that does not free a quarter. */
+static void make_room(struct lives *lives)
+{
+    if (lives->count < lives->capacity) {
+        return;
+    }
+    fold(lives);
+    if (lives->count >= lives->capacity - lives->capacity / 4) {
+        lives->capacity = lives->capacity + lives->capacity / 3 + FIRST_CAPACITY;
+        lives->all = xrealloc(lives->all, lives->capacity * sizeof *lives->all);
+    }
+}
+
+/* --- lines --------------------------------------------------------------------------------------- */
+
+/* What a kind of event means for where a job is, with its other members. */
+static enum kind kind_of(const char *word, const json_t *event)
+{
+    if (strcmp(word, "completed") == 0) {
+        return KIND_COMPLETED;
+    }
+    if (strcmp(word, "pruned") == 0) {
+        return json_object_get(event, "kept_from") != NULL ? KIND_KEPT : KIND_GONE;
+    }
+    if (strcmp(word, "archived") == 0) {
+        return jsontext_get_bool(event, "kept", false) ? KIND_FOLDED : KIND_GONE;
+    }
+    if (strcmp(word, "forgotten") == 0 || strcmp(word, "sent_back") == 0) {
+        return KIND_GONE;
+    }
+    if (strcmp(word, "restored") == 0 &&
+        strcmp(jsontext_get_text(event, "state", "completed"), "completed") == 0) {
+        return KIND_RESTORED;
+    }
+    return KIND_FOLDED;
+}
+
+/* Whether a line may be one of those; most are not, and need not be parsed. */
+static bool is_of_use(const char *text, size_t length)
+{
+    static const char *const words[] = {"completed", "pruned", "archived", "forgotten", "sent_back",
+                                        "restored"};
+    static const char before[] = "\"event\":\"";
+    const char *word = memmem(text, length, before, sizeof before - 1);
+
+    if (word == NULL) {
+        return true; /* written by somebody else, with spaces */
+    }
+    word += sizeof before - 1;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t size = strlen(words[i]);
+
+        if ((size_t)(text + length - word) > size && memcmp(word, words[i], size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t number_of(const json_t *event, const char *key)
+{
+    json_int_t number = jsontext_get_int(event, key, 0);
+
+    return number > 0 && number <= UINT32_MAX ? (uint32_t)number : 0;
+}
+
+static void take_event(struct lives *lives, const json_t *event)
+{
+    struct life line = {.place = LIFE_NOWHERE};
+    enum kind kind = kind_of(jsontext_get_text(event, "event", ""), event);
+
+    if (kind == KIND_FOLDED || !id_read(jsontext_get_text(event, "id", ""), &line.id)) {
+        return;
+    }
+    line.kind = (uint16_t)kind;
+    line.sequence = ++lives->sequence;
+    line.version = number_of(event, "run");
+    line.kept = number_of(event, "kept_from");
+    make_room(lives);
+    lives->all[lives->count++] = line;
+}
+
+void lives_take(struct lives *lives, const char *text, size_t length)
+{
+    json_t *event;
+
+    if (!is_of_use(text, length)) {
+        return;
+    }
+    event = jsontext_read_object(text, length, NULL);
+    if (event != NULL) {
+        take_event(lives, event);
+    }
+    json_decref(event);
+}
+
+/* --- asking -------------------------------------------------------------------------------------- */
+
+const struct life *lives_all(struct lives *lives, size_t *count)
+{
+    fold(lives);
+    *count = lives->count;
+    return lives->all;
+}
+
+static int compare_key(const void *key, const void *life)
+{
+    return memcmp(((const struct id *)key)->bytes, ((const struct life *)life)->id.bytes, ID_SIZE);
+}
+
+const struct life *lives_find(struct lives *lives, const struct id *id)
+{
+    fold(lives);
+    return lives->count == 0 ? NULL
+                             : bsearch(id, lives->all, lives->count, sizeof *lives->all,
+                                       compare_key);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_audit: what events tell against what a spool holds. */
+#include "fresh.h"
+
+#include "retain/audit.h"
+#include "retain/lives.h"
+
+/* 2026-12-10T12:00:00Z; events are of the first of the month. */
+static const struct wall now = {1796904000000};
+
+struct found {
+    char text[4000];
+};
+
+static void note(void *context, const char *file, const char *code, const char *message)
+{
+    struct found *found = context;
+    size_t used = strlen(found->text);
+
+    assert_non_null(message);
+    snprintf(found->text + used, sizeof found->text - used, "%s %.9s%s|", code, file,
+             strchr(file, '.'));
+}
+
+static void expect(void **state, const char *findings)
+{
+    const struct fresh *fresh = *state;
+    struct found found = {""};
+    struct error error;
+
+    if (audit_run(fresh->spool, now, note, &found, &error) != 0) {
+        fail_msg("%s", error.text);
+    }
+    assert_string_equal(found.text, findings);
+}
+
+/* An ID of one digit, 64 times. */
+static const char *id_of(char digit)
+{
+    static char id[ID_TEXT_SIZE];
+
+    memset(id, digit, ID_TEXT_SIZE - 1);
+    return id;
+}
+
+static void event_on(void **state, const char *date, const char *kind, char digit, const char *more)
+{
+    const struct fresh *fresh = *state;
+    char name[40], line[400];
+    int fd;
+
+    snprintf(name, sizeof name, "%s.jsonl", date);
+    snprintf(line, sizeof line, "{\"time\":\"%sT10:00:00.000Z\",\"event\":\"%s\",\"id\":\"%s\"%s}\n",
+             date, kind, id_of(digit), more);
+    fd = openat(fresh->spool->dir[FOLDER_EVENTS], name, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(file_write(fd, line, strlen(line)), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void event(void **state, const char *kind, char digit, const char *more)
+{
+    event_on(state, "2026-12-01", kind, digit, more);
+}
+
+static void put(void **state, enum folder folder, char digit, const char *end, const char *text)
+{
+    const struct fresh *fresh = *state;
+    char name[ENTRY_NAME_SIZE];
+
+    snprintf(name, sizeof name, "%s%s", id_of(digit), end);
+    fresh_write(fresh->spool->dir[folder], name, text);
+}
+
+static void put_done(void **state, char digit, const char *end, const char *finished)
+{
+    char text[200];
+
+    snprintf(text, sizeof text, "{\"status\":\"completed\",\"times\":{\"finished\":\"%s\"}}", finished);
+    put(state, FOLDER_DONE, digit, ".json", "{}");
+    put(state, FOLDER_DONE, digit, end, text);
+}
+
+static void a_spool_as_its_events_tell_is_in_order(void **state)
+{
+    event(state, "accepted", '1', "");
+    event(state, "completed", '1', ",\"run\":1");
+    put_done(state, '1', ".v1.json", "2026-12-01T10:00:00.000Z");
+    event(state, "completed", '2', ",\"run\":1"); /* and then run again, failed, or under way */
+    put(state, FOLDER_CUR, '2', ".json", "{}");
+    event(state, "completed", '3', ",\"run\":1");
+    put(state, FOLDER_FAILED, '3', ".json", "{}");
+    event(state, "failed", '4', ",\"run\":1"); /* never completed */
+    expect(state, "");
+}
+
+static void an_empty_spool_is_in_order(void **state)
+{
+    expect(state, "");
+}
+
+static void what_is_gone_without_a_word_is_found(void **state)
+{
+    event(state, "completed", '1', ",\"run\":1");
+    event(state, "completed", '2', ",\"run\":3");
+    put_done(state, '1', ".v1.json", "2026-12-01T10:00:00.000Z");
+    expect(state, "audit_lost done/2222.json|");
+}
+
+static void what_went_with_a_word_is_not(void **state)
+{
+    event(state, "completed", '1', ",\"run\":1");
+    event(state, "pruned", '1', ",\"state\":\"completed\"");
+    event(state, "completed", '2', ",\"run\":1");
+    event(state, "archived", '2', ",\"volume\":\"x\"");
+    event(state, "completed", '3', ",\"run\":1");
+    event(state, "forgotten", '3', "");
+    event(state, "completed", '4', ",\"run\":1");
+    event(state, "sent_back", '4', "");
+    expect(state, "");
+}
+
+static void words_that_do_not_tell_that_it_went_do_not_count(void **state)
+{
+    event(state, "completed", '1', ",\"run\":2");
+    event(state, "pruned", '1', ",\"kept_from\":2");
+    event(state, "completed", '2', ",\"run\":1");
+    event(state, "archived", '2', ",\"volume\":\"x\",\"kept\":true");
+    event(state, "pruned", '3', "");
+    event(state, "completed", '3', ",\"run\":1"); /* after it was pruned */
+    event(state, "pruned", '4', "");
+    event(state, "restored", '4', ",\"state\":\"completed\"");
+    event(state, "restored", '5', ",\"state\":\"failed\"");
+    expect(state, "audit_lost done/1111.json|audit_lost done/2222.json|"
+                  "audit_lost done/3333.json|audit_lost done/4444.json|");
+}
+
+static void a_newest_version_that_is_gone_is_found(void **state)
+{
+    event(state, "completed", '1', ",\"run\":1");
+    event(state, "completed", '1', ",\"run\":2");
+    put_done(state, '1', ".v1.json", "2026-12-01T10:00:00.000Z");
+    event(state, "completed", '2', ",\"run\":7");
+    event(state, "pruned", '2', "");
+    event(state, "completed", '2', ",\"run\":1"); /* begins anew */
+    put_done(state, '2', ".v1.json", "2026-12-01T10:00:00.000Z");
+    expect(state, "audit_version done/1111.v2.json|");
+}
+
+static void what_nobody_told_of_is_found(void **state)
+{
+    event(state, "completed", '1', ",\"run\":1");
+    put_done(state, '1', ".v1.json", "2026-12-01T10:00:00.000Z");
+    put_done(state, '2', ".v1.json", "2026-12-01T00:00:00.000Z");
+    put_done(state, '3', ".v1.json", "2026-11-30T23:59:59.999Z"); /* before the first day */
+    put_done(state, '4', ".v1.json", "2026-12-10T11:59:30.000Z"); /* just now */
+    expect(state, "audit_untold done/2222.json|");
+}
+
+static void without_any_day_nothing_is_missing_in_them(void **state)
+{
+    put_done(state, '2', ".v1.json", "2026-12-01T00:00:00.000Z");
+    expect(state, "");
+}
+
+static void lost_lines_are_told(void **state)
+{
+    const struct fresh *fresh = *state;
+
+    fresh_write(fresh->spool->dir[FOLDER_EVENTS], "2026-12-02.jsonl",
+                "{\"time\":\"2026-12-02T10:00:00.000Z\",\"event\":\"events_lost\",\"count\":7}\n"
+                "{\"event\":\"events_lost\",\"cou\n");
+    expect(state, "audit_events events/20.jsonl|");
+}
+
+static void events_that_cannot_be_read_are_an_error(void **state)
+{
+    const struct fresh *fresh = *state;
+    struct found found = {""};
+    struct error error = {0};
+
+    fresh_write(fresh->spool->dir[FOLDER_EVENTS], "2026-12-02.jsonl.zst", "no zstd");
+    assert_int_equal(audit_run(fresh->spool, now, note, &found, &error), -1);
+    assert_non_null(strstr(error.text, "2026-12-02.jsonl.zst"));
+    assert_string_equal(found.text, "");
+}
+
+/* Many more lines than fit at first, in no order, several a job. */
+static void lives_are_folded_as_they_come(void **state)
+{
+    enum { JOBS = 30000 };
+    struct lives *lives = lives_open();
+    size_t count;
+
+    (void)state;
+    for (unsigned round = 1; round <= 3; round++) {
+        for (unsigned i = 0; i < JOBS; i++) {
+            char line[200];
+            int length = snprintf(line, sizeof line,
+                                  "{\"time\":\"x\",\"event\":\"%s\",\"id\":\"%064x\",\"run\":%u}",
+                                  round == 3 && i % 3 == 0 ? "pruned" : "completed",
+                                  i * 7919 % JOBS, round);
+            lives_take(lives, line, (size_t)length);
+        }
+    }
+    const struct life *all = lives_all(lives, &count);
+    assert_int_equal(count, JOBS);
+    size_t gone = 0;
+    for (size_t i = 0; i < count; i++) {
+        gone += all[i].place == LIFE_NOWHERE;
+        assert_int_equal(all[i].version, all[i].place == LIFE_NOWHERE ? 0 : 3);
+        assert_true(i == 0 || memcmp(all[i - 1].id.bytes, all[i].id.bytes, ID_SIZE) < 0);
+    }
+    assert_int_equal(gone, JOBS / 3);
+    assert_ptr_equal(lives_find(lives, &all[77].id), &all[77]);
+    lives_close(lives);
+}
+
+int main(void)
+{
+#define AUDIT_TEST(function) cmocka_unit_test_setup_teardown(function, fresh_spool, fresh_end)
+    static const struct CMUnitTest tests[] = {
+        AUDIT_TEST(a_spool_as_its_events_tell_is_in_order),
+        AUDIT_TEST(an_empty_spool_is_in_order),
+        AUDIT_TEST(what_is_gone_without_a_word_is_found),
+        AUDIT_TEST(what_went_with_a_word_is_not),
+        AUDIT_TEST(words_that_do_not_tell_that_it_went_do_not_count),
+        AUDIT_TEST(a_newest_version_that_is_gone_is_found),
+        AUDIT_TEST(what_nobody_told_of_is_found),
+        AUDIT_TEST(without_any_day_nothing_is_missing_in_them),
+        AUDIT_TEST(lost_lines_are_told),
+        AUDIT_TEST(events_that_cannot_be_read_are_an_error),
+        AUDIT_TEST(lives_are_folded_as_they_come),
+    };
+    return UNIT_RUN(tests);
+}
