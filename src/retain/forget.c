@@ -68,7 +68,7 @@ static bool copy_is_pending(const struct work *work, const struct tombstone *sto
     bool pending = false;
 
     if (volume != NULL && volume_archived(volume, archived, &bundle, &trouble) == 0) {
-        pending = gather_finished(&bundle) <= stone->ms;
+        pending = bundle_finished(&bundle).ms <= stone->ms;
         bundle_clear(&bundle);
     }
     volume_close(volume);

@@ -11,7 +11,6 @@
 #include "base/sha256.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
-#include "retain/bundle.h"
 #include "spool/file.h"
 
 /* --- reading ------------------------------------------------------------------------------------------- */
@@ -311,6 +310,19 @@ int gather_unit(const struct spool *spool, enum folder folder, const struct id *
         return 1;
     }
     return result < 0 ? complain(gathered, result, error) : judge(gathered, error);
+}
+
+int gather_bundle(const struct bundle *bundle, struct gathered *gathered, struct error *error)
+{
+    begin(gathered, bundle->folder, &bundle->id);
+    for (size_t i = 0; i < bundle->count; i++) {
+        size_t offset = gathered->content.length;
+
+        buffer_append(&gathered->content, bundle_bytes(bundle, i), bundle->files[i].length);
+        add_file(gathered, &bundle->files[i].entry, offset);
+    }
+    gathered->highest = bundle->highest;
+    return judge(gathered, error);
 }
 
 /* --- looking without judging ------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/jsonscan.h"
+#include "retain/bundle.h"
 #include "retain/finished.h"
 #include "retain/index.h"
 #include "spool/spool.h"
@@ -48,6 +49,9 @@ struct gathered {
  * cannot be read. */
 int gather_unit(const struct spool *spool, enum folder folder, const struct id *id,
                 struct gathered *gathered, struct error *error);
+
+/* The same of a unit that was read from a volume. Returns 0, or -1 with an error. */
+int gather_bundle(const struct bundle *bundle, struct gathered *gathered, struct error *error);
 
 /* The text of a file. */
 struct jsonspan gathered_text(const struct gathered *gathered, size_t number);

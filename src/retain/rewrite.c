@@ -67,6 +67,7 @@ static int copy(const struct work *work, const struct volume *volume, struct ind
 {
     struct index_unit unit = {0};
     struct bundle_cache cache = {0};
+    struct gathered gathered = {0};
     int result;
 
     while ((result = index_next(index, &unit, error)) == 1) {
@@ -77,7 +78,10 @@ static int copy(const struct work *work, const struct volume *volume, struct ind
         }
         result = volume_unit(volume, &unit, &cache, &bundle, error);
         if (result == 0) {
-            result = volume_write_unit(write, &bundle, error);
+            result = gather_bundle(&bundle, &gathered, error);
+            if (result == 0) {
+                result = volume_write_unit(write, &gathered, error);
+            }
             bundle_clear(&bundle);
         }
         if (result < 0) {
@@ -86,6 +90,7 @@ static int copy(const struct work *work, const struct volume *volume, struct ind
     }
     index_unit_clear(&unit);
     buffer_free(&cache.content);
+    gathered_free(&gathered);
     return result;
 }
 
