@@ -64,8 +64,7 @@ bool check_is_confirmed(const struct check *check, const struct suspicion *suspi
         const struct suspicion *seen = &check->second.all[i];
 
         if (seen->code == suspicion->code && same_entry(seen, suspicion) &&
-            seen->inode == suspicion->inode &&
-            seen->changed.tv_sec == suspicion->changed.tv_sec &&
+            seen->inode == suspicion->inode && seen->changed.tv_sec == suspicion->changed.tv_sec &&
             seen->changed.tv_nsec == suspicion->changed.tv_nsec) {
             return true;
         }
@@ -124,8 +123,7 @@ static void confirm(struct check *check)
     struct suspicions *list = &check->first;
     size_t kept = 0;
 
-    pause_ms(check->owned ? check->options->moment_ms
-                          : check->options->moment_ms / UNOWNED_PART);
+    pause_ms(check->owned ? check->options->moment_ms : check->options->moment_ms / UNOWNED_PART);
     for (size_t i = 0; i < list->count; i++) {
         if (i == 0 || !same_entry(&list->all[i], &list->all[i - 1])) {
             check_look_again(check, &list->all[i]);
@@ -378,8 +376,8 @@ static int lock_settings(struct check *check)
         return 0;
     }
     if (check->lock >= 0 && (errno == EAGAIN || errno == EACCES)) {
-        error_set(check->error, ERROR_LATER,
-                  "a daemon owns the spool %s: stop it before repairing", check->path);
+        error_set(check->error, ERROR_LATER, "a daemon owns the spool %s: stop it before repairing",
+                  check->path);
     } else {
         error_system(check->error, errno, "cannot lock %s/" SETTINGS_NAME, check->path);
     }

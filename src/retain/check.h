@@ -3,10 +3,10 @@
  * check: whether a spool is sound, what exactly is not, and mending it.
  *
  * Floor: retain. Reads each folder once, as a stream, and looks at each entry by itself: what
- * belongs to it in other folders is looked up there, so nothing is remembered of what is sound. (Only
- * the IDs of finished jobs whose first versions are missing are kept, 32 bytes each, until done/ was
- * read to its end.) What is wrong is a suspicion at first; it is a finding when a second look a
- * moment later sees the same of the same inode. No lock is taken but for mending.
+ * belongs to it in other folders is looked up there, so nothing is remembered of what is sound.
+ * (Only the IDs of finished jobs whose first versions are missing are kept, 32 bytes each, until
+ * done/ was read to its end.) What is wrong is a suspicion at first; it is a finding when a second
+ * look a moment later sees the same of the same inode. No lock is taken but for mending.
  *
  * A topic is a folder or a subject with one function that looks at one entry (check_topic.h); what
  * mends a code is a function in a table (check_mend.h).
@@ -22,10 +22,10 @@
 #include "retain/check_code.h"
 
 struct check_options {
-    bool repair;  /* mend; the spool must have no daemon */
-    bool dry_run; /* with repair: only tell what would be done */
-    bool quick;   /* do not read archives */
-    bool audit;   /* compare events with what the spool and its archives hold */
+    bool repair;       /* mend; the spool must have no daemon */
+    bool dry_run;      /* with repair: only tell what would be done */
+    bool quick;        /* do not read archives, nor compressed days of events */
+    bool audit;        /* compare events with what the spool and its archives hold */
     int64_t moment_ms; /* between two looks while a daemon runs; a tenth of it without */
     const struct clock *clock;
 };

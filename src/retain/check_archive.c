@@ -19,7 +19,7 @@
 #include "retain/verify.h"
 #include "retain/volume.h"
 
-#define ARCHIVE "archive/"
+#define ARCHIVE  "archive/"
 #define IDS_NAME ARCHIVE "ids"
 
 /* The name under which something below archive/ is told. */
@@ -107,8 +107,8 @@ static struct ids *open_ids(struct check *check)
 /* Units that the index of a volume has, or -1. */
 static int64_t count_units(const struct check *check, const char *path)
 {
-    struct volume *volume = volume_open(check->spool->dir[FOLDER_ARCHIVE], volume_stem(path).name,
-                                        NULL, NULL);
+    struct volume *volume =
+        volume_open(check->spool->dir[FOLDER_ARCHIVE], volume_stem(path).name, NULL, NULL);
     struct index *index = volume != NULL ? volume_index(volume, NULL) : NULL;
     int64_t units = index != NULL ? (int64_t)index_head(index)->units : -1;
 
@@ -222,8 +222,7 @@ int mend_archive_ids(struct mending *mending)
         lock = store_lock(mending->spool, "llmspool-check", NULL);
     }
     if (lock >= 0 && take_up_volumes(&take, ids, NULL) == 0 && (anew || take.entered > 0)) {
-        mend_done(mending, "%llu volumes entered into " IDS_NAME,
-                  (unsigned long long)take.entered);
+        mend_done(mending, "%llu volumes entered into " IDS_NAME, (unsigned long long)take.entered);
         result = 0;
     }
     if (lock >= 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_beside: what lies beside the jobs of cur/, done/ and failed/, and which kind belongs where. */
+/* check_beside: what lies beside the jobs of cur/, done/ and failed/, and which kind belongs where.
+ */
 #include "retain/check_topic.h"
 
 #include <errno.h>
@@ -17,10 +18,14 @@
 static const char *kind_word(enum entry_kind kind)
 {
     static const char *const words[] = {
-        [ENTRY_OTHER] = "",          [ENTRY_JOB] = "a job",
-        [ENTRY_STATE] = "a state file", [ENTRY_ANSWER] = "an answer that is being written",
-        [ENTRY_PARTIAL] = "a partial answer", [ENTRY_GONE] = "a deletion mark",
-        [ENTRY_OUTPUT] = "an output", [ENTRY_ERROR] = "an error file",
+        [ENTRY_OTHER] = "",
+        [ENTRY_JOB] = "a job",
+        [ENTRY_STATE] = "a state file",
+        [ENTRY_ANSWER] = "an answer that is being written",
+        [ENTRY_PARTIAL] = "a partial answer",
+        [ENTRY_GONE] = "a deletion mark",
+        [ENTRY_OUTPUT] = "an output",
+        [ENTRY_ERROR] = "an error file",
     };
 
     return words[kind];
@@ -156,7 +161,8 @@ void check_look_done(struct check *check, const struct check_entry *entry)
 
 /* --- failed/ --- */
 
-/* Whether an error file may be without its job: the job file vanished, or was changed into another. */
+/* Whether an error file may be without its job: the job file vanished, or was changed into another.
+ */
 static bool may_be_alone(const json_t *document)
 {
     const char *reason = jsontext_get_text(document, "reason", "");
@@ -215,8 +221,7 @@ void check_look_error(struct check *check, const struct check_entry *entry)
     struct id id;
 
     if (document != NULL) {
-        if (!id_read(jsontext_get_text(document, "id", ""), &id) ||
-            !id_equal(&id, &entry->is.id)) {
+        if (!id_read(jsontext_get_text(document, "id", ""), &id) || !id_equal(&id, &entry->is.id)) {
             check_suspect(check, CHECK_ERROR_JSON, "says another job than its name");
         } else {
             look_for_job(check, entry, document);

@@ -21,8 +21,8 @@ static const struct check_row rows[CHECK_CODE_COUNT] = {
         NULL, "move it away; --repair then makes the folder"),
     ROW(FOLDER_DEVICE, ERROR, false, "folder_device", "a folder is on another file system", NULL,
         "move its content to the spool's file system: renames must stay within one"),
-    ROW(FOLDER_MODE, WARNING, false, "folder_mode", "a folder has the wrong mode",
-        "sets the mode", NULL),
+    ROW(FOLDER_MODE, WARNING, false, "folder_mode", "a folder has the wrong mode", "sets the mode",
+        NULL),
     ROW(FOLDER_OWNER, WARNING, false, "folder_owner", "a folder has the wrong owner or group",
         "sets owner and group, when root runs it", NULL),
     ROW(NOT_LOOKED, WARNING, false, "not_looked", "the rest of the spool was not looked at", NULL,
@@ -93,8 +93,8 @@ static const struct check_row rows[CHECK_CODE_COUNT] = {
         "leads it to its job, or removes the link where there is none", NULL),
     ROW(NAME_OUTSIDE, ERROR, false, "name_outside", "a name that leads to no job of this spool",
         ASIDE, NULL),
-    ROW(NAME_NO_LINK, WARNING, false, "name_no_link", "an entry of by-name/ that is no link",
-        ASIDE, NULL),
+    ROW(NAME_NO_LINK, WARNING, false, "name_no_link", "an entry of by-name/ that is no link", ASIDE,
+        NULL),
     ROW(TMP_LEFT, NOTE, false, "tmp_left", "what a crash left in tmp/", "deletes it",
         "the daemon's next start deletes it"),
     ROW(TMP_OLD, WARNING, false, "tmp_old", "a file in tmp/ that nobody came back for",
@@ -123,7 +123,8 @@ static const struct check_row rows[CHECK_CODE_COUNT] = {
         "bring it back from a backup"),
     ROW(ARCHIVE_UNKNOWN, WARNING, false, "archive_unknown", "an archive that is not entered",
         "enters it into archive/ids", NULL),
-    ROW(ARCHIVE_IDS, ERROR, false, "archive_ids", "archive/ids is damaged, or not of these archives",
+    ROW(ARCHIVE_IDS, ERROR, false, "archive_ids",
+        "archive/ids is damaged, or not of these archives",
         "makes it again from the indexes of the archives that are whole", NULL),
     ROW(AUDIT_LOST, ERROR, true, "audit_lost", "a finished job is gone without a word", NULL,
         "bring it back from a backup; if somebody deleted it, llmspool-prune and llmspool-ctl forget "
@@ -158,6 +159,8 @@ static const struct check_row rows[CHECK_CODE_COUNT] = {
         "raise it in sysctl.d(5); without watches folders are polled"),
     ROW(PRUNE_IDLE, WARNING, false, "prune_idle", "llmspool-prune has not run for long", NULL,
         "systemctl enable --now llmspool-prune.timer, or its line of the cron fragment"),
+    ROW(PRUNE_NEVER, NOTE, false, "prune_never", "llmspool-prune has never run", NULL,
+        "nothing leaves this spool by itself: systemctl enable --now llmspool-prune.timer"),
 };
 
 const struct check_row *check_row(enum check_code code)

@@ -91,6 +91,7 @@ enum check_code {
     CHECK_NETWORK,
     CHECK_INOTIFY_LIMIT,
     CHECK_PRUNE_IDLE,
+    CHECK_PRUNE_NEVER,
     CHECK_CODE_COUNT
 };
 

@@ -51,8 +51,8 @@ void check_look_new(struct check *check, const struct check_entry *entry)
 
 static bool is_verb(const char *name)
 {
-    static const char *const verbs[] = {"cancel.", "retry.", "rerun.", "release.", "flush.",
-                                        "redeliver."};
+    static const char *const verbs[] = {"cancel.",  "retry.", "rerun.",
+                                        "release.", "flush.", "redeliver."};
 
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strncmp(name, verbs[i], strlen(verbs[i])) == 0) {

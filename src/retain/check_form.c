@@ -138,12 +138,12 @@ static const struct member event_members[] = {
 };
 
 static const struct member attempt_members[] = {
-    {"n", POSITIVE, true, false},          {"started", STAMP, true, false},
-    {"ended", STAMP, true, false},         {"outcome", OUTCOME, true, false},
-    {"counted", TRUTH, false, false},      {"http_status", COUNT, false, false},
-    {"code", TEXT, false, false},          {"message", TEXT, false, false},
-    {"request_id", TEXT, false, false},    {"provider", TEXT, false, false},
-    {"upstream", TEXT, false, false},      {"raw", TEXT, false, false},
+    {"n", POSITIVE, true, false},       {"started", STAMP, true, false},
+    {"ended", STAMP, true, false},      {"outcome", OUTCOME, true, false},
+    {"counted", TRUTH, false, false},   {"http_status", COUNT, false, false},
+    {"code", TEXT, false, false},       {"message", TEXT, false, false},
+    {"request_id", TEXT, false, false}, {"provider", TEXT, false, false},
+    {"upstream", TEXT, false, false},   {"raw", TEXT, false, false},
     {"count", POSITIVE, false, false},
 };
 
@@ -153,7 +153,7 @@ static const struct {
     const struct member *rows;
     size_t count;
 } forms[] = {
-    [FORM_OUTPUT] = {ROWS(output_members)}, [FORM_ERROR] = {ROWS(error_members)},
+    [FORM_OUTPUT] = {ROWS(output_members)},   [FORM_ERROR] = {ROWS(error_members)},
     [FORM_REFUSAL] = {ROWS(refusal_members)}, [FORM_DEBT] = {ROWS(debt_members)},
     [FORM_EVENT] = {ROWS(event_members)},
 };
@@ -190,9 +190,9 @@ static bool is_digest(const char *text)
 static bool text_fits(enum kind kind, const char *text)
 {
     static const char *const endings[] = {"completed", "failed", "cancelled", "expired", "refused"};
-    static const char *const outcomes[] = {"ok",       "transient", "throttled", "unknown",
-                                           "unusable", "in_doubt",  "upstream",  "job",
-                                           "cancelled"};
+    static const char *const outcomes[] = {"ok",       "transient", "throttled",
+                                           "unknown",  "unusable",  "in_doubt",
+                                           "upstream", "job",       "cancelled"};
 
     switch (kind) {
     case WORD:
@@ -276,8 +276,7 @@ bool form_fits(enum form form, const json_t *document, char *why, size_t size)
     if (form != FORM_OUTPUT && form != FORM_ERROR) {
         return true;
     }
-    json_array_foreach(attempts, i, attempt)
-    {
+    json_array_foreach (attempts, i, attempt) {
         if (!rows_fit(ROWS(attempt_members), attempt, "attempts.", why, size)) {
             return false;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_job: job files in cur/, done/ and failed/: their content, their place, what belongs to them. */
+/* check_job: job files in cur/, done/ and failed/: their content, their place, what belongs to
+ * them. */
 #include "retain/check_topic.h"
 
 #include <errno.h>
@@ -12,7 +13,9 @@
 #include "job/state.h"
 #include "spool/file.h"
 
-enum { VERSIONS_PROBED = 64 }; /* look-ups for a finished job's first version, before done/ is read */
+enum {
+    VERSIONS_PROBED = 64
+}; /* look-ups for a finished job's first version, before done/ is read */
 
 /* Whether the content is the job that the name says. */
 static bool look_at_content(struct check *check, const struct check_entry *entry)
@@ -43,8 +46,8 @@ static bool look_at_content(struct check *check, const struct check_entry *entry
 
 /* --- in cur/ --- */
 
-/* The run that is under way, and how many of its requests are recorded; the first, and none, without
- * a state file that can be read. */
+/* The run that is under way, and how many of its requests are recorded; the first, and none,
+ * without a state file that can be read. */
 static void read_state(const struct check *check, const struct id *id, unsigned *run,
                        unsigned *sends)
 {
@@ -146,10 +149,10 @@ static int find_outputs(struct check *check, bool *found)
     }
     while ((result = file_list_next(list, &seen)) == 0 && seen != NULL) {
         struct entry is = entry_read(seen->d_name);
-        const struct id *id = is.kind != ENTRY_OUTPUT
-                                  ? NULL
-                                  : bsearch(&is.id, check->lost, check->lost_count,
-                                            sizeof *check->lost, compare_ids);
+        const struct id *id =
+            is.kind != ENTRY_OUTPUT
+                ? NULL
+                : bsearch(&is.id, check->lost, check->lost_count, sizeof *check->lost, compare_ids);
 
         if (id != NULL) {
             found[id - check->lost] = true;

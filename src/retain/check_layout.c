@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_layout: the spool's own folder, its folders and spool.json: looked at before it is opened. */
+/* check_layout: the spool's own folder, its folders and spool.json: looked at before it is opened.
+ */
 #include "retain/check_topic.h"
 
 #include <errno.h>
@@ -77,10 +78,9 @@ static void look_at_settings(struct check *check, const struct expected *expecte
                            (unsigned)(settings.status.st_mode & ALLPERMS), (unsigned)wanted);
     }
     if (settings.status.st_uid != expected->root.st_uid) {
-        check_suspect_name(check, CHECK_FILE_OWNER, SETTINGS_NAME,
-                           "belongs to uid %lu, and the spool to uid %lu",
-                           (unsigned long)settings.status.st_uid,
-                           (unsigned long)expected->root.st_uid);
+        check_suspect_name(
+            check, CHECK_FILE_OWNER, SETTINGS_NAME, "belongs to uid %lu, and the spool to uid %lu",
+            (unsigned long)settings.status.st_uid, (unsigned long)expected->root.st_uid);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_lines: files of JSON and JSON Lines beside the jobs: manifests of runs, the log of events,
- * money, notifications, when pruning ran last. */
+/* check_lines: files of JSON and JSON Lines beside the jobs: manifests of runs, money,
+ * notifications, when pruning ran last. */
 #include "retain/check_topic.h"
 
 #include <errno.h>
@@ -14,51 +14,41 @@
 #include "base/timetext.h"
 #include "job/ledger.h"
 #include "retain/check_form.h"
-#include "retain/eventlog_day.h"
 #include "spool/file.h"
 
-#define MANIFEST "manifest.jsonl"
+#define PRUNE_NAME "prune.json"
+#define MANIFEST   "manifest.jsonl"
 
 enum { PRUNE_IDLE_MS = 3 * 24 * 60 * 60 * 1000 };
 
 /* What a file of lines is like. */
-struct lines {
+struct tally {
     uint64_t count;
     uint64_t bad;
     uint64_t first_bad; /* its number, from 1 */
     bool torn;          /* the last has no newline */
 };
 
-/* Counts a line, which is given without its newline. */
-static void count_line(struct lines *lines, bool (*fits)(const json_t *line), const char *line,
-                       size_t length)
-{
-    json_t *value = jsontext_read_object(line, length, NULL);
-
-    lines->count++;
-    if ((value == NULL || !fits(value)) && lines->bad++ == 0) {
-        lines->first_bad = lines->count;
-    }
-    json_decref(value);
-}
-
 /* Reads a stream line by line; fits judges each. */
-static int read_lines(FILE *file, bool (*fits)(const json_t *line), struct lines *lines)
+static int read_lines(FILE *file, bool (*fits)(const json_t *line), struct tally *tally)
 {
     char *line = NULL;
     size_t size = 0;
     ssize_t length;
     int result;
 
-    *lines = (struct lines){0};
+    *tally = (struct tally){0};
     errno = 0;
     while ((length = getline(&line, &size, file)) > 0) {
-        lines->torn = line[length - 1] != '\n';
-        if (lines->torn) {
-            lines->count++;
-        } else {
-            count_line(lines, fits, line, (size_t)length - 1);
+        json_t *value;
+
+        tally->count++;
+        tally->torn = line[length - 1] != '\n';
+        value = tally->torn ? NULL : jsontext_read_object(line, (size_t)length, NULL);
+        if (!tally->torn && (value == NULL || !fits(value)) && tally->bad++ == 0) {
+            tally->first_bad = tally->count;
         }
+        json_decref(value);
     }
     result = ferror(file) != 0 ? -errno : 0;
     free(line);
@@ -66,7 +56,7 @@ static int read_lines(FILE *file, bool (*fits)(const json_t *line), struct lines
 }
 
 static int read_lines_at(int dir, const char *name, bool (*fits)(const json_t *line),
-                         struct lines *lines)
+                         struct tally *tally)
 {
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
@@ -79,77 +69,9 @@ static int read_lines_at(int dir, const char *name, bool (*fits)(const json_t *l
         }
         return result;
     }
-    result = read_lines(file, fits, lines);
+    result = read_lines(file, fits, tally);
     (void)fclose(file);
     return result;
-}
-
-/* --- events --- */
-
-static bool is_event(const json_t *line)
-{
-    char why[200];
-
-    return form_fits(FORM_EVENT, line, why, sizeof why);
-}
-
-/* A compressed day; damage shows in its frames' checksums. Returns 0, or -1 after telling. */
-static int read_packed(struct check *check, const char *name, struct lines *lines)
-{
-    int fd = openat(check->spool->dir[FOLDER_EVENTS], name,
-                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    struct eventlog_file file;
-    struct error error;
-    const char *line;
-    size_t length;
-    int result;
-
-    *lines = (struct lines){0};
-    if (fd < 0) {
-        check_unreadable(check, errno);
-        return -1;
-    }
-    eventlog_attach(fd, name, EVENTLOG_PACKED, &file);
-    while ((result = eventlog_next(&file, &line, &length, &error)) == 1) {
-        count_line(lines, is_event, line, length);
-    }
-    eventlog_close(&file);
-    if (result < 0) {
-        check_suspect(check, CHECK_UNREADABLE, "is damaged: %s", error.text);
-    }
-    return result;
-}
-
-void check_look_events(struct check *check, const struct check_entry *entry)
-{
-    enum eventlog_kind kind;
-    struct lines lines;
-    int32_t day;
-    int result;
-
-    if (!eventlog_name_read(entry->name, &day, &kind)) {
-        check_suspect(check, CHECK_UNKNOWN_FILE, "is no day of events");
-        return;
-    }
-    if (kind == EVENTLOG_PACKED) {
-        if (check->options->quick || read_packed(check, entry->name, &lines) < 0) {
-            return;
-        }
-    } else {
-        result = read_lines_at(check->spool->dir[FOLDER_EVENTS], entry->name, is_event, &lines);
-        if (result < 0) {
-            check_unreadable(check, -result);
-            return;
-        }
-    }
-    if (lines.bad > 0) {
-        check_suspect(check, CHECK_EVENT_LINE, "%llu of %llu lines are no events, line %llu first",
-                      (unsigned long long)lines.bad, (unsigned long long)lines.count,
-                      (unsigned long long)lines.first_bad);
-    }
-    if (lines.torn && !check->owned) {
-        check_suspect(check, CHECK_EVENT_TORN, "ends in the middle of a line");
-    }
 }
 
 /* --- runs --- */
@@ -165,7 +87,7 @@ static bool is_position(const json_t *line)
 
 void check_look_run(struct check *check, const struct check_entry *entry)
 {
-    struct lines lines;
+    struct tally tally = {0};
     int dir = openat(check->spool->dir[FOLDER_RUNS], entry->name,
                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int result;
@@ -177,18 +99,18 @@ void check_look_run(struct check *check, const struct check_entry *entry)
         check_suspect(check, CHECK_RUN_ENTRY, "is no run's folder");
         return;
     }
-    result = read_lines_at(dir, MANIFEST, is_position, &lines);
+    result = read_lines_at(dir, MANIFEST, is_position, &tally);
     (void)close(dir);
     if (result == -ENOENT) {
         check_suspect(check, CHECK_UNFINISHED, "has no " MANIFEST " yet");
     } else if (result < 0) {
         check_suspect(check, CHECK_RUN_MANIFEST, "its " MANIFEST " cannot be read: %s",
                       strerror(-result));
-    } else if (lines.bad > 0) {
+    } else if (tally.bad > 0) {
         check_suspect(check, CHECK_RUN_MANIFEST,
                       "%llu of %llu lines of its " MANIFEST " are none, line %llu first",
-                      (unsigned long long)lines.bad, (unsigned long long)lines.count,
-                      (unsigned long long)lines.first_bad);
+                      (unsigned long long)tally.bad, (unsigned long long)tally.count,
+                      (unsigned long long)tally.first_bad);
     }
 }
 
@@ -201,8 +123,8 @@ void check_look_debt(struct check *check, const struct check_entry *entry)
     struct stat status;
     char why[200];
     json_t *document;
-    int result = file_read_at(check->spool->dir[FOLDER_OUTBOX], entry->name, SIZE_MAX, &text,
-                              &status);
+    int result =
+        file_read_at(check->spool->dir[FOLDER_OUTBOX], entry->name, SIZE_MAX, &text, &status);
 
     if (result == -EISDIR && strcmp(entry->name, "failed") == 0) {
         return;
@@ -264,11 +186,28 @@ static void look_at_prune(struct check *check, const struct check_entry *entry)
     buffer_free(&text);
 }
 
+/* The second look has the name that is told. */
+static void look_for_prune(struct check *check)
+{
+    if (faccessat(check->spool->dir[FOLDER_STATE], PRUNE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+        errno == ENOENT) {
+        check_suspect_name(check, CHECK_PRUNE_NEVER, "state/" PRUNE_NAME,
+                           "is not there: llmspool-prune has never run");
+    }
+}
+
 void check_look_state(struct check *check, const struct check_entry *entry)
 {
-    if (strcmp(entry->name, "money") == 0) {
+    if (entry->folder == FOLDER_COUNT) {
+        look_for_prune(check);
+    } else if (strcmp(entry->name, "money") == 0) {
         look_at_money(check, entry);
-    } else if (strcmp(entry->name, "prune.json") == 0) {
+    } else if (strcmp(entry->name, PRUNE_NAME) == 0) {
         look_at_prune(check, entry);
     }
+}
+
+void check_end_state(struct check *check)
+{
+    look_for_prune(check);
 }

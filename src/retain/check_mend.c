@@ -44,8 +44,8 @@ static int write_reason(const struct mending *mending, enum folder folder, const
     struct buffer text = {0};
     int result;
 
-    snprintf(sentence, sizeof sentence, "llmspool-check moved it here from %s/: it %s",
-             folder_name(folder), mending->suspicion->message);
+    snprintf(sentence, sizeof sentence, "%s: %s; llmspool-check moved it here", file,
+             mending->suspicion->message);
     snprintf(error_name, sizeof error_name, "%s.error.json", kept);
     record_write_refusal(&text, file, check_row(mending->suspicion->code)->word, sentence,
                          mending->check->now_ms, mending->check->now_ms);
@@ -242,8 +242,8 @@ static int (*const menders[CHECK_CODE_COUNT])(struct mending *mending) = {
 
 /* --- the lock --- */
 
-/* Takes the lock of the unit that the entry belongs to. Where there is none to take, nobody else can
- * take it either. Returns whether to go on. */
+/* Takes the lock of the unit that the entry belongs to. Where there is none to take, nobody else
+ * can take it either. Returns whether to go on. */
 static bool lock_unit(struct mending *mending)
 {
     enum folder folder = mending->suspicion->folder;
@@ -258,7 +258,7 @@ static bool lock_unit(struct mending *mending)
 static int mend_locked(struct mending *mending, struct error *error)
 {
     const struct suspicion *suspicion = mending->suspicion;
-    int (*mender)(struct mending *mending) = menders[suspicion->code];
+    int (*mender)(struct mending * mending) = menders[suspicion->code];
     int result;
 
     mending->check->holding = mending->unit.fd >= 0;

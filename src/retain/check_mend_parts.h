@@ -3,8 +3,8 @@
  * check_mend_parts: what the functions that mend share.
  *
  * Floor: retain. Beneath check_mend. Each function mends one suspicion, which was confirmed under
- * the unit lock; returns 0 after telling what was done by mend_done, MEND_LEFT when it is to be left
- * as it is, or -errno.
+ * the unit lock; returns 0 after telling what was done by mend_done, MEND_LEFT when it is to be
+ * left as it is, or -errno.
  */
 #ifndef RETAIN_CHECK_MEND_PARTS_H
 #define RETAIN_CHECK_MEND_PARTS_H

@@ -64,8 +64,8 @@ int mend_folder_missing(struct mending *mending)
     if (fstat(root, &status) < 0 || mkdirat(root, mending->suspicion->name, S_IRWXU) < 0) {
         return -errno;
     }
-    result = status.st_uid != geteuid() || check_layout_shared(root) ? mend_folder_owner(mending)
-                                                                      : 0;
+    result =
+        status.st_uid != geteuid() || check_layout_shared(root) ? mend_folder_owner(mending) : 0;
     if (result == 0) {
         result = mend_folder_mode(mending);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_mend_unit: jobs, outputs and their reasons, as spool-layout/README section 10 resolves them. */
+/* check_mend_unit: jobs, outputs and their reasons, as spool-layout/README section 10 resolves
+ * them. */
 #include "retain/check_mend_parts.h"
 
 #include <errno.h>
@@ -44,14 +45,15 @@ static int write_error(const struct mending *mending, unsigned run, const char *
         struct state *state = state_new(&mending->is.id);
 
         state->run = run;
-        record_write_error(&out, &(struct record){.job = job,
-                                                  .state = state,
-                                                  .times = {.submitted = status.st_mtim.tv_sec * 1000,
-                                                            .finished = mending->check->now_ms},
-                                                  .status = "failed",
-                                                  .cost_nano = -1,
-                                                  .reason = reason,
-                                                  .message = message});
+        record_write_error(&out,
+                           &(struct record){.job = job,
+                                            .state = state,
+                                            .times = {.submitted = status.st_mtim.tv_sec * 1000,
+                                                      .finished = mending->check->now_ms},
+                                            .status = "failed",
+                                            .cost_nano = -1,
+                                            .reason = reason,
+                                            .message = message});
         state_free(state);
         result = file_replace(spool->dir[FOLDER_TMP], spool->dir[FOLDER_FAILED], error_name,
                               spool->job_mode, out.bytes, out.length, true);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_output: outputs in done/: whole, of the form of the schema, with their job, without gaps. */
+/* check_output: outputs in done/: whole, of the form of the schema, with their job, without gaps.
+ */
 #include "retain/check_topic.h"
 
 #include <string.h>
@@ -40,8 +41,8 @@ static void look_for_gap(struct check *check, const struct check_entry *entry)
     for (unsigned lower = version; lower > least; lower--) {
         if (check_there(check, FOLDER_DONE, ENTRY_OUTPUT, &entry->is.id, lower, NULL)) {
             if (lower < version) {
-                check_suspect(check, CHECK_VERSION_GAP, "is there, and so is version %u, but not %u",
-                              lower, version);
+                check_suspect(check, CHECK_VERSION_GAP,
+                              "is there, and so is version %u, but not %u", lower, version);
             }
             return;
         }
@@ -61,6 +62,15 @@ static void look_for_good(struct check *check, const struct check_entry *entry, 
     }
 }
 
+/* Whether any version is good, looked for from the lowest on. */
+static bool has_good(const struct check *check, const struct check_entry *entry)
+{
+    const struct id *id = &entry->is.id;
+    unsigned lowest = check_version_from(check, id, 1, entry->is.version);
+
+    return check_good_from(check, id, lowest != 0 ? lowest : entry->is.version) != 0;
+}
+
 static void look_for_job(struct check *check, const struct check_entry *entry, bool good)
 {
     const struct id *id = &entry->is.id;
@@ -72,7 +82,7 @@ static void look_for_job(struct check *check, const struct check_entry *entry, b
         look_for_good(check, entry, good);
         break;
     case FOLDER_FAILED: /* a good one is told of with the job */
-        if (!good && check_good_from(check, id, 1) == 0) {
+        if (!good && !has_good(check, entry)) {
             check_suspect(check, CHECK_OUTPUT_ORPHAN, "its job is in failed/");
         }
         break;

@@ -96,9 +96,9 @@ static bool is_one_of(const char *word, const char *const *words, size_t count)
 
 static void look_at_mount(struct check *check)
 {
-    static const char *const networks[] = {"nfs",  "nfs4", "cifs",      "smb3",   "ceph",
-                                           "9p",   "afs",  "glusterfs", "lustre", "fuse.sshfs",
-                                           "fuse.glusterfs"};
+    static const char *const networks[] = {"nfs",    "nfs4",       "cifs",          "smb3",
+                                           "ceph",   "9p",         "afs",           "glusterfs",
+                                           "lustre", "fuse.sshfs", "fuse.glusterfs"};
     static const char *const memories[] = {"tmpfs", "ramfs"};
     static const char *const careless[] = {",nobarrier,", ",barrier=0,", ",volatile,"};
     char type[64], options[520];
@@ -120,8 +120,8 @@ static void look_at_mount(struct check *check)
     }
 }
 
-/* --- abilities: tried with a file in tmp/ under a name of the owner's, which whoever owns the spool
- * removes if this is killed --- */
+/* --- abilities: tried with a file in tmp/ under a name of the owner's, which whoever owns the
+ * spool removes if this is killed --- */
 
 static void try_noreplace(struct check *check, int tmp, const char *one, const char *two)
 {

@@ -21,8 +21,8 @@ enum {
     GOOD_TRIES = 10000, /* versions above one that are looked through for a good one */
 };
 
-const struct check_topic check_layout_topic = {
-    "layout", "folders, spool.json, modes and owners", FOLDER_COUNT, check_look_layout, NULL};
+const struct check_topic check_layout_topic = {"layout", "folders, spool.json, modes and owners",
+                                               FOLDER_COUNT, check_look_layout, NULL};
 
 const struct check_topic check_topics[] = {
     {"cur", "accepted jobs and what lies beside them", FOLDER_CUR, check_look_cur, NULL},
@@ -36,7 +36,8 @@ const struct check_topic check_topics[] = {
     {"runs", "manifests of runs", FOLDER_RUNS, check_look_run, NULL},
     {"outbox", "notifications that are owed", FOLDER_OUTBOX, check_look_debt, NULL},
     {"events", "the log, line by line", FOLDER_EVENTS, check_look_events, NULL},
-    {"state", "what was spent, and when was pruned", FOLDER_STATE, check_look_state, NULL},
+    {"state", "what was spent, and when was pruned", FOLDER_STATE, check_look_state,
+     check_end_state},
     {"archive", "archives against their checksums and indexes", FOLDER_COUNT, check_look_archive,
      NULL},
     {"tmp", "what was left over", FOLDER_TMP, check_look_tmp, NULL},
@@ -78,8 +79,8 @@ static void fingerprint(const struct check *check, struct suspicion *suspicion)
     }
 }
 
-static void suspect(struct check *check, enum check_code code, enum folder folder,
-                    const char *name, const char *format, va_list arguments)
+static void suspect(struct check *check, enum check_code code, enum folder folder, const char *name,
+                    const char *format, va_list arguments)
 {
     char message[MESSAGE_SIZE];
     struct suspicion suspicion = {
@@ -226,8 +227,7 @@ bool check_file(struct check *check, const struct check_entry *entry, struct sta
 
 bool check_read(struct check *check, const struct check_entry *entry, struct buffer *text)
 {
-    int result =
-        file_read_at(check->spool->dir[entry->folder], entry->name, SIZE_MAX, text, NULL);
+    int result = file_read_at(check->spool->dir[entry->folder], entry->name, SIZE_MAX, text, NULL);
 
     if (result < 0) {
         check_unreadable(check, -result);

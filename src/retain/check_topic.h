@@ -68,15 +68,15 @@ struct check {
     struct id *lost; /* finished jobs of whom no version was seen yet */
     size_t lost_count;
     size_t lost_capacity;
-    bool again;             /* this is a second look */
-    bool holding;           /* under a unit lock of our own */
-    uint64_t mended;        /* in this pass */
-    bool quiet;             /* this pass tells only what it mends */
-    int lock;               /* spool.json with the owner's lock, while the layout is mended, or -1 */
+    bool again;      /* this is a second look */
+    bool holding;    /* under a unit lock of our own */
+    uint64_t mended; /* in this pass */
+    bool quiet;      /* this pass tells only what it mends */
+    int lock;        /* spool.json with the owner's lock, while the layout is mended, or -1 */
 };
 
-/* Suspects something of the entry that is looked at; the message is a phrase that follows the file's
- * name. */
+/* Suspects something of the entry that is looked at; the message is a phrase that follows the
+ * file's name. */
 void check_suspect(struct check *check, enum check_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -131,6 +131,7 @@ void check_look_run(struct check *check, const struct check_entry *entry);
 void check_look_debt(struct check *check, const struct check_entry *entry);
 void check_look_events(struct check *check, const struct check_entry *entry);
 void check_look_state(struct check *check, const struct check_entry *entry);
+void check_end_state(struct check *check);
 void check_look_archive(struct check *check, const struct check_entry *entry);
 void check_look_system(struct check *check, const struct check_entry *entry);
 

@@ -12,12 +12,19 @@ import subprocess
 import sys
 import time
 
-from check_damage import damages
+from check_damage import PACKED, damages
 from rig import (BUILD, LONG, Checker, Failure, Rig, Skip, Spool, equal, expect, numbered, preload,
                  run_scenario, scenario, spawn, until)
 
 MONEY = ('model "m" {\n    input_price = "1"\n    output_price = "2"\n}\n'
          'budget {\n    day = "50.00"\n}\n')
+# What puts jobs away and brings them back while others look.
+ARCHIVER = """while sleep 1
+do
+    "$1/llmspool-archive" create -s "$2" --older-than 0 --failed
+    "$1/llmspool-archive" restore -s "$2" --model m
+    "$1/llmspool-prune" -s "$2" --versions 1
+done"""
 FAR = "2099-01-01T00:00:00Z"
 
 
@@ -91,6 +98,7 @@ def make_world(rig):
         spool.order("rerun", world["reruns"])
         rig.until_empty(code=(0, 1))
     worsen(spool, world["worse"])
+    pack_events(spool)
     waiting = {"model": "m", "prompt": "waits", "not_before": FAR}
     world["waiting"] = spool.drop(waiting)
     world["waiting2"] = spool.drop({"model": "m", "prompt": "waits, too", "not_before": FAR})
@@ -100,6 +108,13 @@ def make_world(rig):
     until(lambda: os.path.exists(spool.at("cur", world["waiting"] + ".state.json")), "a state file")
     daemon.stop()
     return world
+
+
+def pack_events(spool):
+    """A day of long ago, compressed as llmspool-prune does it."""
+    day = sorted(spool.names("events"))[0]
+    subprocess.run(["zstd", "-q", "-o", spool.at("events", PACKED), spool.at("events", day)],
+                   check=True, timeout=20)
 
 
 def worsen(spool, job):
@@ -191,6 +206,30 @@ def each_damage(rig):
     expect(not failures, f"{len(failures)} of {len(chosen)}:\n" + "\n".join(failures))
     print(f"{len(chosen)} kinds of damage, {len(codes)} codes")
 
+@scenario
+def lost_and_asked_again(rig):
+    """A job whose answer was lost is tried again, and its name leads to the new answer."""
+    job = {"model": "m", "prompt": "lost", "name": "report"}
+    rig.mock()
+    one = rig.spool.drop(job)
+    rig.until_empty()
+    path = rig.spool.at("done", f"{one}.v1.json")
+    with open(path, "r+b") as file:
+        file.truncate(99)
+    code, findings = run(rig.spool, "--repair")
+    equal(code, 65, "exit code of the repair that put an answer aside")
+    equal({f["check"] for f in findings}, {"output_json", "done_no_output", "name_dangling"},
+          "what it told")
+    equal(rig.spool.json("failed", f"{one}.error.json")["reason"], "answer_lost", "its reason")
+    equal(os.readlink(rig.spool.at("by-name", "report")), f"../failed/{one}.error.json", "its name")
+    rig.spool.order("retry", one)
+    rig.until_empty()
+    equal(os.readlink(rig.spool.at("by-name", "report")), f"../done/{one}.v1.json", "its name then")
+    equal(rig.mocks[-1].requests(), 2, "requests")
+    judge(rig.spool, "the spool then")
+    rig.check()
+
+
 # --- killed while it mends -------------------------------------------------------------------------------
 
 def kill_at(rig, name, world, number, call):
@@ -200,8 +239,9 @@ def kill_at(rig, name, world, number, call):
     answers = paid(spool)
     code, _ = run(spool, "--repair", environment=preload(f"any:KILL:{call}"))
     what = f"{name}, killed at change {call}"
-    run(spool, "--repair")
-    check_sound(spool, what)
+    _, findings = run(spool, "--repair")
+    left = [finding for finding in wrong(findings) if not finding["mended"]]
+    expect(not left, f"{what}: left by the next run:\n  {told(left)}")
     judge(spool, what)
     lost = answers - contents(spool)
     expect(damages[name].loses or not lost or name == "answer_published_already",
@@ -226,6 +266,60 @@ def killed_everywhere(rig):
     print(f"{kills} kills")
 
 
+FAILING = ("output_torn", "output_deleted", "copied_back", "reason_deleted", "deletion_cut_short",
+           "answered_moved_to_failed", "error_without_job", "folder_missing", "name_of_old_place",
+           "ids_deleted")
+
+
+@scenario
+def failing_everywhere(rig):
+    """Each change fails once with EIO: that is told, and the next run finishes."""
+    world = make_world(rig)
+    faults = 0
+    for name in FAILING if LONG else FAILING[:5]:
+        count = changes(rig, name, world)
+        for call in range(1, count + 1):
+            fail_at(rig, name, world, call)
+        faults += count
+    print(f"{faults} failed calls")
+
+
+def fail_at(rig, name, world, call):
+    spool = damaged(rig, f"{name}-{call}", name, world)
+    answers = paid(spool)
+    what = f"{name}, change {call} failed"
+    first, _ = run(spool, "--repair", environment=preload(f"any:EIO:{call}"))
+    expect(first in (0, 1, 65), f"{what}: exit {first}")
+    run(spool, "--repair")
+    check_sound(spool, what)
+    judge(spool, what)
+    expect(damages[name].loses or not answers - contents(spool), f"{what}: answers are nowhere")
+    shutil.rmtree(spool.path)
+
+
+def changes(rig, name, world):
+    """How many changes the whole repair makes: a kill behind the last one does not happen."""
+    least, beyond = 0, 128
+    while beyond - least > 1:
+        call = (least + beyond) // 2
+        spool = damaged(rig, f"{name}-count", name, world)
+        code, _ = run(spool, "--repair", environment=preload(f"any:KILL:{call}"))
+        shutil.rmtree(spool.path)
+        least, beyond = (call, beyond) if code == -signal.SIGKILL else (least, call)
+    return least
+
+
+@scenario
+def abilities(rig):
+    """What the file system refuses is told."""
+    for fault, code, leaves in (("renameat2:EINVAL:1+", "no_noreplace", 0),
+                                ("linkat:EPERM:1+", "no_link", 1)):
+        code_found, findings = run(rig.spool, "-v", environment=preload(fault))
+        expect(code in {f["check"] for f in findings}, f"{fault}: {told(findings)}")
+        equal(code_found, leaves, f"{fault}: exit code")
+    equal(rig.spool.names("tmp"), [], "tmp/")
+
+
 # --- where nothing is wrong ------------------------------------------------------------------------------
 
 @scenario
@@ -235,6 +329,8 @@ def beside_a_busy_daemon(rig):
     mock = rig.mock("--latency", "5ms")
     rig.configure(mock, 'backoff = "5ms"\n')
     rig.daemon()
+    archiver = spawn(["sh", "-c", ARCHIVER, "sh", BUILD, rig.spool.path],
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end, checks, count = time.monotonic() + seconds, 0, 0
     while time.monotonic() < end:
         check = spawn([os.path.join(BUILD, "llmspool-check"), "-s", rig.spool.path, "--json"],
@@ -245,6 +341,8 @@ def beside_a_busy_daemon(rig):
         expect(check.returncode == 0 and not text,
                f"check {checks} beside {count} jobs: {text.decode()}{words.decode()}")
         checks += 1
+    archiver.kill()
+    expect(os.path.exists(rig.spool.at("archive", "ids")), "nothing was archived meanwhile")
     print(f"{checks} checks beside {count} jobs")
     expect(count > 300, f"only {count} jobs flowed")
     until(lambda: not rig.spool.jobs("cur") and not rig.spool.names("new", ".json"), "the end")

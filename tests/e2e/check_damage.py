@@ -517,3 +517,19 @@ def ids_flipped(spool, world):
 def ids_cut(spool, world):
     path = spool.at("archive", "ids")
     write(path, read(path)[:-20])
+
+
+# --- a day of events that is compressed --------------------------------------------------------------------
+
+PACKED = "2026-01-01.jsonl.zst"
+
+
+@damage("event_line", mended=False)
+def packed_day_flipped(spool, world):
+    flip(spool.at("events", PACKED), 0.5)
+
+
+@damage("event_line", mended=False)
+def packed_day_cut(spool, world):
+    path = spool.at("events", PACKED)
+    write(path, read(path)[:-3])

@@ -43,7 +43,8 @@ static int read_what(const char *word)
     } words[] = {{"KILL", KILL_BEFORE}, {"AFTER", KILL_AFTER}, {"EIO", EIO},
                  {"ENOSPC", ENOSPC},    {"EDQUOT", EDQUOT},    {"EROFS", EROFS},
                  {"EMFILE", EMFILE},    {"EACCES", EACCES},    {"EINVAL", EINVAL},
-                 {"EXDEV", EXDEV},      {"EINTR", EINTR},      {"ENOENT", ENOENT}};
+                 {"EXDEV", EXDEV},      {"EINTR", EINTR},      {"ENOENT", ENOENT},
+                 {"EPERM", EPERM}};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i].word, word) == 0)

@@ -25,12 +25,12 @@ static void valid_examples_fit(void **state)
         const char *name;
         enum form form;
     } rows[] = {
-        {"output.text.json", FORM_OUTPUT},         {"output.tools.json", FORM_OUTPUT},
-        {"output.parsed-json.json", FORM_OUTPUT},  {"output.failed-rerun.json", FORM_OUTPUT},
-        {"output.fallback.json", FORM_OUTPUT},     {"error.failed.json", FORM_ERROR},
+        {"output.text.json", FORM_OUTPUT},           {"output.tools.json", FORM_OUTPUT},
+        {"output.parsed-json.json", FORM_OUTPUT},    {"output.failed-rerun.json", FORM_OUTPUT},
+        {"output.fallback.json", FORM_OUTPUT},       {"error.failed.json", FORM_ERROR},
         {"error.cancelled-unsent.json", FORM_ERROR}, {"error.unusable-answer.json", FORM_ERROR},
-        {"error.refused.json", FORM_REFUSAL},      {"event.refused.json", FORM_EVENT},
-        {"event.daemon-started.json", FORM_EVENT}, {"event.fallback.json", FORM_EVENT},
+        {"error.refused.json", FORM_REFUSAL},        {"event.refused.json", FORM_EVENT},
+        {"event.daemon-started.json", FORM_EVENT},   {"event.fallback.json", FORM_EVENT},
     };
     (void)state;
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
