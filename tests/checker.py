@@ -324,9 +324,18 @@ class Checker:
             if name != "failed":
                 self.load("outbox", name)
         for name in self.names("events"):
-            with open(self.path("events", name), encoding="utf-8") as file:
-                for number, line in enumerate(file, 1):
-                    self.check_event(f"events/{name}:{number}", line)
+            for number, line in enumerate(self.event_lines(name), 1):
+                self.check_event(f"events/{name}:{number}", line)
+
+    def event_lines(self, name):
+        path = self.path("events", name)
+        if name.endswith(".zst"):
+            done = subprocess.run(["zstd", "-dcq", path], capture_output=True, check=False)
+            if done.returncode != 0:
+                self.problem(f"events/{name}", "cannot be decompressed")
+            return done.stdout.decode("utf-8").splitlines()
+        with open(path, encoding="utf-8") as file:
+            return file.readlines()
 
     def check_event(self, path, line):
         try:

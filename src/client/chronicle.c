@@ -21,7 +21,9 @@
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
-/* --- when ---------------------------------------------------------------------------------------- */
+enum { NEEDLES = 4 /* a job's ID, user, model, kind */ };
+
+/* --- when --- */
 
 /* The moment that text says; days: how many later, where it is a date. */
 static int read_moment(const char *option, const char *text, struct wall now, int days,
@@ -78,7 +80,7 @@ static struct eventlog_span span_of(const struct chronicle_plan *plan)
     return span;
 }
 
-/* --- which jobs ---------------------------------------------------------------------------------- */
+/* --- which jobs --- */
 
 /* A job that was asked for. */
 struct wanted {
@@ -95,7 +97,9 @@ struct reading {
     struct wanted *wanted;
     size_t wanted_count;
     struct selection run;
-    const char *needle; /* a text that each line has which is meant; NULL: not known */
+    /* Texts that each line has which is meant: most lines need no parsing. */
+    const char *needles[NEEDLES];
+    size_t needle_count;
 };
 
 static void want(struct reading *reading, struct wanted wanted)
@@ -178,11 +182,11 @@ static bool run_matches(const struct reading *reading, const json_t *event)
 
     return reading->plan->run == NULL ||
            (reading->run.member_count > 0 && id_read(jsontext_get_text(event, "id", ""), &id) &&
-            bsearch(&id, reading->run.members, reading->run.member_count, sizeof id,
-                    compare_ids) != NULL);
+            bsearch(&id, reading->run.members, reading->run.member_count, sizeof id, compare_ids) !=
+                NULL);
 }
 
-/* --- each event ---------------------------------------------------------------------------------- */
+/* --- each event --- */
 
 static bool equals(const char *wanted, const json_t *event, const char *key)
 {
@@ -201,14 +205,26 @@ static bool matches(struct reading *reading, const json_t *event)
             fnmatch(plan->model, jsontext_get_text(event, "model", ""), 0) == 0);
 }
 
+/* Whether the line can be one that is meant. */
+static bool may_match(const struct reading *reading, const char *text, size_t length)
+{
+    for (size_t i = 0; i < reading->needle_count; i++) {
+        const char *needle = reading->needles[i];
+
+        if (memmem(text, length, needle, strlen(needle)) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A line that is torn is no JSON, and passed over. */
 static int look(void *context, const char *text, size_t length)
 {
     struct reading *reading = context;
     json_t *event;
 
-    if (reading->needle != NULL &&
-        memmem(text, length, reading->needle, strlen(reading->needle)) == NULL) {
+    if (!may_match(reading, text, length)) {
         return 0;
     }
     event = jsontext_read_object(text, length, NULL);
@@ -223,7 +239,18 @@ static int look(void *context, const char *text, size_t length)
     return 0;
 }
 
-/* --- all of them --------------------------------------------------------------------------------- */
+/* --- all of them --- */
+
+/* Only what JSON has no other way to write, and fnmatch(3) takes as it is. */
+static void add_needle(struct reading *reading, const char *text)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@";
+
+    if (text != NULL && text[strspn(text, plain)] == '\0') {
+        reading->needles[reading->needle_count++] = text;
+    }
+}
 
 static int open_reading(const struct spool *spool, struct reading *reading, struct error *error)
 {
@@ -234,10 +261,13 @@ static int open_reading(const struct spool *spool, struct reading *reading, stru
             return -1;
         }
     }
-    if (reading->wanted_count == 1) {
-        reading->needle = reading->wanted[0].prefix;
-    } else if (reading->wanted_count == 0) {
-        reading->needle = plan->kind;
+    if (reading->wanted_count == 1) { /* others might be known by their names */
+        add_needle(reading, reading->wanted[0].prefix);
+    }
+    if (reading->wanted_count == 0) { /* with jobs, any event tells that one is known */
+        add_needle(reading, plan->user);
+        add_needle(reading, plan->model);
+        add_needle(reading, plan->kind);
     }
     if (plan->run != NULL) {
         reading->run.run = xstrdup(plan->run);

@@ -18,8 +18,7 @@ void chronicle_details(struct buffer *text, json_t *event)
     const char *key;
     json_t *value;
 
-    json_object_foreach(event, key, value)
-    {
+    json_object_foreach (event, key, value) {
         bool skip = false;
 
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -39,8 +38,8 @@ void chronicle_details(struct buffer *text, json_t *event)
 
 static enum tone tone_of(const char *kind)
 {
-    static const char *const bad[] = {"failed", "expired", "refused", "doubt", "events_lost",
-                                      "events_cut", "gate_closed"};
+    static const char *const bad[] = {"failed",      "expired",    "refused",    "doubt",
+                                      "events_lost", "events_cut", "gate_closed"};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (strcmp(kind, bad[i]) == 0) {

@@ -53,7 +53,8 @@ json_t *trail_read(const struct spool *spool, const struct id *id, bool *cut)
 
     *cut = false;
     id_write(id, text);
-    for (int32_t at = span.last; any && !*cut && at >= span.first && !has_acceptance(events); at--) {
+    for (int32_t at = span.last; any && !*cut && at >= span.first && !has_acceptance(events);
+         at--) {
         day.events = json_array();
         *cut = day.taken > read_limit ||
                eventlog_each(spool, (struct eventlog_span){at, at}, false, look, &day, NULL) < 0;

@@ -45,7 +45,7 @@ static void find(const struct audit *audit, enum entry_kind kind, const struct i
     audit->finding(audit->context, file, code, message);
 }
 
-/* --- reading events ------------------------------------------------------------------------------ */
+/* --- reading events --- */
 
 static void tell_lost(const struct audit *audit, const char *text, size_t length)
 {
@@ -74,7 +74,7 @@ static int take(void *context, const char *text, size_t length)
     return 0;
 }
 
-/* --- what events tell, in the spool -------------------------------------------------------------- */
+/* --- what events tell, in the spool --- */
 
 static bool is_there(const struct audit *audit, enum folder folder, enum entry_kind kind,
                      const struct id *id, unsigned version)
@@ -151,7 +151,7 @@ static void look_at_all(struct audit *audit, bool tell)
     }
 }
 
-/* --- what the spool has, in the events ------------------------------------------------------------ */
+/* --- what the spool has, in the events --- */
 
 /* When it finished tells whether there can be an event. */
 static void look_at_untold(struct audit *audit, const struct id *id)
@@ -190,7 +190,7 @@ static int look_at_folder(struct audit *audit)
     return result < 0 ? -1 : 0;
 }
 
-/* --- all of it ----------------------------------------------------------------------------------- */
+/* --- all of it --- */
 
 static int read_events(struct audit *audit, struct eventlog_span span)
 {
@@ -205,8 +205,8 @@ static int renew_ids(struct audit *audit)
     return audit->ids != NULL ? 0 : -1;
 }
 
-/* What was suspected may have been pruned or archived, or have come to an end, since its events were
- * read. Today's events are read again, with those since. */
+/* What was suspected may have been pruned or archived, or have come to an end, since its events
+ * were read. Today's events are read again, with those since. */
 static int look_twice(struct audit *audit)
 {
     const struct eventlog_span since = {(int32_t)(audit->now.ms / DAY_MS), INT32_MAX};
@@ -239,8 +239,8 @@ int audit_run(const struct spool *spool, struct wall now,
     if (!eventlog_days(spool, &audit.days)) {
         audit.days.first = INT32_MAX; /* nothing is known of any day */
     }
-    if (read_events(&audit, EVENTLOG_ALL) < 0 || renew_ids(&audit) < 0 ||
-        look_twice(&audit) < 0 || look_at_folder(&audit) < 0) {
+    if (read_events(&audit, EVENTLOG_ALL) < 0 || renew_ids(&audit) < 0 || look_twice(&audit) < 0 ||
+        look_at_folder(&audit) < 0) {
         result = -1;
     }
     ids_close(audit.ids);

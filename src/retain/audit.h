@@ -2,15 +2,16 @@
 /*
  * audit: the log of events against what the spool and its archives hold.
  *
- * Floor: retain. Reads only and takes no lock; what is found is looked at again with the events that
- * came meanwhile, so that a daemon and llmspool-prune may run. Memory: 48 bytes for each job that
- * events tell of, and a third more while they are gathered.
+ * Floor: retain. Reads only and takes no lock; what is found is looked at again with the events
+ * that came meanwhile, so that a daemon and llmspool-prune may run. Memory: 48 bytes for each job
+ * that events tell of, and two thirds more while they are gathered and sorted.
  *
  * The codes:
  *   audit_lost      an event says completed, no later one that it went, and nobody has it
  *   audit_version   the newest version that an event tells of is neither in done/ nor archived
- *   audit_untold    a job is in done/, and no event of the days that are there says how it came there
- *   audit_events    lines of the log could not be written (events_lost): the rest may be due to that
+ *   audit_untold    a job is in done/, and no event of the days that are there says how it came
+ * there audit_events    lines of the log could not be written (events_lost): the rest may be due to
+ * that
  */
 #ifndef RETAIN_AUDIT_H
 #define RETAIN_AUDIT_H
@@ -20,8 +21,8 @@
 #include "spool/spool.h"
 
 /* Calls finding for each: file is its path below the spool, message a phrase that follows it; all
- * are valid during the call. now is the time. Returns 0, whatever was found, or -1 with an error when
- * events or archive/ids cannot be read, without which nothing can be said. */
+ * are valid during the call. now is the time. Returns 0, whatever was found, or -1 with an error
+ * when events or archive/ids cannot be read, without which nothing can be said. */
 int audit_run(const struct spool *spool, struct wall now,
               void (*finding)(void *context, const char *file, const char *code,
                               const char *message),

@@ -18,7 +18,8 @@ static int compare_days(const void *a, const void *b)
     return (left->day > right->day) - (left->day < right->day);
 }
 
-/* Notes a file of a day; the list is sorted, and the files of one day made one entry, at the end. */
+/* Notes a file of a day; the list is sorted, and the files of one day made one entry, at the end.
+ */
 static void note(struct eventlog_list *list, int32_t day, enum eventlog_kind kind)
 {
     if (list->count == list->capacity) {
@@ -90,8 +91,8 @@ bool eventlog_days(const struct spool *spool, struct eventlog_span *span)
 }
 
 static int each_of_day(const struct spool *spool, int32_t day,
-                       int (*visit)(void *context, const char *text, size_t length),
-                       void *context, struct error *error)
+                       int (*visit)(void *context, const char *text, size_t length), void *context,
+                       struct error *error)
 {
     struct eventlog_day files;
     const char *line;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * eventlog: the events of many days, read as one stream, compressed when nobody appends to them any more,
- * and deleted when they are old.
+ * eventlog: the events of many days, read as one stream, compressed when nobody appends to them any
+ * more, and deleted when they are old.
  *
- * Floor: retain. events/YYYY-MM-DD.jsonl is written by spool/events.h; a day that has been over for two
- * days becomes YYYY-MM-DD.jsonl.zst, and its .jsonl goes. Both may be there, left by a kill or by a
- * late writer: no line is lost or read twice.
+ * Floor: retain. events/YYYY-MM-DD.jsonl is written by spool/events.h; a day that has been over for
+ * two days becomes YYYY-MM-DD.jsonl.zst, and its .jsonl goes. Both may be there, left by a kill or
+ * by a late writer: no line is lost or read twice.
  */
 #ifndef RETAIN_EVENTLOG_H
 #define RETAIN_EVENTLOG_H
@@ -27,8 +27,8 @@ struct eventlog_span {
 
 #define EVENTLOG_ALL ((struct eventlog_span){INT32_MIN, INT32_MAX})
 
-/* Calls visit for each line of the days of span, in the order in which they were written (newest days
- * first: the days in falling order, the lines of a day rising), without its newline, until it
+/* Calls visit for each line of the days of span, in the order in which they were written (newest
+ * days first: the days in falling order, the lines of a day rising), without its newline, until it
  * returns not 0, which is above 0; returns that, 0 at the end, or -1 with an error. text is valid
  * during the call. What is no line (torn, or not text) is handed over as it is: visit parses it. A
  * day that cannot be decompressed ends with what could be; it is an error, told by the first such
@@ -47,8 +47,8 @@ struct eventlog_count {
     uint64_t bytes; /* saved by compressing; freed by deleting */
 };
 
-/* Compresses the days that ended two days or more before now. A kill leaves a day as it was, or with
- * both files, which the next call puts right. Adds to *count. Returns 0 or -1. */
+/* Compresses the days that ended two days or more before now. A kill leaves a day as it was, or
+ * with both files, which the next call puts right. Adds to *count. Returns 0 or -1. */
 int eventlog_compress(const struct spool *spool, struct wall now, bool dry_run,
                       struct eventlog_count *count, struct error *error);
 

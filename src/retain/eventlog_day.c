@@ -154,7 +154,7 @@ int eventlog_next(struct eventlog_file *file, const char **line, size_t *length,
     }
 }
 
-/* --- both files of a day -------------------------------------------------------------------------- */
+/* --- both files of a day --- */
 
 /* Compares the lines of the packed file with the first lines of the plain one. */
 struct comparison {
@@ -168,8 +168,8 @@ struct comparison {
 
 static int next_plain(struct comparison *comparison)
 {
-    int result = eventlog_next(comparison->plain, &comparison->line, &comparison->length,
-                               comparison->error);
+    int result =
+        eventlog_next(comparison->plain, &comparison->line, &comparison->length, comparison->error);
 
     comparison->ended = result == 0;
     return result < 0 ? -1 : 0;

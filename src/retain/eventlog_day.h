@@ -35,25 +35,24 @@ struct eventlog_file {
 };
 
 /* Begins to read a file; closed by eventlog_close, with its descriptor. */
-void eventlog_attach(int fd, const char *name, enum eventlog_kind kind,
-                     struct eventlog_file *file);
+void eventlog_attach(int fd, const char *name, enum eventlog_kind kind, struct eventlog_file *file);
 
-/* The next line, without its newline (the last may have none), valid until the next call. Returns 1,
- * 0 at the end, or -1 with an error. */
+/* The next line, without its newline (the last may have none), valid until the next call. Returns
+ * 1, 0 at the end, or -1 with an error. */
 int eventlog_next(struct eventlog_file *file, const char **line, size_t *length,
                   struct error *error);
 
 void eventlog_close(struct eventlog_file *file);
 
-/* The files of a day: one, or both where a kill or a late writer left them; fd is -1 for one that is
- * not there. What the plain one has that the packed one has, too, is passed over. */
+/* The files of a day: one, or both where a kill or a late writer left them; fd is -1 for one that
+ * is not there. What the plain one has that the packed one has, too, is passed over. */
 struct eventlog_day {
     struct eventlog_file plain;
     struct eventlog_file packed;
 };
 
-/* Opens them, the plain one first: so lines that are packed meanwhile are seen, and seen once. It is
- * no failure when there is none. Returns 0, or -1 with an error and nothing open. */
+/* Opens them, the plain one first: so lines that are packed meanwhile are seen, and seen once. It
+ * is no failure when there is none. Returns 0, or -1 with an error and nothing open. */
 int eventlog_day_open(const struct spool *spool, int32_t day, struct eventlog_day *files,
                       struct error *error);
 

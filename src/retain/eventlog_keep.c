@@ -26,7 +26,7 @@ struct packing {
     int32_t day;
     char plain[EVENTLOG_NAME_SIZE];
     char packed[EVENTLOG_NAME_SIZE];
-    char temp[TEMP_SIZE]; /* of the day: the lock makes it ours alone */
+    char temp[TEMP_SIZE];              /* of the day: the lock makes it ours alone */
     unsigned char digest[SHA256_SIZE]; /* of the content */
     struct error *error;
 };
@@ -43,7 +43,7 @@ static int64_t ended_ms(int32_t day)
     return ((int64_t)day + 1) * DAY_MS;
 }
 
-/* --- the content ---------------------------------------------------------------------------------- */
+/* --- the content --- */
 
 /* Writes the lines of the day. */
 static int copy_lines(const struct packing *packing, struct eventlog_day *files,
@@ -151,10 +151,10 @@ static int put_packed(struct packing *packing, struct eventlog_day *files)
     return result < 0 ? fail(packing, result, "compress") : 0;
 }
 
-/* --- a day ---------------------------------------------------------------------------------------- */
+/* --- a day --- */
 
-/* Takes the lock that writers take, on the file that has the name now. Returns a descriptor; -EAGAIN
- * when a writer has it, which the next run meets no more. */
+/* Takes the lock that writers take, on the file that has the name now. Returns a descriptor;
+ * -EAGAIN when a writer has it, which the next run meets no more. */
 static int lock_plain(const struct packing *packing, struct stat *status)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

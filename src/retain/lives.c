@@ -12,7 +12,8 @@ enum { FIRST_CAPACITY = 4096 };
 
 enum kind { KIND_FOLDED, KIND_COMPLETED, KIND_GONE, KIND_KEPT, KIND_RESTORED };
 
-/* Lines are gathered behind the jobs, then all are sorted and the lines of each job folded into one. */
+/* Lines are gathered behind the jobs, then all are sorted and the lines of each job folded into
+ * one. */
 struct lives {
     struct life *all;
     size_t count;
@@ -34,7 +35,7 @@ void lives_close(struct lives *lives)
     }
 }
 
-/* --- folding ------------------------------------------------------------------------------------- */
+/* --- folding --- */
 
 static int compare_ids(const struct life *a, const struct life *b)
 {
@@ -122,7 +123,7 @@ static void make_room(struct lives *lives)
     }
 }
 
-/* --- lines --------------------------------------------------------------------------------------- */
+/* --- lines --- */
 
 /* What a kind of event means for where a job is, with its other members. */
 static enum kind kind_of(const char *word, const json_t *event)
@@ -149,8 +150,8 @@ static enum kind kind_of(const char *word, const json_t *event)
 /* Whether a line may be one of those; most are not, and need not be parsed. */
 static bool is_of_use(const char *text, size_t length)
 {
-    static const char *const words[] = {"completed", "pruned", "archived", "forgotten", "sent_back",
-                                        "restored"};
+    static const char *const words[] = {"completed", "pruned",    "archived",
+                                        "forgotten", "sent_back", "restored"};
     static const char before[] = "\"event\":\"";
     const char *word = memmem(text, length, before, sizeof before - 1);
 
@@ -205,7 +206,7 @@ void lives_take(struct lives *lives, const char *text, size_t length)
     json_decref(event);
 }
 
-/* --- asking -------------------------------------------------------------------------------------- */
+/* --- asking --- */
 
 const struct life *lives_all(struct lives *lives, size_t *count)
 {
@@ -222,7 +223,7 @@ static int compare_key(const void *key, const void *life)
 const struct life *lives_find(struct lives *lives, const struct id *id)
 {
     fold(lives);
-    return lives->count == 0 ? NULL
-                             : bsearch(id, lives->all, lives->count, sizeof *lives->all,
-                                       compare_key);
+    return lives->count == 0
+               ? NULL
+               : bsearch(id, lives->all, lives->count, sizeof *lives->all, compare_key);
 }

@@ -72,8 +72,8 @@ static off_t last_line(int fd, off_t size)
     return 0;
 }
 
-/* Whether the rest of the file is a whole event that lacks no more than its newline: the next writer
- * ends it. Returns 1, 0 or -errno. */
+/* Whether the rest of the file is a whole event that lacks no more than its newline: the next
+ * writer ends it. Returns 1, 0 or -errno. */
 static int is_whole(int fd, off_t from, off_t size)
 {
     struct buffer line = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * events: what a line of the log of events costs, added as the daemon adds it and flushed in batches of
- * several sizes. For the benchmark: prints one line of JSON for each size.
+ * events: what a line of the log of events costs, added as the daemon adds it and flushed in
+ * batches of several sizes. For the benchmark: prints one line of JSON for each size.
  *
  * usage: events LINES BATCH …
  */
@@ -37,9 +37,9 @@ static json_t *fields_of(size_t number)
 {
     char id[ID_TEXT_SIZE];
     json_t *fields = json_object();
-    json_t *more = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "run", 1, "name", "invoice-000123",
-                             "user", "alice", "model", "gpt-4o-mini", "provider", "openai", "reason",
-                             "stop");
+    json_t *more =
+        json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "run", 1, "name", "invoice-000123", "user",
+                  "alice", "model", "gpt-4o-mini", "provider", "openai", "reason", "stop");
 
     snprintf(id, sizeof id, "%064zx", number);
     json_object_set_new(fields, "id", json_string(id));
@@ -90,7 +90,8 @@ static void measure(const struct spool *spool, size_t lines, size_t batch)
 
 int main(int argc, char **argv)
 {
-    char folder[] = "/tmp/llmspool-bench-XXXXXX", path[sizeof folder + 8], clean[sizeof folder + 16];
+    char folder[] = "/tmp/llmspool-bench-XXXXXX", path[sizeof folder + 8],
+         clean[sizeof folder + 16];
     struct spool_plan plan = {.path = path};
     struct error error;
     struct spool *spool;

@@ -50,8 +50,9 @@ static void event_on(void **state, const char *date, const char *kind, char digi
     int fd;
 
     snprintf(name, sizeof name, "%s.jsonl", date);
-    snprintf(line, sizeof line, "{\"time\":\"%sT10:00:00.000Z\",\"event\":\"%s\",\"id\":\"%s\"%s}\n",
-             date, kind, id_of(digit), more);
+    snprintf(line, sizeof line,
+             "{\"time\":\"%sT10:00:00.000Z\",\"event\":\"%s\",\"id\":\"%s\"%s}\n", date, kind,
+             id_of(digit), more);
     fd = openat(fresh->spool->dir[FOLDER_EVENTS], name, O_WRONLY | O_CREAT | O_APPEND, 0600);
     assert_true(fd >= 0);
     assert_int_equal(file_write(fd, line, strlen(line)), 0);
@@ -76,7 +77,8 @@ static void put_done(void **state, char digit, const char *end, const char *fini
 {
     char text[200];
 
-    snprintf(text, sizeof text, "{\"status\":\"completed\",\"times\":{\"finished\":\"%s\"}}", finished);
+    snprintf(text, sizeof text, "{\"status\":\"completed\",\"times\":{\"finished\":\"%s\"}}",
+             finished);
     put(state, FOLDER_DONE, digit, ".json", "{}");
     put(state, FOLDER_DONE, digit, end, text);
 }
@@ -196,10 +198,9 @@ static void lives_are_folded_as_they_come(void **state)
     for (unsigned round = 1; round <= 3; round++) {
         for (unsigned i = 0; i < JOBS; i++) {
             char line[200];
-            int length = snprintf(line, sizeof line,
-                                  "{\"time\":\"x\",\"event\":\"%s\",\"id\":\"%064x\",\"run\":%u}",
-                                  round == 3 && i % 3 == 0 ? "pruned" : "completed",
-                                  i * 7919 % JOBS, round);
+            int length = snprintf(
+                line, sizeof line, "{\"time\":\"x\",\"event\":\"%s\",\"id\":\"%064x\",\"run\":%u}",
+                round == 3 && i % 3 == 0 ? "pruned" : "completed", i * 7919 % JOBS, round);
             lives_take(lives, line, (size_t)length);
         }
     }

@@ -257,9 +257,8 @@ static void days_that_are_packed_while_they_are_read_are_read_once(void **state)
     compress(state, after(first_day, 2), 1);
     put_day(state, first_day, "b\n");
     put_day(state, first_day + 1, "c\nd\n");
-    assert_int_equal(eventlog_each(fresh->spool, EVENTLOG_ALL, false, note_and_compress, &meddler,
-                                   NULL),
-                     0);
+    assert_int_equal(
+        eventlog_each(fresh->spool, EVENTLOG_ALL, false, note_and_compress, &meddler, NULL), 0);
     assert_string_equal(meddler.seen.text, "a|b|c|d|");
 }
 
@@ -284,8 +283,8 @@ static void a_damaged_day_holds_up_no_other(void **state)
     fresh_write(events_dir(state), day_name(first_day, ".jsonl.zst"), "no zstd at all, not at all");
     put_day(state, first_day, "a\n");
     put_day(state, first_day + 1, "b\n");
-    assert_int_equal(
-        eventlog_compress(fresh->spool, after(first_day, 9), false, &count, &error), -1);
+    assert_int_equal(eventlog_compress(fresh->spool, after(first_day, 9), false, &count, &error),
+                     -1);
     assert_non_null(strstr(error.text, "2024-10-04"));
     assert_int_equal(count.days, 1);
     assert_true(has(state, first_day, ".jsonl"));
@@ -341,13 +340,12 @@ static void large_days_too(void **state)
     put_day(state, first_day, text.bytes);
     compress(state, after(first_day, 2), 1);
     buffer_clear(&text);
-    assert_int_equal(file_read_at(events_dir(state), day_name(first_day, ".jsonl.zst"), SIZE_MAX,
-                                  &text, NULL),
-                     0);
+    assert_int_equal(
+        file_read_at(events_dir(state), day_name(first_day, ".jsonl.zst"), SIZE_MAX, &text, NULL),
+        0);
     assert_in_range(text.length, 1000, 1500000);
     buffer_free(&text);
-    assert_int_equal(
-        eventlog_each(fresh->spool, EVENTLOG_ALL, false, count_line, &lines, NULL), 0);
+    assert_int_equal(eventlog_each(fresh->spool, EVENTLOG_ALL, false, count_line, &lines, NULL), 0);
     assert_int_equal(lines, 300000);
 }
 
@@ -370,14 +368,12 @@ static void old_days_are_deleted(void **state)
     put_day(state, first_day, "a\n");
     compress(state, after(first_day, 2), 1);
     put_day(state, first_day + 1, "b\n");
-    assert_int_equal(eventlog_expire(fresh->spool, after(first_day, 10), 10 * DAY_MS, true, &count,
-                                     NULL),
-                     0);
+    assert_int_equal(
+        eventlog_expire(fresh->spool, after(first_day, 10), 10 * DAY_MS, true, &count, NULL), 0);
     assert_int_equal(count.days, 1);
     assert_true(has(state, first_day, ".jsonl.zst"));
-    assert_int_equal(eventlog_expire(fresh->spool, after(first_day, 10), 10 * DAY_MS, false,
-                                     &count, NULL),
-                     0);
+    assert_int_equal(
+        eventlog_expire(fresh->spool, after(first_day, 10), 10 * DAY_MS, false, &count, NULL), 0);
     assert_int_equal(count.days, 2);
     assert_false(has(state, first_day, ".jsonl.zst"));
     assert_true(has(state, first_day + 1, ".jsonl"));
