@@ -124,6 +124,7 @@ class Checker:
     def __init__(self, spool):
         self.spool = spool
         self.seen = {}      # output name: hash when first seen
+        self.may_go = False # outputs are archived and pruned meanwhile
         self.problems = []
         self.shared = stat.S_IMODE(os.stat(os.path.join(spool, "new")).st_mode) & 0o2000 != 0
         self.mode = 0o640 if self.shared else 0o600
@@ -155,17 +156,22 @@ class Checker:
     # --- while the daemon runs, or between two of them
 
     def look(self):
-        """Outputs are whole from the moment that their name is there, never change and stay."""
+        """Outputs are whole from the moment that their name is there, never change and, unless
+        may_go, stay."""
         there = set()
         for name in self.names("done"):
             if not re.fullmatch(ID + r"\.v[1-9][0-9]*\.json", name):
                 continue
             there.add(name)
-            with open(self.path("done", name), "rb") as file:
-                digest = sha256(file.read())
+            try:
+                with open(self.path("done", name), "rb") as file:
+                    digest = sha256(file.read())
+            except FileNotFoundError:
+                there.remove(name)
+                continue
             if self.seen.setdefault(name, digest) != digest:
                 self.problem(f"done/{name}", "was changed after it was published")
-        for name in set(self.seen) - there:
+        for name in () if self.may_go else set(self.seen) - there:
             self.problem(f"done/{name}", "was there and is gone")
 
     # --- one kind of file each
@@ -373,13 +379,13 @@ class Checker:
             self.problem(path, "is none of the files of an archive")
             return
         value = json.loads(data.decode(), object_pairs_hook=once)
-        job = archived.setdefault(match[2], {"job": None, "outputs": {}, "error": None})
+        job = archived.setdefault(match[2], {"job": None, "outputs": {}, "errors": []})
         if match[3] is None:
             job["job"] = value
             if identity(value) != match[2]:
                 self.problem(path, "its content has another ID")
         elif match[4] is None:
-            job["error"] = value
+            job["errors"].append(value)
         else:
             job["outputs"][int(match[4])] = value
             output = value.get("output")
@@ -404,7 +410,7 @@ class Checker:
             self.problem(f"archive/{volume}", "its manifest is not that of its files")
 
     def check_archive(self):
-        """What is archived: a job, outputs by version, an error file for each ID."""
+        """What is archived: a job, outputs by version, error files for each ID."""
         archived = {}
         for volume in self.volumes():
             try:
@@ -454,7 +460,7 @@ class Checker:
             if len(folders) > 1:
                 self.problem(job, f"is in {' and '.join(folders)}")
 
-    def check_costs(self, ledger, exact, jobs, outputs, errors, states):
+    def check_costs(self, ledger, exact, jobs, outputs, errors, states, archived):
         """Promise 8: requests per identity against recorded attempts. Jobs with one text share a
         line of the ledger."""
         bound, found = collections.Counter(), collections.defaultdict(list)
@@ -463,6 +469,7 @@ class Checker:
                 continue
             records = [*outputs.get(job, {}).values(), errors.get(job), states.get(job)]
             attempts = [r["attempts"] for r in records if r is not None]
+            attempts.append(new_attempts(archived.get(job, {}).get("errors", ()), attempts))
             key = ledger_key(document)
             found[key].append(job[:12])
             if exact:
@@ -509,8 +516,22 @@ class Checker:
                 outputs[job] = {**found["outputs"], **outputs.get(job, {})}
             jobs = {job: found["job"] for job, found in archived.items()}
             self.check_costs(ledger, exact, {**jobs, **cur, **failed, **done}, outputs, errors,
-                             states)
+                             states, archived)
         return self.problems
+
+
+def new_attempts(records, known):
+    """The attempts of archived error files that no other record has: a job that came back from
+    failed/ takes its attempts along, one that was archived and asked again does not."""
+    seen = {(a["started"], a.get("request_id")) for attempts in known for a in attempts}
+    found = []
+    for record in records:
+        for attempt in record["attempts"]:
+            key = (attempt["started"], attempt.get("request_id"))
+            if key not in seen:
+                seen.add(key)
+                found.append(attempt)
+    return found
 
 
 def read_ledger(path):
