@@ -32,7 +32,6 @@ struct audit {
     struct ids *ids;
     struct eventlog_span days; /* that are there */
     bool again;                /* events that came since the beginning are being read */
-    uint64_t suspects;
 };
 
 static void find(const struct audit *audit, enum entry_kind kind, const struct id *id,
@@ -119,16 +118,27 @@ static bool lacks_version(const struct audit *audit, const struct life *life)
            !is_archived(audit, &life->id, life->version);
 }
 
-static void look_at(struct audit *audit, const struct life *life, bool tell)
+/* The first look: whether there is anything to look at again. */
+static bool suspect(struct audit *audit)
+{
+    size_t count;
+    struct life *all = lives_all(audit->lives, &count);
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++) {
+        all[i].suspect = all[i].place == LIFE_FINISHED &&
+                         (is_lost(audit, &all[i]) || lacks_version(audit, &all[i]));
+        any |= all[i].suspect;
+    }
+    return any;
+}
+
+static void tell(struct audit *audit, const struct life *life)
 {
     bool lost = is_lost(audit, life);
     char message[MESSAGE_SIZE];
 
     if (!lost && !lacks_version(audit, life)) {
-        return;
-    }
-    audit->suspects++;
-    if (!tell) {
         return;
     }
     snprintf(message, sizeof message, "an event tells of version %u, and %s", life->version,
@@ -138,15 +148,15 @@ static void look_at(struct audit *audit, const struct life *life, bool tell)
          lost ? "audit_lost" : "audit_version", message);
 }
 
-static void look_at_all(struct audit *audit, bool tell)
+/* The second look, at what was suspected at the first: what went since then is no matter. */
+static void tell_all(struct audit *audit)
 {
     size_t count;
     const struct life *all = lives_all(audit->lives, &count);
 
-    audit->suspects = 0;
     for (size_t i = 0; i < count; i++) {
-        if (all[i].place == LIFE_FINISHED) {
-            look_at(audit, &all[i], tell);
+        if (all[i].suspect && all[i].place == LIFE_FINISHED) {
+            tell(audit, &all[i]);
         }
     }
 }
@@ -211,15 +221,14 @@ static int look_twice(struct audit *audit)
 {
     const struct eventlog_span since = {(int32_t)(audit->now.ms / DAY_MS), INT32_MAX};
 
-    look_at_all(audit, false);
-    if (audit->suspects == 0) {
+    if (!suspect(audit)) {
         return 0;
     }
     audit->again = true;
     if (read_events(audit, since) < 0 || renew_ids(audit) < 0) {
         return -1;
     }
-    look_at_all(audit, true);
+    tell_all(audit);
     return 0;
 }
 
