@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/jsontext.h"
+#include "base/xalloc.h"
 #include "retain/eventlog.h"
 #include "retain/finished.h"
 #include "retain/ids.h"
@@ -32,6 +34,9 @@ struct audit {
     struct ids *ids;
     struct eventlog_span days; /* that are there */
     bool again;                /* events that came since the beginning are being read */
+    struct id *untold;         /* jobs in done/ that no event told of when they were seen */
+    size_t untold_count;
+    size_t untold_capacity;
 };
 
 static void find(const struct audit *audit, enum entry_kind kind, const struct id *id,
@@ -163,31 +168,47 @@ static void tell_all(struct audit *audit)
 
 /* --- what the spool has, in the events --- */
 
-/* When it finished tells whether there can be an event. */
-static void look_at_untold(struct audit *audit, const struct id *id)
+/* Whether there can be an event is told by when it finished. */
+static bool is_to_be_told(const struct audit *audit, const struct id *id)
 {
     struct finished finished;
-    char message[MESSAGE_SIZE];
+    bool result;
 
     if (finished_read(audit->spool, FOLDER_DONE, id, false, &finished) < 0) {
-        return; /* gone meanwhile, or damaged, which is another matter */
+        return false; /* gone meanwhile, or damaged, which is another matter */
     }
-    if (finished.finished_ms >= audit->days.first * DAY_MS &&
-        finished.finished_ms < audit->now.ms - SETTLE_MS) {
-        snprintf(message, sizeof message, "is there, and no event tells that it was completed");
-        find(audit, ENTRY_JOB, id, 0, "audit_untold", message);
-    }
+    result = finished.finished_ms >= audit->days.first * DAY_MS &&
+             finished.finished_ms < audit->now.ms - SETTLE_MS;
     finished_clear(&finished);
+    return result;
 }
 
 static int look_at_done(void *context, const struct id *id)
 {
     struct audit *audit = context;
 
-    if (lives_find(audit->lives, id) == NULL) {
-        look_at_untold(audit, id);
+    if (lives_find(audit->lives, id) != NULL || !is_to_be_told(audit, id)) {
+        return 0;
     }
+    if (audit->untold_count == audit->untold_capacity) {
+        audit->untold_capacity = 2 * audit->untold_capacity + 64;
+        audit->untold = xrealloc(audit->untold, audit->untold_capacity * sizeof *audit->untold);
+    }
+    audit->untold[audit->untold_count++] = *id;
     return 0;
+}
+
+/* Some may have been restored since the events were read; what they tell by now counts. */
+static void tell_untold(struct audit *audit)
+{
+    for (size_t i = 0; i < audit->untold_count; i++) {
+        const struct id *id = &audit->untold[i];
+
+        if (lives_find(audit->lives, id) == NULL && is_to_be_told(audit, id)) {
+            find(audit, ENTRY_JOB, id, 0, "audit_untold",
+                 "is there, and no event tells that it was completed");
+        }
+    }
 }
 
 static int look_at_folder(struct audit *audit)
@@ -215,13 +236,17 @@ static int renew_ids(struct audit *audit)
     return audit->ids != NULL ? 0 : -1;
 }
 
-/* What was suspected may have been pruned or archived, or have come to an end, since its events
- * were read. Today's events are read again, with those since. */
+/* What was suspected may have been pruned, archived or restored, or have come to an end, since its
+ * events were read. Today's events are read again, with those since. */
 static int look_twice(struct audit *audit)
 {
     const struct eventlog_span since = {(int32_t)(audit->now.ms / DAY_MS), INT32_MAX};
+    bool any = suspect(audit);
 
-    if (!suspect(audit)) {
+    if (look_at_folder(audit) < 0) {
+        return -1;
+    }
+    if (!any && audit->untold_count == 0) {
         return 0;
     }
     audit->again = true;
@@ -229,6 +254,7 @@ static int look_twice(struct audit *audit)
         return -1;
     }
     tell_all(audit);
+    tell_untold(audit);
     return 0;
 }
 
@@ -248,11 +274,11 @@ int audit_run(const struct spool *spool, struct wall now,
     if (!eventlog_days(spool, &audit.days)) {
         audit.days.first = INT32_MAX; /* nothing is known of any day */
     }
-    if (read_events(&audit, EVENTLOG_ALL) < 0 || renew_ids(&audit) < 0 || look_twice(&audit) < 0 ||
-        look_at_folder(&audit) < 0) {
+    if (read_events(&audit, EVENTLOG_ALL) < 0 || renew_ids(&audit) < 0 || look_twice(&audit) < 0) {
         result = -1;
     }
     ids_close(audit.ids);
     lives_close(audit.lives);
+    free(audit.untold);
     return result;
 }
