@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/jsontext.h"
+#include "base/xalloc.h"
 #include "retain/eventlog.h"
 #include "retain/finished.h"
 #include "retain/ids.h"
@@ -32,7 +34,9 @@ struct audit {
     struct ids *ids;
     struct eventlog_span days; /* that are there */
     bool again;                /* events that came since the beginning are being read */
-    uint64_t suspects;
+    struct id *untold;         /* jobs in done/ that no event told of when they were seen */
+    size_t untold_count;
+    size_t untold_capacity;
 };
 
 static void find(const struct audit *audit, enum entry_kind kind, const struct id *id,
@@ -119,16 +123,27 @@ static bool lacks_version(const struct audit *audit, const struct life *life)
            !is_archived(audit, &life->id, life->version);
 }
 
-static void look_at(struct audit *audit, const struct life *life, bool tell)
+/* The first look: whether there is anything to look at again. */
+static bool suspect(struct audit *audit)
+{
+    size_t count;
+    struct life *all = lives_all(audit->lives, &count);
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++) {
+        all[i].suspect = all[i].place == LIFE_FINISHED &&
+                         (is_lost(audit, &all[i]) || lacks_version(audit, &all[i]));
+        any |= all[i].suspect;
+    }
+    return any;
+}
+
+static void tell(struct audit *audit, const struct life *life)
 {
     bool lost = is_lost(audit, life);
     char message[MESSAGE_SIZE];
 
     if (!lost && !lacks_version(audit, life)) {
-        return;
-    }
-    audit->suspects++;
-    if (!tell) {
         return;
     }
     snprintf(message, sizeof message, "an event tells of version %u, and %s", life->version,
@@ -138,46 +153,62 @@ static void look_at(struct audit *audit, const struct life *life, bool tell)
          lost ? "audit_lost" : "audit_version", message);
 }
 
-static void look_at_all(struct audit *audit, bool tell)
+/* The second look, at what was suspected at the first: what went since then is no matter. */
+static void tell_all(struct audit *audit)
 {
     size_t count;
     const struct life *all = lives_all(audit->lives, &count);
 
-    audit->suspects = 0;
     for (size_t i = 0; i < count; i++) {
-        if (all[i].place == LIFE_FINISHED) {
-            look_at(audit, &all[i], tell);
+        if (all[i].suspect && all[i].place == LIFE_FINISHED) {
+            tell(audit, &all[i]);
         }
     }
 }
 
 /* --- what the spool has, in the events --- */
 
-/* When it finished tells whether there can be an event. */
-static void look_at_untold(struct audit *audit, const struct id *id)
+/* Whether there can be an event is told by when it finished. */
+static bool is_to_be_told(const struct audit *audit, const struct id *id)
 {
     struct finished finished;
-    char message[MESSAGE_SIZE];
+    bool result;
 
     if (finished_read(audit->spool, FOLDER_DONE, id, false, &finished) < 0) {
-        return; /* gone meanwhile, or damaged, which is another matter */
+        return false; /* gone meanwhile, or damaged, which is another matter */
     }
-    if (finished.finished_ms >= audit->days.first * DAY_MS &&
-        finished.finished_ms < audit->now.ms - SETTLE_MS) {
-        snprintf(message, sizeof message, "is there, and no event tells that it was completed");
-        find(audit, ENTRY_JOB, id, 0, "audit_untold", message);
-    }
+    result = finished.finished_ms >= audit->days.first * DAY_MS &&
+             finished.finished_ms < audit->now.ms - SETTLE_MS;
     finished_clear(&finished);
+    return result;
 }
 
 static int look_at_done(void *context, const struct id *id)
 {
     struct audit *audit = context;
 
-    if (lives_find(audit->lives, id) == NULL) {
-        look_at_untold(audit, id);
+    if (lives_find(audit->lives, id) != NULL || !is_to_be_told(audit, id)) {
+        return 0;
     }
+    if (audit->untold_count == audit->untold_capacity) {
+        audit->untold_capacity = 2 * audit->untold_capacity + 64;
+        audit->untold = xrealloc(audit->untold, audit->untold_capacity * sizeof *audit->untold);
+    }
+    audit->untold[audit->untold_count++] = *id;
     return 0;
+}
+
+/* Some may have been restored since the events were read; what they tell by now counts. */
+static void tell_untold(struct audit *audit)
+{
+    for (size_t i = 0; i < audit->untold_count; i++) {
+        const struct id *id = &audit->untold[i];
+
+        if (lives_find(audit->lives, id) == NULL && is_to_be_told(audit, id)) {
+            find(audit, ENTRY_JOB, id, 0, "audit_untold",
+                 "is there, and no event tells that it was completed");
+        }
+    }
 }
 
 static int look_at_folder(struct audit *audit)
@@ -205,21 +236,25 @@ static int renew_ids(struct audit *audit)
     return audit->ids != NULL ? 0 : -1;
 }
 
-/* What was suspected may have been pruned or archived, or have come to an end, since its events
- * were read. Today's events are read again, with those since. */
+/* What was suspected may have been pruned, archived or restored, or have come to an end, since its
+ * events were read. Today's events are read again, with those since. */
 static int look_twice(struct audit *audit)
 {
     const struct eventlog_span since = {(int32_t)(audit->now.ms / DAY_MS), INT32_MAX};
+    bool any = suspect(audit);
 
-    look_at_all(audit, false);
-    if (audit->suspects == 0) {
+    if (look_at_folder(audit) < 0) {
+        return -1;
+    }
+    if (!any && audit->untold_count == 0) {
         return 0;
     }
     audit->again = true;
     if (read_events(audit, since) < 0 || renew_ids(audit) < 0) {
         return -1;
     }
-    look_at_all(audit, true);
+    tell_all(audit);
+    tell_untold(audit);
     return 0;
 }
 
@@ -239,11 +274,11 @@ int audit_run(const struct spool *spool, struct wall now,
     if (!eventlog_days(spool, &audit.days)) {
         audit.days.first = INT32_MAX; /* nothing is known of any day */
     }
-    if (read_events(&audit, EVENTLOG_ALL) < 0 || renew_ids(&audit) < 0 || look_twice(&audit) < 0 ||
-        look_at_folder(&audit) < 0) {
+    if (read_events(&audit, EVENTLOG_ALL) < 0 || renew_ids(&audit) < 0 || look_twice(&audit) < 0) {
         result = -1;
     }
     ids_close(audit.ids);
     lives_close(audit.lives);
+    free(audit.untold);
     return result;
 }

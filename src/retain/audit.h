@@ -4,14 +4,15 @@
  *
  * Floor: retain. Reads only and takes no lock; what is found is looked at again with the events
  * that came meanwhile, so that a daemon and llmspool-prune may run. Memory: 48 bytes for each job
- * that events tell of, and two thirds more while they are gathered and sorted.
+ * that events tell of, and two thirds more while they are gathered and sorted; 32 for each that no
+ * event tells of.
  *
  * The codes:
- *   audit_lost      an event says completed, no later one that it went, and nobody has it
- *   audit_version   the newest version that an event tells of is neither in done/ nor archived
- *   audit_untold    a job is in done/, and no event of the days that are there says how it came
- * there audit_events    lines of the log could not be written (events_lost): the rest may be due to
- * that
+ *
+ *     audit_lost     an event says completed, no later one that it went, and nobody has it
+ *     audit_version  the newest version that an event tells of is neither in done/ nor archived
+ *     audit_untold   a job is in done/, and no event of the days that are there tells of it
+ *     audit_events   lines could not be written (events_lost): the rest may be due to that
  */
 #ifndef RETAIN_AUDIT_H
 #define RETAIN_AUDIT_H

@@ -208,7 +208,7 @@ void lives_take(struct lives *lives, const char *text, size_t length)
 
 /* --- asking --- */
 
-const struct life *lives_all(struct lives *lives, size_t *count)
+struct life *lives_all(struct lives *lives, size_t *count)
 {
     fold(lives);
     *count = lives->count;

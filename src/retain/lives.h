@@ -26,7 +26,8 @@ struct life {
     uint32_t sequence; /* of the last line that told of it */
     uint32_t version;  /* the highest that was completed; 0: none is told */
     uint32_t kept;     /* versions below it were pruned; 0: none */
-    uint16_t place;    /* enum life_place */
+    uint8_t place;     /* enum life_place */
+    bool suspect;      /* the caller's; false at first, and kept by what is taken later */
     uint16_t kind;     /* of a line that is not folded yet */
 };
 
@@ -38,7 +39,7 @@ struct lives *lives_open(void);
 void lives_take(struct lives *lives, const char *text, size_t length);
 
 /* The jobs, sorted by ID, valid until the next line is taken; *count receives how many. */
-const struct life *lives_all(struct lives *lives, size_t *count);
+struct life *lives_all(struct lives *lives, size_t *count);
 
 /* The one with this ID, or NULL; as lives_all. */
 const struct life *lives_find(struct lives *lives, const struct id *id);

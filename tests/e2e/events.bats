@@ -4,6 +4,7 @@
 # crash left of a last line.
 
 load spool
+load rig
 
 setup() {
     spool_start
@@ -209,4 +210,12 @@ audit_version done/$twice.v2.json" ]
     rm "$LLMSPOOL_DIR/done/$id".*
     run audit
     [ "$output" = "audit_lost done/$id.json" ]
+}
+
+@test "compressing days, killed at any call, loses and doubles no line" {
+    scenario events.py killed_at_calls
+}
+
+@test "compressing days, failing at any call, loses and doubles no line" {
+    scenario events.py failing_at_calls
 }
