@@ -51,6 +51,14 @@ static void what_comes_and_goes_is_seen(void **state)
         assert_false(is_owed(owed, FIRST));
         fresh_write(outbox, "a.json", "{\"id\":\"" FIRST "\"}");
         assert_true(is_owed(owed, FIRST));
+        assert_false(is_owed(owed, SECOND));
+        fresh_write(outbox, FIRST ".json", "{\"id\":\"" SECOND "\"}");
+        assert_true(is_owed(owed, SECOND));
+        fresh_write(outbox, "b.json", "{}");
+        assert_true(is_owed(owed, SECOND));
+        assert_int_equal(unlinkat(outbox, "b.json", 0), 0);
+        assert_int_equal(unlinkat(outbox, FIRST ".json", 0), 0);
+        assert_false(is_owed(owed, SECOND));
         assert_int_equal(unlinkat(outbox, "a.json", 0), 0);
         assert_false(is_owed(owed, FIRST));
         fresh_write(ctl, "hold." FIRST, "");
