@@ -24,7 +24,8 @@ static const struct {
     {"wait", "wait until jobs have finished"},
     {"result", "print what was answered"},
     {"ctl", "pause, cancel, retry, rerun and the like"},
-    {"archive", "archives of finished jobs: verify, search, print, bring back"},
+    {"archive", "archives of finished jobs: put away, search, print, bring back"},
+    {"prune", "delete finished work that need not be kept"},
     {"check", "prove that a spool is sound, or say what is not"},
     {"mock", "a model server for trying out and testing"},
 };

@@ -18,6 +18,18 @@ enum { DEBT_LIMIT = 1 << 20 }; /* bytes of a debt's file; what is larger is none
 
 static const char hold_start[] = "hold.";
 
+/* A debt's file by its name, a hash, and the job that it names: what it holds never changes. */
+struct debt {
+    struct id name;
+    struct id id;
+};
+
+struct debts {
+    struct debt *list; /* sorted by name, once all are there */
+    size_t count;
+    size_t capacity;
+};
+
 /* The jobs that one folder names, as it was at some time. */
 struct place {
     enum folder folder;
@@ -26,6 +38,8 @@ struct place {
     struct id *ids;          /* sorted */
     size_t count;
     size_t capacity;
+    struct debts debts; /* read so far, of those that were there at the last reading */
+    struct debts fresh; /* of this reading */
 };
 
 enum { PLACES = 2 };
@@ -34,6 +48,12 @@ struct owed {
     const struct spool *spool;
     struct place places[PLACES];
 };
+
+/* Of IDs, and of debts by their names, which come first. */
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct id));
+}
 
 static void add(struct place *place, const struct id *id)
 {
@@ -44,19 +64,44 @@ static void add(struct place *place, const struct id *id)
     place->ids[place->count++] = *id;
 }
 
+static void remember(struct debts *debts, const struct id *name, const struct id *id)
+{
+    if (debts->count == debts->capacity) {
+        debts->capacity = 2 * debts->capacity + 16;
+        debts->list = xrealloc(debts->list, debts->capacity * sizeof *debts->list);
+    }
+    debts->list[debts->count++] = (struct debt){.name = *name, .id = *id};
+}
+
 /* outbox/: a file for each debt, which names its job. */
 static int read_debt(const struct spool *spool, const char *name, struct place *place)
 {
     struct buffer text = {0};
     json_t *debt = NULL;
+    struct entry entry = entry_read(name);
+    bool hashed = entry.kind == ENTRY_JOB;
+    const struct debt *before = hashed && place->debts.count > 0
+                                    ? bsearch(&entry.id, place->debts.list, place->debts.count,
+                                              sizeof *place->debts.list, by_bytes)
+                                    : NULL;
     struct id id;
-    int result = file_read_at(spool->dir[place->folder], name, DEBT_LIMIT, &text, NULL);
+    int result;
+
+    if (before != NULL) {
+        add(place, &before->id);
+        remember(&place->fresh, &before->name, &before->id);
+        return 0;
+    }
+    result = file_read_at(spool->dir[place->folder], name, DEBT_LIMIT, &text, NULL);
 
     if (result == 0 && text.length > 0) {
         debt = jsontext_read_object(text.bytes, text.length, NULL);
     }
     if (id_read(jsontext_get_text(debt, "id", ""), &id)) {
         add(place, &id);
+        if (hashed) {
+            remember(&place->fresh, &entry.id, &id);
+        }
     }
     json_decref(debt);
     buffer_free(&text);
@@ -81,11 +126,6 @@ static int read_entry(const struct spool *spool, const char *name, struct place 
     return 0;
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct id));
-}
-
 static int read_place(const struct spool *spool, struct place *place)
 {
     DIR *list = file_list(spool->dir[place->folder]);
@@ -98,6 +138,12 @@ static int read_place(const struct spool *spool, struct place *place)
     }
     if (list != NULL) {
         (void)closedir(list);
+    }
+    free(place->debts.list);
+    place->debts = place->fresh;
+    place->fresh = (struct debts){0};
+    if (place->debts.count > 0) {
+        qsort(place->debts.list, place->debts.count, sizeof *place->debts.list, by_bytes);
     }
     if (place->count > 0) {
         qsort(place->ids, place->count, sizeof *place->ids, by_bytes);
@@ -219,6 +265,7 @@ void owed_close(struct owed *owed)
     }
     for (size_t i = 0; i < PLACES; i++) {
         free(owed->places[i].ids);
+        free(owed->places[i].debts.list);
     }
     free(owed);
 }

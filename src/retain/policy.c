@@ -60,7 +60,7 @@ static int64_t age_limit(const struct policy *policy, const struct finished *fin
 
 int64_t policy_due(const struct policy *policy, const struct finished *finished)
 {
-    if (finished->newest == NULL || finished->finished_ms == 0) {
+    if (finished->finished_ms == 0) {
         return INT64_MAX;
     }
     return finished->expires_ms != 0 ? finished->expires_ms

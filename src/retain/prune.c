@@ -211,5 +211,6 @@ int prune_run(const struct spool *spool, const struct prune_plan *plan,
     ids_close(pruning.ids);
     owed_close(pruning.owed);
     buffer_free(&pruning.text);
+    gathered_free(&pruning.room);
     return result;
 }

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "retain/finished.h"
+#include "retain/gather.h"
 #include "retain/ids.h"
 #include "retain/owed.h"
 #include "retain/prune.h"
@@ -27,6 +28,7 @@ struct pruning {
     struct events *events;
     struct prune_order order;
     struct buffer text;    /* of the record that is being looked at */
+    struct gathered room;  /* of gather_glance */
     enum folder folder;    /* that is being walked */
     struct error *error;   /* where a visit says what went wrong */
 };

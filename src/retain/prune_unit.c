@@ -231,7 +231,7 @@ static int judge(struct pruning *pruning, const struct finished *finished, struc
                prune_order_surplus(&pruning->order, place);
     int result = 0;
 
-    if (finished->newest == NULL) {
+    if (finished->finished_ms == 0) {
         pruning->report->unreadable++;
     } else if ((due || first > finished->lowest) &&
                (selection == NULL || selection_matches(selection, &facts, pruning->now))) {
@@ -270,9 +270,33 @@ static int lock(struct pruning *pruning, const struct id *id, struct unit *unit)
     return 1;
 }
 
-int prune_unit(struct pruning *pruning, const struct id *id)
+/* Whether the end's time and digest decide: then the documents need not be built. */
+static bool is_simple(const struct pruning *pruning, const struct prune_look *look)
+{
+    const struct policy *policy = pruning->plan->policy;
+
+    return pruning->folder == FOLDER_DONE && !look->says_when && pruning->plan->selection == NULL &&
+           policy->versions == 0 && policy->user_count == 0 && policy->model_count == 0;
+}
+
+/* Reads what the judgement needs. Returns 0, -ENOENT or another -errno. */
+static int read_suspect(struct pruning *pruning, const struct id *id,
+                        const struct prune_look *look, struct finished *finished)
 {
     const struct selection *selection = pruning->plan->selection;
+    int result = is_simple(pruning, look) ? gather_glance(pruning->spool, pruning->folder, id,
+                                                          &pruning->room, finished)
+                                          : 0;
+
+    if (result != 0) {
+        return result < 0 ? result : 0;
+    }
+    return finished_read(pruning->spool, pruning->folder, id,
+                         selection != NULL && selection_needs_job(selection), finished);
+}
+
+int prune_unit(struct pruning *pruning, const struct id *id)
+{
     struct unit unit = {.fd = -1};
     struct prune_look look;
     struct finished finished;
@@ -291,8 +315,7 @@ int prune_unit(struct pruning *pruning, const struct id *id)
     if (result <= 0) {
         return result;
     }
-    result = finished_read(pruning->spool, pruning->folder, id,
-                           selection != NULL && selection_needs_job(selection), &finished);
+    result = read_suspect(pruning, id, &look, &finished);
     if (result < 0) {
         unit_unlock(&unit);
         return result == -ENOENT ? 0 : prune_fail(pruning, result, folder_name(pruning->folder));

@@ -79,8 +79,15 @@ static void end_entering(struct work *work, const struct volume_made *made)
 static void *check(void *context)
 {
     struct checking *checking = context;
+    int result = volume_write_seal(checking->spool, &checking->made);
 
-    checking->result = volume_made_verify(checking->spool, &checking->made, &checking->error);
+    if (result < 0) {
+        error_system(&checking->error, -result, "cannot write an archive in %s/tmp",
+                     checking->spool->path);
+        checking->result = -1;
+    } else {
+        checking->result = volume_made_verify(checking->spool, &checking->made, &checking->error);
+    }
     return NULL;
 }
 
@@ -88,7 +95,7 @@ static void *check(void *context)
 static int settle(struct work *work)
 {
     struct checking *checking = &work->checking;
-    const struct volume_made *made = &checking->made;
+    struct volume_made *made = &checking->made;
     int result;
 
     if (!checking->active) {
