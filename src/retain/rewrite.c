@@ -114,14 +114,16 @@ static int make(const struct work *work, const struct volume *volume, struct par
 }
 
 /* Judges what was written, and puts it beside the old one. */
-static int publish(const struct work *work, struct part *part, const struct volume_made *made,
+static int publish(const struct work *work, struct part *part, struct volume_made *made,
                    struct error *error)
 {
     char name[STORE_NAME_SIZE];
-    int result;
+    int result = volume_write_seal(work->spool, made);
 
     store_name_write(&made->name, STORE_VOLUME, name);
-    if (made->units != part->units - part->going) {
+    if (result < 0) {
+        error_system(error, -result, "cannot sync %s", name);
+    } else if (made->units != part->units - part->going) {
         error_set(error, ERROR_DATA, "its index and archive/ids do not have the same jobs");
     } else if (volume_verify(work->spool->dir[FOLDER_TMP], made->stem, name, VERIFY_BYTES, told,
                              error) == 0) {
