@@ -10,6 +10,7 @@
 #include "base/jsontext.h"
 #include "base/sha256.h"
 #include "base/xalloc.h"
+#include "client/absent.h"
 #include "client/pending.h"
 #include "client/records.h"
 #include "client/show.h"
@@ -174,12 +175,17 @@ json_t *wait_record(const struct wait *wait, size_t number)
 char *wait_failure(const struct wait *wait, size_t number, const json_t *record)
 {
     const struct awaited *awaited = wait->jobs[number];
-    char shown[ID_SHORT_SIZE];
+    char shown[ID_SHORT_SIZE], hex[ID_TEXT_SIZE];
 
     id_write_short(&awaited->id, shown);
     if (awaited->state == AWAITED_NO_VERSION) {
         return xasprintf("%s: it has no version %u, and no run is making one", shown,
                          awaited->version);
+    }
+    if (awaited->state == AWAITED_LOST && record == NULL &&
+        absent_archived(wait->spool, &awaited->id)) {
+        id_write(&awaited->id, hex);
+        return xasprintf("%s: it has ended and is archived: llmspool-archive get %s", shown, hex);
     }
     if (awaited->state == AWAITED_LOST && record == NULL) {
         return xasprintf("%s: no such job in this spool: never submitted, or deleted", shown);
