@@ -2,7 +2,7 @@
 /* jsonscan: the members of a JSON object's text, checked but not built. */
 #include "base/jsonscan.h"
 
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/jsontext.h"
@@ -70,13 +70,38 @@ static const char *read_escape(const char *at, const char *end, unsigned *point)
     return at + 12;
 }
 
+/* Whether one of eight bytes is a quote, a backslash, a control character or above ASCII; it may say so
+ * of others behind such a one, too. */
+static bool any_special(uint64_t bytes)
+{
+    static const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+    uint64_t quotes = bytes ^ ones * '"', backslashes = bytes ^ ones * '\\';
+
+    return ((bytes | (bytes - ones * 0x20) | (quotes - ones) | (backslashes - ones)) & highs) != 0;
+}
+
+/* What follows the plain characters at at, by eights. */
+static const char *skip_plain(const char *at, const char *end)
+{
+    uint64_t bytes;
+
+    while (end - at >= (ptrdiff_t)sizeof bytes) {
+        memcpy(&bytes, at, sizeof bytes);
+        if (any_special(bytes)) {
+            break;
+        }
+        at += sizeof bytes;
+    }
+    return at;
+}
+
 /* Each of these returns what follows the value at at, or NULL when it is none. */
 
 static const char *skip_string(const char *at, const char *end)
 {
     unsigned point;
 
-    for (at++; at != NULL && at < end && *at != '"';) {
+    for (at = skip_plain(at + 1, end); at != NULL && at < end && *at != '"';) {
         unsigned char byte = (unsigned char)*at;
 
         if (byte == '\\') {
@@ -86,7 +111,7 @@ static const char *skip_string(const char *at, const char *end)
 
             at = size > 0 ? at + size : NULL;
         } else {
-            at = byte >= 0x20 ? at + 1 : NULL;
+            at = byte >= 0x20 ? skip_plain(at + 1, end) : NULL;
         }
     }
     return at != NULL && at < end ? at + 1 : NULL;
@@ -106,8 +131,12 @@ static const char *skip_exponent(const char *at, const char *end)
 {
     const char *digits = at + 1 + (end - at > 1 && (at[1] == '+' || at[1] == '-') ? 1 : 0);
     const char *after = skip_digits(digits, end);
+    int exponent = 0;
 
-    return after != NULL && after - digits <= 3 && atoi(digits) <= EXPONENT_MAX ? after : NULL;
+    for (; after != NULL && digits < after; digits++) {
+        exponent = exponent > EXPONENT_MAX ? exponent : 10 * exponent + (*digits - '0');
+    }
+    return exponent <= EXPONENT_MAX ? after : NULL;
 }
 
 static const char *skip_number(const char *at, const char *end)

@@ -175,10 +175,10 @@ static bool digest_fits(struct gathered *gathered, struct jsonspan output, struc
     return strcmp(say(gathered, told), hex) == 0;
 }
 
-enum { KEY_ID, KEY_VERSION, KEY_STATUS, KEY_TIMES, KEY_OUTPUT, KEY_SHA256, KEYS };
+enum { KEY_ID, KEY_VERSION, KEY_STATUS, KEY_TIMES, KEY_OUTPUT, KEY_SHA256, KEY_MODEL, KEY_USER, KEYS };
 
 static const char *const record_keys[KEYS] = {"id",    "version", "status",
-                                              "times", "output",  "sha256"};
+                                              "times", "output",  "sha256", "model", "user"};
 
 static int64_t finished_of(struct gathered *gathered, struct jsonspan times)
 {
@@ -232,6 +232,8 @@ static const char *record_flaw(struct gathered *gathered, size_t number)
     good = jsonspan_is(values[KEY_STATUS], "\"completed\"");
     if (good || gathered->record == 0 || !gathered->state) {
         gathered->record = number;
+        gathered->model = values[KEY_MODEL];
+        gathered->user = values[KEY_USER];
     }
     /* state tells here whether a good one was seen; it is named when all are. */
     gathered->state = good ? "completed" : gathered->state;

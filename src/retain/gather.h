@@ -33,6 +33,8 @@ struct gathered {
     struct gathered_file *files; /* the job first, then outputs in their order, or the error file */
     size_t count;
     size_t capacity;
+    struct jsonspan model; /* of the record, as they stand there */
+    struct jsonspan user;
     size_t record;       /* the newest good output, or the newest, or the error file */
     int64_t finished_ms; /* of the newest version or the error file */
     const char *state;   /* completed, failed, cancelled, expired */

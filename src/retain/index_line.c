@@ -8,16 +8,20 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 
+/* Keys with their lengths: each of a million records has twenty that are looked up here. */
+#define SPAN(text) {text, sizeof text - 1}
+
 /* What a record has and the index does not: content, and what the line says itself. */
 static bool is_left_out(struct jsonspan key)
 {
-    static const char *const keys[] = {
-        "output",  "response", "attempts", "raw",     "tool_calls", "refusal", "message", "advice",
-        "sha256",  "id",       "version",  "status",  "state",      "frame",   "at",      "length",
-        "files",   "type",     "finished"};
+    static const struct jsonspan keys[] = {
+        SPAN("output"),  SPAN("response"), SPAN("attempts"), SPAN("raw"),     SPAN("tool_calls"),
+        SPAN("refusal"), SPAN("message"),  SPAN("advice"),   SPAN("sha256"),  SPAN("id"),
+        SPAN("version"), SPAN("status"),   SPAN("state"),    SPAN("frame"),   SPAN("at"),
+        SPAN("length"),  SPAN("files"),    SPAN("type"),     SPAN("finished")};
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (jsonspan_is(key, keys[i])) {
+        if (key.length == keys[i].length && memcmp(key.text, keys[i].text, key.length) == 0) {
             return true;
         }
     }
@@ -95,26 +99,27 @@ void index_line_end(struct buffer *out, const struct gathered *unit, uint32_t at
     buffer_text(out, "}\n");
 }
 
-/* The model that was asked, which an output has in an object, and the user. */
-static void add_texts(struct buffer *out, const struct gathered *unit)
+/* A string as it stands in the record, or null. */
+static void add_text(struct buffer *out, const char *key, struct jsonspan value)
 {
-    static const char *const keys[] = {"model", "user"};
-    static const char *const inner[] = {"asked"};
-    struct jsonspan values[2], asked;
+    buffer_printf(out, ",\"%s\":", key);
+    if (value.text != NULL && value.text[0] == '"') {
+        buffer_append(out, value.text, value.length);
+    } else {
+        buffer_text(out, "null");
+    }
+}
 
-    (void)jsonscan_find(gathered_text(unit, unit->record), keys, values, 2);
-    if (values[0].text != NULL && values[0].text[0] == '{' &&
-        jsonscan_find(values[0], inner, &asked, 1)) {
-        values[0] = asked;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        buffer_printf(out, ",\"%s\":", keys[i]);
-        if (values[i].text != NULL && values[i].text[0] == '"') {
-            buffer_append(out, values[i].text, values[i].length);
-        } else {
-            buffer_text(out, "null");
-        }
-    }
+/* The model that was asked, which an output has in an object. */
+static struct jsonspan model_of(const struct gathered *unit)
+{
+    static const char *const keys[] = {"asked"};
+    struct jsonspan asked;
+
+    return unit->model.text != NULL && unit->model.text[0] == '{' &&
+                   jsonscan_find(unit->model, keys, &asked, 1)
+               ? asked
+               : unit->model;
 }
 
 void index_line_manifest(struct buffer *out, const struct gathered *unit)
@@ -124,7 +129,8 @@ void index_line_manifest(struct buffer *out, const struct gathered *unit)
 
     id_write(&unit->id, id);
     buffer_printf(&common, ",\"id\":\"%s\"", id);
-    add_texts(&common, unit);
+    add_text(&common, "model", model_of(unit));
+    add_text(&common, "user", unit->user);
     buffer_byte(&common, ',');
     add_finished(&common, unit);
     buffer_text(&common, "}\n");

@@ -395,7 +395,7 @@ static int gathered(struct volume_write *write)
     return result == 0 ? press_finish(&write->manifest) : result;
 }
 
-static int write_files(struct volume_write *write, const int *fds, struct volume_made *made,
+static int write_files(struct volume_write *write, struct volume_made *made,
                        struct indexing *indexing)
 {
     struct press_stream volume, index;
@@ -408,18 +408,18 @@ static int write_files(struct volume_write *write, const int *fds, struct volume
     sha256_end(write->lines, made->manifest);
     write->entries = NULL;
     write->lines = NULL;
-    press_begin(&volume, write->press, fds[STORE_VOLUME], true);
+    press_begin(&volume, write->press, made->fds[STORE_VOLUME], true);
     result = write_volume(write, &volume, &indexing->shift);
     made->size = volume.written;
     press_end(&volume, made->sha256);
     if (result < 0) {
         return result;
     }
-    press_begin(&index, write->press, fds[STORE_INDEX], true);
+    press_begin(&index, write->press, made->fds[STORE_INDEX], true);
     indexing->out = &index;
     result = write_index(write, made, indexing);
     press_end(&index, made->index_sha256);
-    return result == 0 ? write_digests(made, fds[STORE_DIGESTS]) : result;
+    return result == 0 ? write_digests(made, made->fds[STORE_DIGESTS]) : result;
 }
 
 static void temp_path(const struct volume_made *made, size_t kind, char out[STORE_NAME_SIZE])
@@ -427,49 +427,60 @@ static void temp_path(const struct volume_made *made, size_t kind, char out[STOR
     snprintf(out, STORE_NAME_SIZE, "%s%s", made->stem, suffixes[kind]);
 }
 
-void volume_write_discard(const struct spool *spool, const struct volume_made *made)
+void volume_write_discard(const struct spool *spool, struct volume_made *made)
 {
     char name[STORE_NAME_SIZE];
 
     for (size_t i = 0; i < SUFFIXES; i++) {
+        if (made->fds[i] >= 0) {
+            (void)close(made->fds[i]);
+            made->fds[i] = -1;
+        }
         temp_path(made, i, name);
         (void)unlinkat(spool->dir[FOLDER_TMP], name, 0);
     }
 }
 
+int volume_write_seal(const struct spool *spool, struct volume_made *made)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < SUFFIXES; i++) {
+        int fd = made->fds[i];
+
+        if (result == 0 && (fchmod(fd, spool->job_mode) < 0 || fsync(fd) < 0)) {
+            result = -errno;
+        }
+        if (close(fd) < 0 && result == 0) {
+            result = -errno;
+        }
+        made->fds[i] = -1;
+    }
+    return result;
+}
+
 /* Makes the three files in tmp/. */
-static int make_files(const struct spool *spool, const struct volume_made *made, int *fds)
+static int make_files(const struct spool *spool, struct volume_made *made)
 {
     char name[STORE_NAME_SIZE];
 
     for (size_t i = 0; i < SUFFIXES; i++) {
         temp_path(made, i, name);
-        fds[i] = openat(spool->dir[FOLDER_TMP], name,
+        made->fds[i] = openat(spool->dir[FOLDER_TMP], name,
                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fds[i] < 0) {
+        if (made->fds[i] < 0) {
             return -errno;
         }
     }
     return 0;
 }
 
-/* Durable, readable for whom the spool is, and closed. */
-static int seal(const struct spool *spool, int fd, int result)
-{
-    if (result == 0 && (fchmod(fd, spool->job_mode) < 0 || fsync(fd) < 0)) {
-        result = -errno;
-    }
-    if (fd >= 0 && close(fd) < 0 && result == 0) {
-        result = -errno;
-    }
-    return result;
-}
-
 static void describe(const struct volume_write *write, const char *host, unsigned number,
                      struct volume_made *made)
 {
     *made = (struct volume_made){
-        .units = write->units, .files = write->files, .content = write->content};
+        .fds = {-1, -1, -1}, .units = write->units, .files = write->files,
+        .content = write->content};
     store_temp_write(made->stem);
     snprintf(made->name.host, sizeof made->name.host, "%s", host);
     made->name.from = (int32_t)(write->first_ms / DAY_MS);
@@ -483,17 +494,13 @@ int volume_write_finish(struct volume_write *write, const char *host, unsigned n
                         void *context, struct volume_made *made, struct error *error)
 {
     struct indexing indexing = {.unit = unit, .context = context, .error = error};
-    int fds[SUFFIXES] = {-1, -1, -1};
     int result;
 
     assert(write->units > 0);
     describe(write, host, number, made);
-    result = make_files(write->spool, made, fds);
+    result = make_files(write->spool, made);
     if (result == 0) {
-        result = write_files(write, fds, made, &indexing);
-    }
-    for (size_t i = 0; i < SUFFIXES; i++) {
-        result = seal(write->spool, fds[i], result);
+        result = write_files(write, made, &indexing);
     }
     if (result < 0) {
         volume_write_discard(write->spool, made);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * volume_write: writing a volume: the tar of jobs in zstd frames, its index and its digests, as files in
- * tmp/ that are whole and synced.
+ * tmp/.
  *
  * Floor: retain. The sources are read once: frames of jobs, lines of the manifest and lines of the index
  * go to files without a name while jobs are added, and are put together at the end. Memory is bounded
@@ -32,8 +32,9 @@ int volume_write_unit(struct volume_write *write, const struct gathered *unit,
 /* Bytes written so far, compressed; it grows by whole frames, depending on nothing but the jobs. */
 uint64_t volume_write_size(const struct volume_write *write);
 
-/* What was written. Plain data. */
+/* What was written; it ends with volume_write_seal or volume_write_discard. Plain data. */
 struct volume_made {
+    int fds[3];                      /* of its files, by enum store_kind, until they are sealed */
     char stem[STORE_TEMP_SIZE];      /* in tmp/: STEM.tar.zst, STEM.idx.jsonl.zst, STEM.sha256 */
     struct store_name name;          /* that it is to have */
     uint64_t size;                   /* of the volume */
@@ -53,7 +54,7 @@ struct volume_made {
 void volume_note(struct sha256 *entries, const char *name, uint64_t size, int64_t seconds,
                  const unsigned char digest[SHA256_SIZE]);
 
-/* Puts the files together and syncs them; calls unit, in the order of the IDs, with what archive/ids
+/* Puts the files together; calls unit, in the order of the IDs, with what archive/ids
  * is to say of each job (but its volume). Ends the writing, also when it fails: -1 with an error, and nothing is
  * left in tmp/. There is at least one job. */
 int volume_write_finish(struct volume_write *write, const char *host, unsigned number,
@@ -64,7 +65,11 @@ int volume_write_finish(struct volume_write *write, const char *host, unsigned n
 /* Ends it without a volume; NULL is allowed. */
 void volume_write_abandon(struct volume_write *write);
 
+/* Makes the files durable and gives them their mode. It takes as long as the disk does: any thread may
+ * call it. Returns 0 or -errno; then they are to be discarded. */
+int volume_write_seal(const struct spool *spool, struct volume_made *made);
+
 /* Removes its files from tmp/. */
-void volume_write_discard(const struct spool *spool, const struct volume_made *made);
+void volume_write_discard(const struct spool *spool, struct volume_made *made);
 
 #endif
