@@ -10,7 +10,6 @@
 
 #include "base/jsonpath.h"
 #include "base/jsontext.h"
-#include "base/timetext.h"
 #include "base/xalloc.h"
 
 int archive_open(struct archive *archive, const char *spool, struct error *error)
@@ -155,21 +154,16 @@ static bool line_tells(const struct selection *selection, const struct index_uni
 }
 
 /* What is known of a job when it was read. */
-static struct facts bundle_facts(const struct index_unit *unit, const struct bundle *bundle)
+static struct facts bundle_facts(const struct bundle *bundle)
 {
     const struct bundle_file *record = bundle_record(bundle, 0);
-    const struct bundle_file *newest = &bundle->files[bundle->count - 1];
     const char *word = bundle->folder == FOLDER_DONE
                            ? "completed"
                            : jsontext_get_text(record->document, "status", "failed");
-    const char *text =
-        jsontext_get_text(json_object_get(newest->document, "times"), "finished", "");
-    struct wall finished = {unit->finished_ms};
 
-    (void)timetext_read(text, &finished);
     return (struct facts){.id = &bundle->id,
                           .state = word,
-                          .finished_ms = finished.ms,
+                          .finished_ms = bundle_finished(bundle).ms,
                           .record = record->document,
                           .job = bundle->files[0].document};
 }
@@ -208,7 +202,7 @@ static int visit_unit(const struct walk_state *state, const struct volume *volum
         return 0;
     }
     if (!known) {
-        struct facts facts = bundle_facts(unit, &bundle);
+        struct facts facts = bundle_facts(&bundle);
 
         known = selection_matches(&state->wish->selection, &facts, state->now);
     }

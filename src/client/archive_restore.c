@@ -11,6 +11,7 @@
 #include "retain/manifest.h"
 #include "retain/members.h"
 #include "retain/restore.h"
+#include "retain/tombstone.h"
 #include "spool/events.h"
 
 static const char usage[] =
@@ -39,6 +40,7 @@ struct restoring {
     struct archive *archive;
     const struct archive_wish *wish;
     struct restore *restore; /* NULL with --dry-run */
+    struct tombstones stones;
     struct events *events;
     const struct volume *volume; /* whose manifest is open */
     struct manifest *manifest;   /* NULL: it cannot be read, which was told */
@@ -140,9 +142,23 @@ static void refuse(struct restoring *restoring, const struct error *error)
     archive_complain(restoring->archive, error);
 }
 
+/* Whether a person had the job removed for good: no old copy of it comes back. */
+static bool was_forgotten(const struct restoring *restoring, const struct bundle *bundle)
+{
+    const struct tombstone *stone = tombstones_find(&restoring->stones, &bundle->id);
+
+    return stone != NULL && bundle_finished(bundle).ms <= stone->ms;
+}
+
 static void bring(struct restoring *restoring, const struct bundle *bundle)
 {
-    if (restoring->restore != NULL) {
+    if (was_forgotten(restoring, bundle)) {
+        char id[ID_TEXT_SIZE];
+
+        id_write(&bundle->id, id);
+        fprintf(stderr, "%s: %s not restored: it was forgotten\n", ARCHIVE_PROGRAM, id);
+        restoring->passed_over++;
+    } else if (restoring->restore != NULL) {
         restore_add(restoring->restore, bundle);
     } else {
         on_restored(restoring, &(struct restored){.id = &bundle->id,
@@ -272,11 +288,15 @@ static int restore_locked(struct archive *archive, const struct archive_wish *wi
     struct error error;
     int lock = -1;
 
+    if (tombstones_read(archive->spool, &restoring.stones, &error) < 0) {
+        return cli_fail(ARCHIVE_PROGRAM, &error);
+    }
     if ((wish->options & ARCHIVE_DRY_RUN) == 0) {
         int result;
 
         lock = store_lock(archive->spool, ARCHIVE_PROGRAM " restore", &error);
         if (lock < 0) {
+            tombstones_free(&restoring.stones);
             return cli_fail(ARCHIVE_PROGRAM, &error);
         }
         result = store_temp_clear(archive->spool);
@@ -287,6 +307,7 @@ static int restore_locked(struct archive *archive, const struct archive_wish *wi
     }
     work(&restoring);
     summary(&restoring);
+    tombstones_free(&restoring.stones);
     restore_close(restoring.restore);
     if (restoring.events != NULL) {
         events_close(restoring.events);

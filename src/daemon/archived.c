@@ -14,9 +14,13 @@
 #include "base/xalloc.h"
 #include "retain/ids.h"
 #include "retain/restore.h"
+#include "retain/tombstone.h"
 #include "retain/units.h"
 
-enum { GROUP_MAX = 256 };
+enum {
+    GROUP_MAX = 256,
+    LOOKS_MAX = 512, /* look-ups, of some pages each, before their memory is given back */
+};
 
 /* A job that is to be brought back. */
 struct wish {
@@ -27,6 +31,7 @@ struct wish {
     void *context;
     enum archived_end end;
     bool restored;      /* by us: an event tells */
+    bool forgotten;     /* a person had it removed, and its last copy is about to go */
     struct error error; /* why it is not there */
 };
 
@@ -36,6 +41,7 @@ struct archived_jobs {
     struct core *core;
     struct ids *ids;      /* NULL: damaged, or not opened yet */
     bool told;            /* that archive/ids is damaged */
+    unsigned looks;       /* since the memory of its pages was given back */
     struct wishes waiting;
     struct wishes group;  /* at work */
     bool working;
@@ -86,6 +92,10 @@ static void renew(struct archived_jobs *jobs)
 static bool find(struct archived_jobs *jobs, const struct id *id, struct archived *archived)
 {
     renew(jobs);
+    if (jobs->ids != NULL && ++jobs->looks >= LOOKS_MAX) {
+        ids_relax(jobs->ids);
+        jobs->looks = 0;
+    }
     for (size_t i = 0; jobs->ids != NULL && ids_find(jobs->ids, id, i, archived); i++)
         if (!archived->failed)
             return true;
@@ -155,24 +165,42 @@ static int read_wish(const struct archived_jobs *jobs, struct wish *wish, struct
     return result;
 }
 
+static void restore_wish(const struct archived_jobs *jobs, struct wish *wish,
+                         const struct tombstones *stones, struct restore *restore)
+{
+    const struct tombstone *stone = tombstones_find(stones, &wish->archived.id);
+    struct bundle bundle = {0};
+
+    if (read_wish(jobs, wish, &bundle) < 0) {
+        wish->end = wish->error.kind == ERROR_SYSTEM ? ARCHIVED_LATER : ARCHIVED_DAMAGED;
+    } else if (stone != NULL && bundle_finished(&bundle).ms <= stone->ms) {
+        wish->end = ARCHIVED_DAMAGED;
+        wish->forgotten = true;
+    } else {
+        restore_add(restore, &bundle);
+    }
+    bundle_clear(&bundle);
+}
+
 static void restore_group(uv_work_t *work)
 {
     struct archived_jobs *jobs = work->data;
     struct restore *restore =
         restore_open(jobs->core->spool, temp_name_write, on_restored, jobs);
+    struct tombstones stones = {0};
+    struct error error;
+    bool known = tombstones_read(jobs->core->spool, &stones, &error) == 0;
     struct wish *wish;
 
     STAILQ_FOREACH(wish, &jobs->group, link)
     {
-        struct bundle bundle = {0};
-
-        if (read_wish(jobs, wish, &bundle) < 0)
-            wish->end = wish->error.kind == ERROR_SYSTEM ? ARCHIVED_LATER : ARCHIVED_DAMAGED;
+        if (known)
+            restore_wish(jobs, wish, &stones, restore);
         else
-            restore_add(restore, &bundle);
-        bundle_clear(&bundle);
+            wish->error = error;
     }
     restore_close(restore);
+    tombstones_free(&stones);
 }
 
 /* --- on the loop ---------------------------------------------------------------------------------------- */
@@ -187,7 +215,7 @@ static void tell(struct core *core, const struct wish *wish)
     if (wish->restored)
         core_event_id(core, "restored", &wish->archived.id,
                       json_pack("{s:s, s:s}", "state", "completed", "volume", wish->volume));
-    if (wish->end == ARCHIVED_DAMAGED) {
+    if (wish->end == ARCHIVED_DAMAGED && !wish->forgotten) {
         log_error(&core->log,
                   "%s was archived and cannot be read, it is asked again; llmspool-archive verify "
                   "tells more: %s",

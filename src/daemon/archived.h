@@ -25,7 +25,7 @@ unsigned archived_version(struct archived_jobs *jobs, const struct id *id);
 enum archived_end {
     ARCHIVED_THERE,   /* it is in done/ now, or was all the time: look again */
     ARCHIVED_LATER,   /* it could not be brought back now */
-    ARCHIVED_DAMAGED, /* what is archived of it cannot be used, which was told */
+    ARCHIVED_DAMAGED, /* what is archived of it cannot be used, which was told; or it was forgotten */
 };
 
 /* Brings a job back into done/. ended is called on the loop. */

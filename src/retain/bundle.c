@@ -7,6 +7,7 @@
 
 #include "base/jsontext.h"
 #include "base/sha256.h"
+#include "base/timetext.h"
 #include "base/xalloc.h"
 #include "job/job.h"
 #include "job/record.h"
@@ -248,6 +249,16 @@ const struct bundle_file *bundle_record(const struct bundle *bundle, unsigned ve
         }
     }
     return version == 0 && bundle->count > 1 ? &bundle->files[bundle->count - 1] : NULL;
+}
+
+struct wall bundle_finished(const struct bundle *bundle)
+{
+    const json_t *newest = bundle->files[bundle->count - 1].document;
+    struct wall finished = {0};
+
+    (void)timetext_read(jsontext_get_text(json_object_get(newest, "times"), "finished", ""),
+                        &finished);
+    return finished;
 }
 
 void bundle_clear(struct bundle *bundle)

@@ -62,6 +62,9 @@ const char *bundle_bytes(const struct bundle *bundle, size_t number);
 /* The file of a version (0: the newest good one), or of the error file of a failed job; NULL: none. */
 const struct bundle_file *bundle_record(const struct bundle *bundle, unsigned version);
 
+/* When its newest version, or its failure, was finished; wall, 0: not known. */
+struct wall bundle_finished(const struct bundle *bundle);
+
 void bundle_clear(struct bundle *bundle);
 
 #endif

@@ -13,6 +13,7 @@ struct units {
     struct walk *walk;
     struct walk_entry next; /* read already, when there is one */
     bool has_next;
+    bool ended; /* of the walk, behind which nothing may be asked for */
     struct bundle_cache cache;
 };
 
@@ -42,12 +43,16 @@ void units_close(struct units *units)
 /* The next entry of a job, read ahead. Returns as walk_next. */
 static int look(struct units *units, struct error *error)
 {
-    int result = units->has_next ? 1 : walk_next(units->walk, &units->next, error);
+    int result = units->has_next;
 
-    while (result == 1 && units->next.manifest) {
-        result = walk_next(units->walk, &units->next, error);
+    if (units->has_next || units->ended) {
+        return result;
     }
+    do {
+        result = walk_next(units->walk, &units->next, error);
+    } while (result == 1 && units->next.manifest);
     units->has_next = result == 1;
+    units->ended = result == 0;
     return result;
 }
 

@@ -8,7 +8,10 @@ import subprocess
 
 PTRACE_TRACEME, PTRACE_SYSCALL, PTRACE_SETOPTIONS, PTRACE_GET_SYSCALL_INFO = 0, 24, 0x4200, 0x420e
 INFO_ENTRY = 1
-RENAMEAT2 = 276 if os.uname().machine == "aarch64" else 316
+ARM = os.uname().machine == "aarch64"
+RENAMEAT2 = 276 if ARM else 316
+NAMES = {82 if ARM else 74: "fsync", 267 if ARM else 306: "syncfs", RENAMEAT2: "rename",
+         36 if ARM else 266: "symlink"}
 EXITKILL, SYSGOOD = 0x00100000, 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -25,10 +28,11 @@ def entered(process):
     return struct.unpack_from("=Q", info, 24)[0] if info[0] == bytes([INFO_ENTRY]) else None
 
 
-def run(arguments, kill_at=0, before=None, **options):
+def run(arguments, kill_at=0, before=None, calls=None, **options):
     """Runs a program of one thread. Kills it at its stop number kill_at, counted from 1 over entries and
-    exits of system calls; or calls before(n) in front of each n-th renameat2(2). Returns (exit
-    code, or None when it was killed, and the stops seen)."""
+    exits of system calls; or calls before(n) in front of each n-th renameat2(2). calls, a list, gets
+    the NAMES of those that it enters. Returns (exit code, or None when it was killed, and the
+    stops seen)."""
     environment = {**os.environ, **options}
     # The sanitizers' search for leaks traces, too, and only one may.
     environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
@@ -49,7 +53,10 @@ def run(arguments, kill_at=0, before=None, **options):
         if not number & 0x80:
             continue
         stops += 1
-        if before is not None and entered(process) == RENAMEAT2:
+        number = entered(process) if before is not None or calls is not None else None
+        if calls is not None and number in NAMES:
+            calls.append(NAMES[number])
+        if before is not None and number == RENAMEAT2:
             renames += 1
             before(renames)
         if kill_at and stops == kill_at:

@@ -15,8 +15,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import killing  # noqa: E402
 from rig import BUILD, LONG, PATIENCE, equal, expect, preload, run_scenario, scenario, seed, until  # noqa: E402
-from volumes import (Job, Volume, completed, entry, failed, header, line, output, rfc3339,  # noqa: E402
-                     sha256, write_ids)
+from volumes import (Job, Volume, completed, entry, failed, header, line, milliseconds,  # noqa: E402
+                     output, rfc3339, sha256, write_ids)
 
 PROGRAM = os.path.join(BUILD, "llmspool-archive")
 STEM = "2025/11/llmspool-h-20251130-20251130-1"
@@ -107,6 +107,58 @@ def round_trip(rig):
     equal(tree(rig.spool), before, "the same tree again")
 
 
+def put(spool, jobs):
+    """Finished jobs as the daemon leaves them, without names."""
+    for job in jobs:
+        documents = [(job.records[0], "submitted"), *((r, "finished") for r in job.records)]
+        for (name, data), (record, moment) in zip(job.files, documents):
+            path = spool.at(*name.split("/"))
+            with open(path, "wb") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(data)
+            when = milliseconds(record["times"][moment])
+            os.utime(path, ns=(when * 1000000, when * 1000000))
+
+
+@scenario
+def away_and_back(rig):
+    """What llmspool-archive puts away and brings back is the same tree."""
+    count = 10000 if LONG else 1500
+    jobs = [completed(i, 1 + i % 5, size=i % 900) for i in range(count)]
+    jobs += [failed(i) for i in range(count // 20)]
+    put(rig.spool, jobs)
+    before = tree(rig.spool)
+    archive(rig, "create", "--failed")
+    archive(rig, "create", "--state", "completed", code=(0, 1))
+    equal(rig.spool.names("done") + rig.spool.names("failed"), [], "what is left")
+    equal(archive(rig, "verify")[0], "", "findings")
+    rig.spool.dropped = {job.id: job.document for job in jobs}
+    clean(rig)
+    job = jobs[7]
+    equal(archive(rig, "get", job.id[:10])[0], job.newest["output"] + "\n", "get")
+    equal(len(archive(rig, "search", "--user", "ann")[0].split()), count, "search")
+    archive(rig, "restore", "ALL")
+    equal(tree(rig.spool), before, "the tree")
+    clean(rig)
+    damaged(rig, seed())
+
+
+def damaged(rig, chance):
+    """Some damage to a volume that llmspool-archive wrote."""
+    path = next(os.path.join(folder, name)
+                for folder, _, names in os.walk(rig.spool.at("archive"))
+                for name in sorted(names) if name.endswith(".tar.zst"))
+    stem = path[:-len(".tar.zst")]
+    for number in range(9 if LONG else 30):  # each is read whole
+        suffix = SUFFIXES[number % 3]
+        with open(stem + suffix, "rb") as file:
+            good = file.read()
+        write(stem + suffix, damage(good, chance, number % 5 == 4))
+        expect(archive(rig, "verify", path, code=1)[0], f"{suffix}: damage that is not found")
+        write(stem + suffix, good)
+    equal(archive(rig, "verify")[0], "", "findings at the end")
+
+
 @scenario
 def finding(rig):
     """get, list, search and cat agree with what was archived."""
@@ -183,6 +235,29 @@ def never_over(rig):
     for number in (3, 5, 6, 7):
         expect_job(rig, jobs[number])
     equal(os.listdir(spool.at("tmp")), [], "tmp/")
+
+
+@scenario
+def forgotten(rig):
+    """What a person had removed for good comes back from no copy; what was asked again after it does."""
+    mock = rig.mock()
+    rig.configure(mock)
+    jobs = [completed(i, 2, model="m") for i in range(3)]
+    fill(rig, jobs)
+    rows = [{"id": jobs[0].id, "time": rfc3339(BEGIN + 90000000)},
+            {"id": jobs[1].id, "time": rfc3339(BEGIN - 90000000)}]
+    with open(rig.spool.at("archive", "forgotten.jsonl"), "wb") as file:
+        file.write(b"".join(map(line, rows)))
+    _, words = archive(rig, "restore", "ALL")
+    expect("2 jobs with 4 outputs restored, 1 passed over" in words, words)
+    expect("was forgotten" in words, words)
+    daemon = rig.daemon()
+    rig.spool.drop(jobs[0].document)
+    until(lambda: rig.spool.names("done", f"{jobs[0].id}.json") or
+          os.path.exists(rig.spool.at("done", f"{jobs[0].id}.json")), "the job")
+    equal(sorted(n[64:] for n in rig.spool.names("done") if n.startswith(jobs[0].id)),
+          [".json", ".v3.json"], "asked again")
+    daemon.stop()
 
 
 # --- what is damaged --------------------------------------------------------------------------------
@@ -458,6 +533,41 @@ def faults(rig):
             for job in jobs:
                 expect_job(rig, job)
             equal(os.listdir(rig.spool.at("tmp")), [], f"{call} {when}: tmp/")
+    clean(rig)
+
+
+@scenario
+def synced(rig):
+    """Each step is durable before the next counts on it."""
+    fill(rig, [completed(1, 2, name="n-1")])
+    calls = []
+    code, _ = killing.run([PROGRAM, "restore", "-s", rig.spool.path, "ALL"], calls=calls)
+    equal(code, 0, "exit code")
+    files, folder = ["fsync"] * 3, ["fsync"]
+    equal(calls, files + ["rename"] * 3 + folder + ["symlink"] + folder + ["rename"] + folder,
+          "calls of one job")
+    fill(rig, [completed(i, 2) for i in range(100, 140)],
+         stem="2025/12/llmspool-h-20251201-20251201-2")
+    calls.clear()
+    code, _ = killing.run([PROGRAM, "restore", "-s", rig.spool.path, "ALL"], calls=calls)
+    equal(calls, ["syncfs"] + ["rename"] * 120 + folder + ["rename"] * 40 + folder,
+          "calls of many jobs")
+
+
+@scenario
+def many_fail(rig):
+    """The sync of many files together fails or is the last thing done: none of them counts."""
+    jobs = [completed(i, 2) for i in range(60)]
+    fill(rig, jobs)
+    _, words = archive(rig, "restore", "ALL", code=1,
+                       env={**os.environ, **preload("syncfs:EIO:1")})
+    expect("0 jobs with 0 outputs restored" in words and "60 damaged or failed" in words, words)
+    equal(rig.spool.names("done") + rig.spool.names("tmp"), [], "what is left")
+    archive(rig, "restore", "ALL", code=-9, env={**os.environ, **preload("syncfs:AFTER:1")})
+    equal(rig.spool.names("done"), [], "what a kill leaves")
+    archive(rig, "restore", "ALL")
+    for job in jobs:
+        expect_job(rig, job)
     clean(rig)
 
 

@@ -125,6 +125,11 @@ int fdatasync(int fd)
     CALL(fdatasync, fd);
 }
 
+int syncfs(int fd)
+{
+    CALL(syncfs, fd);
+}
+
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
     CALL(renameat2, from_dir, from, to_dir, to, flags);
