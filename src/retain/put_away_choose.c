@@ -8,7 +8,8 @@
 #include "base/day.h"
 
 enum {
-    RELAX_UNITS = 256, /* looked up in archive/ids between two givings back of its memory */
+    RELAX_UNITS = 32, /* looked up in archive/ids between two givings back of its memory: each look-up
+                         maps some pages in many places, with their neighbours */
     DAY_MS = 24 * 60 * 60 * 1000,
 };
 
@@ -128,6 +129,7 @@ int work_choose(struct work *work)
         (work->plan->failed && scan(work, FOLDER_FAILED) < 0)) {
         return -1;
     }
+    ids_relax(work->ids);
     if (work->pick.count > 0) {
         pick_sort(&work->pick);
     }

@@ -86,7 +86,7 @@ told() {
 @test "events are chosen by the run of their jobs" {
     old_days
     mkdir "$LLMSPOOL_DIR/runs/nightly"
-    jq -cn --arg id "$two" '{id: $id}' >"$LLMSPOOL_DIR/runs/nightly/manifest.jsonl"
+    jq -cn --arg id "$two" '{position: 0, id: $id}' >"$LLMSPOOL_DIR/runs/nightly/manifest.jsonl"
     [ "$(told --run nightly)" = "accepted 2,failed 2" ]
     run llmspool-status --events --run weekly
     [ "$status" -eq 69 ]
