@@ -10,7 +10,16 @@
 
 enum { FIRST_CAPACITY = 4096 };
 
-enum kind { KIND_FOLDED, KIND_COMPLETED, KIND_GONE, KIND_KEPT, KIND_RESTORED };
+enum kind {
+    KIND_FOLDED,    /* says nothing of where the job is */
+    KIND_ALIVE,     /* accepted, taken back, or failed: it is somewhere */
+    KIND_COMPLETED, /* its version is in line.version */
+    KIND_RESTORED,
+    KIND_KEPT, /* versions below line.first were pruned */
+    KIND_ARCHIVED,
+    KIND_SENT_BACK,
+    KIND_GONE,
+};
 
 /* Lines are gathered behind the jobs, then all are sorted and the lines of each job folded into
  * one. */
@@ -51,25 +60,58 @@ static int compare(const void *a, const void *b)
                       : (left->sequence > right->sequence) - (left->sequence < right->sequence);
 }
 
+static void complete(struct life *life, uint32_t version)
+{
+    life->place = LIFE_FINISHED;
+    if (version > life->version) {
+        life->version = version;
+    }
+    if (life->first == 0) {
+        life->first = version;
+    }
+}
+
+/* When it comes again, its versions begin anew. */
+static void leave(struct life *life)
+{
+    life->place = LIFE_NOWHERE;
+    life->version = life->first = 0;
+}
+
+static void prune_versions(struct life *life, uint32_t first)
+{
+    if (first > life->version) {
+        life->version = life->first = 0;
+    } else if (life->first != 0 && first > life->first) {
+        life->first = first;
+    }
+}
+
 /* Lets a life go on by what a line told. */
 static void go_on(struct life *life, const struct life *line)
 {
+    life->told = life->told || (line->kind != KIND_ALIVE && line->kind != KIND_SENT_BACK);
     switch ((enum kind)line->kind) {
-    case KIND_COMPLETED:
-        life->place = LIFE_FINISHED;
-        if (line->version > life->version) {
-            life->version = line->version;
+    case KIND_ALIVE:
+        if (life->place != LIFE_FINISHED) {
+            life->place = LIFE_ACCEPTED;
         }
         break;
-    case KIND_GONE: /* when it comes again, its versions begin anew */
-        life->place = LIFE_NOWHERE;
-        life->version = life->kept = 0;
-        break;
-    case KIND_KEPT:
-        life->kept = line->kept;
+    case KIND_COMPLETED:
+        complete(life, line->version);
         break;
     case KIND_RESTORED:
         life->place = LIFE_FINISHED;
+        break;
+    case KIND_KEPT:
+        prune_versions(life, line->first);
+        break;
+    case KIND_ARCHIVED:
+        life->place = LIFE_ARCHIVED;
+        break;
+    case KIND_SENT_BACK:
+    case KIND_GONE:
+        leave(life);
         break;
     case KIND_FOLDED:
         break;
@@ -125,48 +167,59 @@ static void make_room(struct lives *lives)
 
 /* --- lines --- */
 
-/* What a kind of event means for where a job is, with its other members. */
-static enum kind kind_of(const char *word, const json_t *event)
+static const struct {
+    const char *word;
+    enum kind kind;
+} words[] = {
+    {"accepted", KIND_ALIVE},      {"retried", KIND_ALIVE},     {"rerun", KIND_ALIVE},
+    {"failed", KIND_ALIVE},        {"cancelled", KIND_ALIVE},   {"expired", KIND_ALIVE},
+    {"completed", KIND_COMPLETED}, {"restored", KIND_RESTORED}, {"pruned", KIND_GONE},
+    {"archived", KIND_ARCHIVED},   {"forgotten", KIND_GONE},    {"sent_back", KIND_SENT_BACK},
+};
+
+/* The kind that a word of this length is. */
+static enum kind find_kind(const char *word, size_t length)
 {
-    if (strcmp(word, "completed") == 0) {
-        return KIND_COMPLETED;
-    }
-    if (strcmp(word, "pruned") == 0) {
-        return json_object_get(event, "kept_from") != NULL ? KIND_KEPT : KIND_GONE;
-    }
-    if (strcmp(word, "archived") == 0) {
-        return jsontext_get_bool(event, "kept", false) ? KIND_FOLDED : KIND_GONE;
-    }
-    if (strcmp(word, "forgotten") == 0 || strcmp(word, "sent_back") == 0) {
-        return KIND_GONE;
-    }
-    if (strcmp(word, "restored") == 0 &&
-        strcmp(jsontext_get_text(event, "state", "completed"), "completed") == 0) {
-        return KIND_RESTORED;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strlen(words[i].word) == length && memcmp(word, words[i].word, length) == 0) {
+            return words[i].kind;
+        }
     }
     return KIND_FOLDED;
+}
+
+/* What an event means for where its job is, with its other members. */
+static enum kind kind_of(const json_t *event)
+{
+    const char *word = jsontext_get_text(event, "event", "");
+    enum kind kind = find_kind(word, strlen(word));
+
+    if (kind == KIND_GONE && json_object_get(event, "kept_from") != NULL) {
+        return KIND_KEPT;
+    }
+    if (kind == KIND_ARCHIVED && jsontext_get_bool(event, "kept", false)) {
+        return KIND_FOLDED;
+    }
+    if (kind == KIND_RESTORED &&
+        strcmp(jsontext_get_text(event, "state", "completed"), "completed") != 0) {
+        return KIND_ALIVE;
+    }
+    return kind;
 }
 
 /* Whether a line may be one of those; most are not, and need not be parsed. */
 static bool is_of_use(const char *text, size_t length)
 {
-    static const char *const words[] = {"completed", "pruned",    "archived",
-                                        "forgotten", "sent_back", "restored"};
     static const char before[] = "\"event\":\"";
     const char *word = memmem(text, length, before, sizeof before - 1);
+    const char *end;
 
     if (word == NULL) {
         return true; /* written by somebody else, with spaces */
     }
     word += sizeof before - 1;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t size = strlen(words[i]);
-
-        if ((size_t)(text + length - word) > size && memcmp(word, words[i], size) == 0) {
-            return true;
-        }
-    }
-    return false;
+    end = memchr(word, '"', (size_t)(text + length - word));
+    return end != NULL && find_kind(word, (size_t)(end - word)) != KIND_FOLDED;
 }
 
 static uint32_t number_of(const json_t *event, const char *key)
@@ -179,15 +232,15 @@ static uint32_t number_of(const json_t *event, const char *key)
 static void take_event(struct lives *lives, const json_t *event)
 {
     struct life line = {.place = LIFE_NOWHERE};
-    enum kind kind = kind_of(jsontext_get_text(event, "event", ""), event);
+    enum kind kind = kind_of(event);
 
     if (kind == KIND_FOLDED || !id_read(jsontext_get_text(event, "id", ""), &line.id)) {
         return;
     }
-    line.kind = (uint16_t)kind;
+    line.kind = (uint8_t)kind;
     line.sequence = ++lives->sequence;
     line.version = number_of(event, "run");
-    line.kept = number_of(event, "kept_from");
+    line.first = number_of(event, "kept_from");
     make_room(lives);
     lives->all[lives->count++] = line;
 }

@@ -16,8 +16,10 @@
 #include "spool/layout.h"
 
 enum life_place {
-    LIFE_NOWHERE, /* nothing is expected: pruned, archived, forgotten, or sent back to new/ */
-    LIFE_FINISHED /* completed, or restored: it must be somewhere */
+    LIFE_NOWHERE,  /* nothing is expected: pruned, forgotten, or sent back to new/ */
+    LIFE_ACCEPTED, /* it must be somewhere, and no answer is told */
+    LIFE_FINISHED, /* completed, or restored: it must be somewhere, with its answers */
+    LIFE_ARCHIVED, /* the same; it was deleted from done/ or failed/ because an archive has it */
 };
 
 /* One job. */
@@ -25,9 +27,10 @@ struct life {
     struct id id;
     uint32_t sequence; /* of the last line that told of it */
     uint32_t version;  /* the highest that was completed; 0: none is told */
-    uint32_t kept;     /* versions below it were pruned; 0: none */
-    uint16_t place;    /* enum life_place */
-    uint16_t kind;     /* of a line that is not folded yet */
+    uint32_t first;    /* the lowest that was completed and not pruned; 0: none is told */
+    uint8_t place;     /* enum life_place */
+    uint8_t kind;      /* of a line that is not folded yet */
+    bool told;         /* of its end, or of what became of it then */
 };
 
 struct lives;
