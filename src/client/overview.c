@@ -10,6 +10,7 @@
 #include "base/jsontext.h"
 #include "client/records.h"
 #include "client/tally.h"
+#include "client/upkeep.h"
 
 enum { FAILURES_READ = 200 };
 
@@ -47,7 +48,7 @@ json_t *overview_read(const struct spool *spool, struct error *error)
 {
     bool up = spool_owned(spool);
     struct tally tally;
-    json_t *overview;
+    json_t *overview, *upkeep;
 
     if (tally_read(spool, &tally, error) < 0) {
         return NULL;
@@ -58,6 +59,10 @@ json_t *overview_read(const struct spool *spool, struct error *error)
     json_object_set_new(overview, "paused", json_boolean(tally.pause));
     json_object_set_new(overview, "draining", json_boolean(tally.drain));
     json_object_set_new(overview, "folders", folders_json(&tally));
+    upkeep = upkeep_read(spool, tally.done + tally.failed, clock_wall(&clock_system));
+    if (upkeep != NULL) {
+        json_object_set_new(overview, "upkeep", upkeep);
+    }
     json_object_set_new(overview, "failures", tally_failures(spool, FAILURES_READ));
     return overview;
 }

@@ -14,6 +14,7 @@
 #include "client/gates.h"
 #include "client/records.h"
 #include "client/table.h"
+#include "client/upkeep.h"
 
 enum { INDENT = 11, REASONS_SHOWN = 10, FAILURES_SHOWN = 8 };
 
@@ -401,6 +402,18 @@ static void print_failures(const struct screen *screen, const json_t *overview)
     table_end(&table, screen, 0);
 }
 
+static void print_upkeep(const struct screen *screen, const json_t *overview, struct wall now)
+{
+    const json_t *upkeep = json_object_get(overview, "upkeep");
+    char *sentence;
+
+    if (upkeep != NULL) {
+        sentence = upkeep_sentence(upkeep, now);
+        screen_paragraph(screen, TONE_BAD, "upkeep     ", 11, sentence);
+        free(sentence);
+    }
+}
+
 /* An empty line before a table that has rows. */
 static void gap(const struct screen *screen, const json_t *overview, const char *key)
 {
@@ -420,6 +433,7 @@ void overview_print(const struct screen *screen, const json_t *overview, struct 
     print_publish(screen, overview);
     print_disk(screen, overview);
     print_orders(screen, overview);
+    print_upkeep(screen, overview, now);
     gap(screen, overview, "reasons");
     print_reasons(screen, overview);
     gap(screen, overview, "gates");

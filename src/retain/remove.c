@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -16,7 +17,9 @@
 #include "spool/move.h"
 
 enum {
-    BATCH = 256, /* units, each with an open file; the usual limit is 1024 */
+    BATCH_LEAST = 64, /* units, each with an open file */
+    BATCH_MOST = 4096,
+    FILES_ELSE = 256, /* that the program may want to open beside them */
     TARGET_SIZE = 16 + ENTRY_NAME_SIZE,
 };
 
@@ -26,10 +29,35 @@ struct remove {
     const struct spool *spool;
     int (*before)(void *context, struct error *error);
     void *context;
-    struct unit batch[BATCH]; /* locked, as ID.gone */
-    size_t count;             /* in the batch */
+    struct unit *batch; /* locked, as ID.gone */
+    size_t count;       /* in the batch */
+    size_t room;        /* it goes when so many are in it */
     size_t gone;
 };
+
+/* Syncs are what deleting waits for, and they are paid for each batch: as many units as may be held
+ * open make one. Linux lets every process raise its limit to the hard one. */
+static size_t find_room(void)
+{
+    struct rlimit limit;
+    size_t files;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return BATCH_LEAST;
+    }
+    if (limit.rlim_cur < BATCH_MOST + FILES_ELSE && limit.rlim_cur < limit.rlim_max) {
+        rlim_t before = limit.rlim_cur;
+
+        limit.rlim_cur = limit.rlim_max < BATCH_MOST + FILES_ELSE ? limit.rlim_max
+                                                                  : BATCH_MOST + FILES_ELSE;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+            limit.rlim_cur = before;
+        }
+    }
+    files = limit.rlim_cur > BATCH_MOST + FILES_ELSE ? BATCH_MOST + FILES_ELSE
+                                                     : (size_t)limit.rlim_cur;
+    return files < BATCH_LEAST + FILES_ELSE ? BATCH_LEAST : files - FILES_ELSE;
+}
 
 struct remove *remove_begin(const struct spool *spool,
                             int (*before)(void *context, struct error *error), void *context)
@@ -39,6 +67,8 @@ struct remove *remove_begin(const struct spool *spool,
     remove->spool = spool;
     remove->before = before;
     remove->context = context;
+    remove->room = find_room();
+    remove->batch = xcalloc(remove->room, sizeof *remove->batch);
     return remove;
 }
 
@@ -276,7 +306,7 @@ int remove_unit(struct remove *remove, struct unit *unit, struct error *error)
     }
     remove->batch[remove->count++] = *unit;
     unit->fd = -1;
-    return remove->count < BATCH ? 0 : remove_flush(remove, error);
+    return remove->count < remove->room ? 0 : remove_flush(remove, error);
 }
 
 /* Finishes one that was found as ID.gone. One that is locked, or no longer there, is another's. */
@@ -338,6 +368,7 @@ int remove_end(struct remove *remove, struct error *error)
 {
     int result = remove_flush(remove, error);
 
+    free(remove->batch);
     free(remove);
     return result;
 }

@@ -5,7 +5,8 @@
  * Floor: retain. A batch goes in steps: each ID.json becomes ID.gone under its lock; the folders
  * are synced; links in by-name/ that lead to the units go; then their files, unit by unit; the
  * folders are synced; the ID.gone go. Killed anywhere, each unit is whole under ID.json, or its
- * ID.gone lies there unlocked for remove_leftovers, or the daemon, to finish.
+ * ID.gone lies there unlocked for remove_leftovers, or the daemon, to finish. A batch is as many units as
+ * may be held open, at most 4096: the soft limit of open files is raised where it is lower.
  */
 #ifndef RETAIN_REMOVE_H
 #define RETAIN_REMOVE_H

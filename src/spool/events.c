@@ -32,7 +32,7 @@ struct events {
     const struct clock *clock;
     struct buffer pending; /* whole lines */
     char day[DAY_SIZE];    /* of the newest of them; its file is where they go */
-    int64_t stamp_ms;      /* the moment that stamp tells, or -1: lines come many in a millisecond */
+    int64_t stamp_ms;      /* the moment that stamp tells, or -1: many lines share one */
     char stamp[TIMETEXT_SIZE];
     uint64_t lost;         /* lines dropped that the log does not tell of yet */
     int fd;                /* of a day's file, or -1 */

@@ -18,8 +18,8 @@
 
 struct events;
 
-/* Opens the log of a spool; at a flush a last line without its newline (another writer died while it
- * was written) is ended with one. spool and clock must outlive it. */
+/* Opens the log of a spool; at a flush a last line without its newline (another writer died
+ * while it was written) is ended with one. spool and clock must outlive it. */
 struct events *events_open(const struct spool *spool, const struct clock *clock);
 
 /* Adds an event: `time` (now) and `event` (kind) first, then the members of fields (a new reference

@@ -342,3 +342,24 @@ reason_is() {
     [[ "$text" == *"evil "* ]]
     [[ "$text" != *$'\e'* && "$text" != *$'\xc2\x9b'* && "$text" != *$'\xe2\x80\xae'* ]]
 }
+
+@test "when llmspool-prune has not run for three days, status says so" {
+    llmspool-init --model m
+    start_mock
+    start_daemon
+    llmspool-submit --wait ping
+    stop_daemon
+    run -0 llmspool-status
+    [[ $output != *upkeep* ]]
+    touch -d '4 days ago' "$LLMSPOOL_DIR/spool.json"
+    run -0 llmspool-status
+    [[ $output == *"upkeep     llmspool-prune has never run on this spool, which is 4d old"* ]]
+    llmspool-prune -q
+    run -0 llmspool-status
+    [[ $output != *upkeep* ]]
+    jq -c '.finished = "2026-01-01T00:00:00Z"' "$LLMSPOOL_DIR/state/prune.json" >"$BATS_TEST_TMPDIR/p"
+    mv "$BATS_TEST_TMPDIR/p" "$LLMSPOOL_DIR/state/prune.json"
+    run -0 llmspool-status
+    [[ $output == *"llmspool-prune ran last "*" ago"* ]]
+    [ "$(llmspool-status --json | jq -c .upkeep)" = '{"since":"2026-01-01T00:00:00.000Z","never":false}' ]
+}

@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include "fresh.h"
+
+#include <sys/resource.h>
 #include "retain/remove.h"
 #include "spool/move.h"
 
@@ -83,13 +85,18 @@ static int count_calls(void *context, struct error *error)
     return 0;
 }
 
+/* A batch is what may be open at once, but 256 files. */
 static void many_units_go_with_few_syncs(void **state)
 {
+    static const struct rlimit files = {512, 512};
     struct fresh *fresh = *state;
     struct spool *spool = fresh->spool;
     struct error error;
+    struct remove *remove;
     int batches = 0;
-    struct remove *remove = remove_begin(spool, count_calls, &batches);
+
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    remove = remove_begin(spool, count_calls, &batches);
     for (unsigned i = 0; i < 600; i++) {
         put_done(spool, i, 1 + i % 3);
     }
