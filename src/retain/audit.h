@@ -4,14 +4,16 @@
  *
  * Floor: retain. Reads only and takes no lock; what is found is looked at again with the events
  * that came meanwhile, so that a daemon and llmspool-prune may run. Memory: 48 bytes for each job
- * that events tell of, and two thirds more while they are gathered and sorted.
+ * that events tell of, and about as much again while they are gathered and sorted; 32 for each that
+ * is suspected.
  *
  * The codes:
- *   audit_lost      an event tells of an answer, none that its job went, and nobody has it
- *   audit_job       the same of a job without an answer
- *   audit_version   the lowest or newest version that events tell of is neither in done/ nor archived
- *   audit_untold    a job is in done/, and no event of the days that are there says how it came there
- *   audit_events    lines of the log could not be written: the rest may be due to that
+ *
+ *     audit_lost     an event tells of an answer, none that its job went, and nobody has it
+ *     audit_job      the same of a job without an answer
+ *     audit_version  the lowest or newest version that events tell of is with nobody
+ *     audit_untold   a job is in done/, and no event of the days that are there tells of it
+ *     audit_events   lines could not be written (events_lost): the rest may be due to that
  */
 #ifndef RETAIN_AUDIT_H
 #define RETAIN_AUDIT_H

@@ -4,6 +4,7 @@
 # crash left of a last line.
 
 load spool
+load rig
 
 setup() {
     spool_start
@@ -229,4 +230,12 @@ audit_version done/$twice.v2.json" ]
     [ "$status" -eq 65 ]
     [ "$(sort <<<"$output")" = "audit_job cur/$waiting.json
 audit_lost done/$archived.json" ]
+}
+
+@test "compressing days, killed at any call, loses and doubles no line" {
+    scenario events.py killed_at_calls
+}
+
+@test "compressing days, failing at any call, loses and doubles no line" {
+    scenario events.py failing_at_calls
 }

@@ -263,7 +263,9 @@ static void what_nobody_told_of_is_found(void **state)
     put_done(state, '2', ".v1.json", "2026-12-01T00:00:00.000Z");
     put_done(state, '3', ".v1.json", "2026-11-30T23:59:59.999Z"); /* before the first day */
     put_done(state, '4', ".v1.json", "2026-12-10T11:59:30.000Z"); /* just now */
-    expect(state, "audit_untold done/2222.json|");
+    event(state, "accepted", '5', ",\"run\":1"); /* of its end nobody told */
+    put_done(state, '5', ".v1.json", "2026-12-01T10:00:00.000Z");
+    expect(state, "audit_untold done/2222.json|audit_untold done/5555.json|");
 }
 
 static void without_any_day_nothing_is_missing_in_them(void **state)
