@@ -4,8 +4,7 @@
  *
  * Floor: retain. Reads only and takes no lock; what is found is looked at again with the events
  * that came meanwhile, so that a daemon and llmspool-prune may run. Memory: 48 bytes for each job
- * that events tell of, and about as much again while they are gathered and sorted; 32 for each that
- * is suspected.
+ * that events tell of, and an eighth more while lines are gathered; 32 for each that is suspected.
  *
  * The codes:
  *

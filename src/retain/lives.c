@@ -8,10 +8,10 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 
-enum { FIRST_CAPACITY = 4096 };
+enum { FIRST_CAPACITY = 4096, LINES_PART = 16 };
 
 enum kind {
-    KIND_FOLDED,    /* says nothing of where the job is */
+    KIND_NONE,      /* says nothing of where the job is */
     KIND_ALIVE,     /* accepted, taken back, or failed: it is somewhere */
     KIND_COMPLETED, /* its version is in line.version */
     KIND_RESTORED,
@@ -21,13 +21,14 @@ enum kind {
     KIND_GONE,
 };
 
-/* Lines are gathered behind the jobs, then all are sorted and the lines of each job folded into
- * one. */
+/* Lines are gathered in a part that is small beside the jobs; when it is full they are sorted, and
+ * each is folded into its job. */
 struct lives {
-    struct life *all;
+    struct life *all; /* sorted, one a job */
     size_t count;
-    size_t folded; /* the first ones, sorted, one a job */
-    size_t capacity;
+    struct life *lines;
+    size_t line_count;
+    size_t line_capacity;
     uint32_t sequence;
 };
 
@@ -40,6 +41,7 @@ void lives_close(struct lives *lives)
 {
     if (lives != NULL) {
         free(lives->all);
+        free(lives->lines);
         free(lives);
     }
 }
@@ -113,56 +115,74 @@ static void go_on(struct life *life, const struct life *line)
     case KIND_GONE:
         leave(life);
         break;
-    case KIND_FOLDED:
+    case KIND_NONE:
         break;
     }
     life->sequence = line->sequence;
 }
 
-/* Makes a job of its first line. */
-static void begin(struct life *life, const struct life *line)
+/* Folds the sorted lines into the jobs that there are. What is left in their place are new jobs,
+ * sorted; returns how many. */
+static size_t fold_known(struct lives *lives)
 {
-    *life = (struct life){.id = line->id, .kind = KIND_FOLDED};
-    go_on(life, line);
+    struct life *life = lives->all, *end = lives->all + lives->count, *fresh = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < lives->line_count; i++) {
+        struct life line = lives->lines[i];
+
+        while (life < end && compare_ids(life, &line) < 0) {
+            life++;
+        }
+        if (life < end && compare_ids(life, &line) == 0) {
+            go_on(life, &line);
+            continue;
+        }
+        if (fresh == NULL || compare_ids(fresh, &line) != 0) {
+            fresh = &lives->lines[count++];
+            *fresh = (struct life){.id = line.id};
+        }
+        go_on(fresh, &line);
+    }
+    return count;
+}
+
+/* Merges new jobs into the others, from the end, so that none is in the way. */
+static void merge(struct lives *lives, size_t fresh)
+{
+    size_t old = lives->count, to = old + fresh;
+
+    if (fresh == 0) {
+        return;
+    }
+    lives->all = xrealloc(lives->all, to * sizeof *lives->all);
+    lives->count = to;
+    while (fresh > 0) {
+        if (old > 0 && compare_ids(&lives->all[old - 1], &lives->lines[fresh - 1]) > 0) {
+            lives->all[--to] = lives->all[--old];
+        } else {
+            lives->all[--to] = lives->lines[--fresh];
+        }
+    }
 }
 
 static void fold(struct lives *lives)
 {
-    struct life *last = NULL;
-    size_t jobs = 0;
-
-    if (lives->folded == lives->count) {
-        return;
+    if (lives->line_count > 0) {
+        qsort(lives->lines, lives->line_count, sizeof *lives->lines, compare);
+        merge(lives, fold_known(lives));
+        lives->line_count = 0;
     }
-    qsort(lives->all, lives->count, sizeof *lives->all, compare);
-    for (size_t i = 0; i < lives->count; i++) {
-        struct life line = lives->all[i];
-
-        if (last != NULL && compare_ids(last, &line) == 0) {
-            go_on(last, &line);
-            continue;
-        }
-        last = &lives->all[jobs++];
-        if (line.kind == KIND_FOLDED) {
-            *last = line;
-        } else {
-            begin(last, &line);
-        }
-    }
-    lives->count = lives->folded = jobs;
 }
 
-/* Makes room for a line: by folding, and by growing where that does not free a quarter. */
 static void make_room(struct lives *lives)
 {
-    if (lives->count < lives->capacity) {
+    if (lives->line_count < lives->line_capacity) {
         return;
     }
     fold(lives);
-    if (lives->count >= lives->capacity - lives->capacity / 4) {
-        lives->capacity = lives->capacity + lives->capacity / 3 + FIRST_CAPACITY;
-        lives->all = xrealloc(lives->all, lives->capacity * sizeof *lives->all);
-    }
+    lives->line_capacity = FIRST_CAPACITY + lives->count / LINES_PART;
+    lives->lines = xrealloc(lives->lines, lives->line_capacity * sizeof *lives->lines);
 }
 
 /* --- lines --- */
@@ -185,7 +205,7 @@ static enum kind find_kind(const char *word, size_t length)
             return words[i].kind;
         }
     }
-    return KIND_FOLDED;
+    return KIND_NONE;
 }
 
 /* What an event means for where its job is, with its other members. */
@@ -198,7 +218,7 @@ static enum kind kind_of(const json_t *event)
         return KIND_KEPT;
     }
     if (kind == KIND_ARCHIVED && jsontext_get_bool(event, "kept", false)) {
-        return KIND_FOLDED;
+        return KIND_NONE;
     }
     if (kind == KIND_RESTORED &&
         strcmp(jsontext_get_text(event, "state", "completed"), "completed") != 0) {
@@ -219,7 +239,7 @@ static bool is_of_use(const char *text, size_t length)
     }
     word += sizeof before - 1;
     end = memchr(word, '"', (size_t)(text + length - word));
-    return end != NULL && find_kind(word, (size_t)(end - word)) != KIND_FOLDED;
+    return end != NULL && find_kind(word, (size_t)(end - word)) != KIND_NONE;
 }
 
 static uint32_t number_of(const json_t *event, const char *key)
@@ -234,7 +254,7 @@ static void take_event(struct lives *lives, const json_t *event)
     struct life line = {.place = LIFE_NOWHERE};
     enum kind kind = kind_of(event);
 
-    if (kind == KIND_FOLDED || !id_read(jsontext_get_text(event, "id", ""), &line.id)) {
+    if (kind == KIND_NONE || !id_read(jsontext_get_text(event, "id", ""), &line.id)) {
         return;
     }
     line.kind = (uint8_t)kind;
@@ -242,7 +262,7 @@ static void take_event(struct lives *lives, const json_t *event)
     line.version = number_of(event, "run");
     line.first = number_of(event, "kept_from");
     make_room(lives);
-    lives->all[lives->count++] = line;
+    lives->lines[lives->line_count++] = line;
 }
 
 void lives_take(struct lives *lives, const char *text, size_t length)

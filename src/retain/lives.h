@@ -29,7 +29,7 @@ struct life {
     uint32_t version;  /* the highest that was completed; 0: none is told */
     uint32_t first;    /* the lowest that was completed and not pruned; 0: none is told */
     uint8_t place;     /* enum life_place */
-    uint8_t kind;      /* of a line that is not folded yet */
+    uint8_t kind;      /* of a line; of no job */
     bool told;         /* of its end, or of what became of it then */
 };
 

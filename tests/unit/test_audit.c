@@ -263,9 +263,14 @@ static void what_nobody_told_of_is_found(void **state)
     put_done(state, '2', ".v1.json", "2026-12-01T00:00:00.000Z");
     put_done(state, '3', ".v1.json", "2026-11-30T23:59:59.999Z"); /* before the first day */
     put_done(state, '4', ".v1.json", "2026-12-10T11:59:30.000Z"); /* just now */
-    event(state, "accepted", '5', ",\"run\":1"); /* of its end nobody told */
-    put_done(state, '5', ".v1.json", "2026-12-01T10:00:00.000Z");
-    expect(state, "audit_untold done/2222.json|audit_untold done/5555.json|");
+    expect(state, "audit_untold done/2222.json|");
+}
+
+static void to_be_accepted_does_not_tell_of_an_end(void **state)
+{
+    event(state, "accepted", '1', ",\"run\":1");
+    put_done(state, '1', ".v1.json", "2026-12-01T10:00:00.000Z");
+    expect(state, "audit_untold done/1111.json|");
 }
 
 static void without_any_day_nothing_is_missing_in_them(void **state)
@@ -342,6 +347,7 @@ int main(void)
         AUDIT_TEST(a_failed_run_does_not_hide_when_the_answer_came),
         AUDIT_TEST(what_goes_after_the_last_events_were_read_is_not_found),
         AUDIT_TEST(what_nobody_told_of_is_found),
+        AUDIT_TEST(to_be_accepted_does_not_tell_of_an_end),
         AUDIT_TEST(without_any_day_nothing_is_missing_in_them),
         AUDIT_TEST(lost_lines_are_told),
         AUDIT_TEST(events_that_cannot_be_read_are_an_error),
