@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/jsontext.h"
+#include "base/timetext.h"
 #include "base/xalloc.h"
 #include "retain/eventlog.h"
 #include "retain/finished.h"
@@ -34,18 +36,27 @@ struct audit {
     struct ids *ids;
     struct eventlog_span days; /* that are there */
     bool again;                /* events that came since the beginning are being read */
-    struct id *untold;         /* jobs in done/ that no event told of when they were seen */
-    size_t untold_count;
-    size_t untold_capacity;
+    struct id *suspects;       /* jobs of which something was wrong at the first look */
+    size_t count;
+    size_t capacity;
 };
 
-static void find(const struct audit *audit, enum entry_kind kind, const struct id *id,
+/* What is wrong with a job. */
+enum wrong {
+    RIGHT,
+    WRONG_LOST,    /* it is nowhere */
+    WRONG_FIRST,   /* its lowest version is */
+    WRONG_VERSION, /* its newest version is */
+    WRONG_UNTOLD,  /* no event tells of it */
+};
+
+static void find(const struct audit *audit, enum folder folder, const struct id *id,
                  unsigned version, const char *code, const char *message)
 {
     char name[ENTRY_NAME_SIZE], file[FILE_SIZE];
 
-    entry_write(kind, id, version, name);
-    snprintf(file, sizeof file, "%s/%s", folder_name(FOLDER_DONE), name);
+    entry_write(version > 0 ? ENTRY_OUTPUT : ENTRY_JOB, id, version, name);
+    snprintf(file, sizeof file, "%s/%s", folder_name(folder), name);
     audit->finding(audit->context, file, code, message);
 }
 
@@ -78,6 +89,11 @@ static int take(void *context, const char *text, size_t length)
     return 0;
 }
 
+static int read_events(struct audit *audit, struct eventlog_span span)
+{
+    return eventlog_each(audit->spool, span, false, take, audit, audit->error) < 0 ? -1 : 0;
+}
+
 /* --- what events tell, in the spool --- */
 
 static bool is_there(const struct audit *audit, enum folder folder, enum entry_kind kind,
@@ -102,113 +118,110 @@ static bool is_archived(const struct audit *audit, const struct id *id, unsigned
     return false;
 }
 
-/* Whether a job that was completed has gone without a word. It may move while it is looked for. */
-static bool is_lost(const struct audit *audit, const struct life *life)
+/* The folder that has a job, or FOLDER_COUNT. It may move while it is looked for, and back. */
+static enum folder find_job(const struct audit *audit, const struct id *id)
 {
-    static const enum folder folders[] = {FOLDER_DONE, FOLDER_CUR, FOLDER_FAILED, FOLDER_DONE};
+    static const enum folder folders[] = {FOLDER_DONE, FOLDER_CUR, FOLDER_FAILED, FOLDER_CUR,
+                                          FOLDER_DONE};
 
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        if (is_there(audit, folders[i], ENTRY_JOB, &life->id, 0)) {
-            return false;
+        if (is_there(audit, folders[i], ENTRY_JOB, id, 0)) {
+            return folders[i];
         }
     }
-    return !is_archived(audit, &life->id, 0);
+    return FOLDER_COUNT;
 }
 
-static bool lacks_version(const struct audit *audit, const struct life *life)
+static bool lacks(const struct audit *audit, const struct id *id, unsigned version)
 {
-    return life->version > 0 && is_there(audit, FOLDER_DONE, ENTRY_JOB, &life->id, 0) &&
-           !is_there(audit, FOLDER_CUR, ENTRY_JOB, &life->id, 0) &&
-           !is_there(audit, FOLDER_DONE, ENTRY_OUTPUT, &life->id, life->version) &&
-           !is_archived(audit, &life->id, life->version);
+    return version > 0 && !is_there(audit, FOLDER_DONE, ENTRY_OUTPUT, id, version) &&
+           !is_archived(audit, id, version);
 }
 
-/* The first look: whether there is anything to look at again. */
-static bool suspect(struct audit *audit)
+/* A job in cur/ is at work on its outputs, and the error file of one in failed/ tells why it has
+ * none. */
+static enum wrong look_at_life(const struct audit *audit, const struct life *life)
 {
-    size_t count;
-    struct life *all = lives_all(audit->lives, &count);
-    bool any = false;
+    enum wrong wrong = RIGHT;
+    enum folder folder;
 
-    for (size_t i = 0; i < count; i++) {
-        all[i].suspect = all[i].place == LIFE_FINISHED &&
-                         (is_lost(audit, &all[i]) || lacks_version(audit, &all[i]));
-        any |= all[i].suspect;
+    if (life->place == LIFE_NOWHERE) {
+        return RIGHT;
     }
-    return any;
-}
-
-static void tell(struct audit *audit, const struct life *life)
-{
-    bool lost = is_lost(audit, life);
-    char message[MESSAGE_SIZE];
-
-    if (!lost && !lacks_version(audit, life)) {
-        return;
+    if (lacks(audit, &life->id, life->version)) {
+        wrong = WRONG_VERSION;
+    } else if (lacks(audit, &life->id, life->first)) {
+        wrong = WRONG_FIRST;
     }
-    snprintf(message, sizeof message, "an event tells of version %u, and %s", life->version,
-             lost ? "the job is in no folder and no archive, with none that tells where it went"
-                  : "neither done/ nor an archive has it");
-    find(audit, lost ? ENTRY_JOB : ENTRY_OUTPUT, &life->id, life->version,
-         lost ? "audit_lost" : "audit_version", message);
+    folder = find_job(audit, &life->id); /* after its outputs, which are deleted after it */
+    if (folder == FOLDER_COUNT && !is_archived(audit, &life->id, 0)) {
+        return WRONG_LOST;
+    }
+    return folder == FOLDER_CUR || folder == FOLDER_FAILED ? RIGHT : wrong;
 }
 
-/* The second look, at what was suspected at the first: what went since then is no matter. */
-static void tell_all(struct audit *audit)
+/* --- what the spool has, in the events --- */
+
+/* When its answer came tells whether there can be an event: a failed run may have followed. */
+static bool is_untold(const struct audit *audit, const struct id *id)
+{
+    struct finished finished;
+    struct wall ended = {0};
+    bool untold;
+
+    if (finished_read(audit->spool, FOLDER_DONE, id, false, &finished) < 0) {
+        return false; /* gone meanwhile, or damaged, which is another matter */
+    }
+    (void)timetext_read(
+        jsontext_get_text(json_object_get(finished.record, "times"), "finished", ""), &ended);
+    untold = ended.ms >= audit->days.first * DAY_MS && ended.ms < audit->now.ms - SETTLE_MS;
+    finished_clear(&finished);
+    return untold;
+}
+
+/* --- both --- */
+
+static enum wrong look_at(const struct audit *audit, const struct id *id)
+{
+    const struct life *life = lives_find(audit->lives, id);
+    enum wrong wrong = life != NULL ? look_at_life(audit, life) : RIGHT;
+
+    if (wrong == RIGHT && (life == NULL || !life->told) && is_untold(audit, id)) {
+        wrong = WRONG_UNTOLD;
+    }
+    return wrong;
+}
+
+static void suspect(struct audit *audit, const struct id *id)
+{
+    if (audit->count == audit->capacity) {
+        audit->capacity = 2 * audit->capacity + 64;
+        audit->suspects = xrealloc(audit->suspects, audit->capacity * sizeof *audit->suspects);
+    }
+    audit->suspects[audit->count++] = *id;
+}
+
+static void look_at_lives(struct audit *audit)
 {
     size_t count;
     const struct life *all = lives_all(audit->lives, &count);
 
     for (size_t i = 0; i < count; i++) {
-        if (all[i].suspect && all[i].place == LIFE_FINISHED) {
-            tell(audit, &all[i]);
+        if (look_at_life(audit, &all[i]) != RIGHT) {
+            suspect(audit, &all[i].id);
         }
     }
-}
-
-/* --- what the spool has, in the events --- */
-
-/* Whether there can be an event is told by when it finished. */
-static bool is_to_be_told(const struct audit *audit, const struct id *id)
-{
-    struct finished finished;
-    bool result;
-
-    if (finished_read(audit->spool, FOLDER_DONE, id, false, &finished) < 0) {
-        return false; /* gone meanwhile, or damaged, which is another matter */
-    }
-    result = finished.finished_ms >= audit->days.first * DAY_MS &&
-             finished.finished_ms < audit->now.ms - SETTLE_MS;
-    finished_clear(&finished);
-    return result;
 }
 
 static int look_at_done(void *context, const struct id *id)
 {
     struct audit *audit = context;
+    const struct life *life = lives_find(audit->lives, id);
 
-    if (lives_find(audit->lives, id) != NULL || !is_to_be_told(audit, id)) {
-        return 0;
+    if ((life == NULL || !life->told) && is_untold(audit, id)) {
+        suspect(audit, id);
     }
-    if (audit->untold_count == audit->untold_capacity) {
-        audit->untold_capacity = 2 * audit->untold_capacity + 64;
-        audit->untold = xrealloc(audit->untold, audit->untold_capacity * sizeof *audit->untold);
-    }
-    audit->untold[audit->untold_count++] = *id;
     return 0;
-}
-
-/* Some may have been restored since the events were read; what they tell by now counts. */
-static void tell_untold(struct audit *audit)
-{
-    for (size_t i = 0; i < audit->untold_count; i++) {
-        const struct id *id = &audit->untold[i];
-
-        if (lives_find(audit->lives, id) == NULL && is_to_be_told(audit, id)) {
-            find(audit, ENTRY_JOB, id, 0, "audit_untold",
-                 "is there, and no event tells that it was completed");
-        }
-    }
 }
 
 static int look_at_folder(struct audit *audit)
@@ -221,12 +234,63 @@ static int look_at_folder(struct audit *audit)
     return result < 0 ? -1 : 0;
 }
 
-/* --- all of it --- */
+/* --- telling --- */
 
-static int read_events(struct audit *audit, struct eventlog_span span)
+static void tell_lost_job(const struct audit *audit, const struct life *life)
 {
-    return eventlog_each(audit->spool, span, false, take, audit, audit->error) < 0 ? -1 : 0;
+    bool open = life->place == LIFE_ACCEPTED; /* there is no answer to lose */
+    char message[MESSAGE_SIZE];
+
+    if (life->place == LIFE_ARCHIVED) {
+        snprintf(message, sizeof message,
+                 "an event tells that it was archived, and no archive has it");
+    } else if (life->version > 0) {
+        snprintf(message, sizeof message,
+                 "an event tells of version %u, and the job is in no folder and no archive, with "
+                 "none that tells where it went",
+                 life->version);
+    } else {
+        snprintf(message, sizeof message,
+                 "events tell of the job, and it is in no folder and no archive, with none that "
+                 "tells where it went");
+    }
+    find(audit, open ? FOLDER_CUR : FOLDER_DONE, &life->id, 0, open ? "audit_job" : "audit_lost",
+         message);
 }
+
+static void tell_version(const struct audit *audit, const struct id *id, unsigned version)
+{
+    char message[MESSAGE_SIZE];
+
+    snprintf(message, sizeof message,
+             "an event tells of version %u, and neither done/ nor an archive has it", version);
+    find(audit, FOLDER_DONE, id, version, "audit_version", message);
+}
+
+static void tell(const struct audit *audit, const struct id *id, enum wrong wrong)
+{
+    const struct life *life = lives_find(audit->lives, id);
+
+    switch (wrong) {
+    case RIGHT:
+        break;
+    case WRONG_LOST:
+        tell_lost_job(audit, life);
+        break;
+    case WRONG_FIRST:
+        tell_version(audit, id, life->first);
+        break;
+    case WRONG_VERSION:
+        tell_version(audit, id, life->version);
+        break;
+    case WRONG_UNTOLD:
+        find(audit, FOLDER_DONE, id, 0, "audit_untold",
+             "is there, and no event tells that it was completed");
+        break;
+    }
+}
+
+/* --- all of it --- */
 
 /* Opens archive/ids as it is now. */
 static int renew_ids(struct audit *audit)
@@ -236,29 +300,47 @@ static int renew_ids(struct audit *audit)
     return audit->ids != NULL ? 0 : -1;
 }
 
-/* What was suspected may have been pruned, archived or restored, or have come to an end, since its
- * events were read. Today's events are read again, with those since. */
-static int look_twice(struct audit *audit)
+static void pause_ms(int64_t ms)
+{
+    struct timespec rest = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    while (nanosleep(&rest, &rest) < 0 && errno == EINTR) {
+    }
+}
+
+/* What is suspected may have been pruned, archived or restored since its events were read. Today's
+ * are read again, with those since. No other job is looked at: it may go from now on. */
+static int look_again(struct audit *audit, int64_t moment_ms)
 {
     const struct eventlog_span since = {(int32_t)(audit->now.ms / DAY_MS), INT32_MAX};
-    bool any = suspect(audit);
 
-    if (look_at_folder(audit) < 0) {
-        return -1;
-    }
-    if (!any && audit->untold_count == 0) {
+    if (audit->count == 0) {
         return 0;
     }
+    pause_ms(moment_ms);
     audit->again = true;
     if (read_events(audit, since) < 0 || renew_ids(audit) < 0) {
         return -1;
     }
-    tell_all(audit);
-    tell_untold(audit);
+    for (size_t i = 0; i < audit->count; i++) {
+        tell(audit, &audit->suspects[i], look_at(audit, &audit->suspects[i]));
+    }
     return 0;
 }
 
-int audit_run(const struct spool *spool, struct wall now,
+static int look_at_all(struct audit *audit)
+{
+    if (!eventlog_days(audit->spool, &audit->days)) {
+        audit->days.first = INT32_MAX; /* nothing is known of any day */
+    }
+    if (read_events(audit, EVENTLOG_ALL) < 0 || renew_ids(audit) < 0) {
+        return -1;
+    }
+    look_at_lives(audit);
+    return look_at_folder(audit);
+}
+
+int audit_run(const struct spool *spool, struct wall now, int64_t moment_ms,
               void (*finding)(void *context, const char *file, const char *code,
                               const char *message),
               void *context, struct error *error)
@@ -269,16 +351,10 @@ int audit_run(const struct spool *spool, struct wall now,
                           .context = context,
                           .error = error,
                           .lives = lives_open()};
-    int result = 0;
+    int result = look_at_all(&audit) < 0 || look_again(&audit, moment_ms) < 0 ? -1 : 0;
 
-    if (!eventlog_days(spool, &audit.days)) {
-        audit.days.first = INT32_MAX; /* nothing is known of any day */
-    }
-    if (read_events(&audit, EVENTLOG_ALL) < 0 || renew_ids(&audit) < 0 || look_twice(&audit) < 0) {
-        result = -1;
-    }
     ids_close(audit.ids);
     lives_close(audit.lives);
-    free(audit.untold);
+    free(audit.suspects);
     return result;
 }

@@ -35,6 +35,11 @@ static void pause_ms(int64_t ms)
     }
 }
 
+static int64_t moment_ms(const struct check *check)
+{
+    return check->owned ? check->options->moment_ms : check->options->moment_ms / UNOWNED_PART;
+}
+
 void check_look_again(struct check *check, const struct suspicion *suspicion)
 {
     struct check_entry entry = {.folder = suspicion->folder, .name = suspicion->name};
@@ -123,7 +128,7 @@ static void confirm(struct check *check)
     struct suspicions *list = &check->first;
     size_t kept = 0;
 
-    pause_ms(check->owned ? check->options->moment_ms : check->options->moment_ms / UNOWNED_PART);
+    pause_ms(moment_ms(check));
     for (size_t i = 0; i < list->count; i++) {
         if (i == 0 || !same_entry(&list->all[i], &list->all[i - 1])) {
             check_look_again(check, &list->all[i]);
@@ -275,7 +280,7 @@ static void audit(struct check *check)
     const struct wall now = clock_wall(check->options->clock);
     struct error error;
 
-    if (audit_run(check->spool, now, on_audit, check, &error) < 0) {
+    if (audit_run(check->spool, now, moment_ms(check), on_audit, check, &error) < 0) {
         on_audit(check, "events", check_row(CHECK_UNREADABLE)->word, error.text);
     }
     check->listener->topic(check->listener->context, "audit", "events against what they tell of", 0);

@@ -8,17 +8,27 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 
-enum { FIRST_CAPACITY = 4096 };
+enum { FIRST_CAPACITY = 4096, LINES_PART = 16 };
 
-enum kind { KIND_FOLDED, KIND_COMPLETED, KIND_GONE, KIND_KEPT, KIND_RESTORED };
+enum kind {
+    KIND_NONE,      /* says nothing of where the job is */
+    KIND_ALIVE,     /* accepted, taken back, or failed: it is somewhere */
+    KIND_COMPLETED, /* its version is in line.version */
+    KIND_RESTORED,
+    KIND_KEPT, /* versions below line.first were pruned */
+    KIND_ARCHIVED,
+    KIND_SENT_BACK,
+    KIND_GONE,
+};
 
-/* Lines are gathered behind the jobs, then all are sorted and the lines of each job folded into
- * one. */
+/* Lines are gathered in a part that is small beside the jobs; when it is full they are sorted, and
+ * each is folded into its job. */
 struct lives {
-    struct life *all;
+    struct life *all; /* sorted, one a job */
     size_t count;
-    size_t folded; /* the first ones, sorted, one a job */
-    size_t capacity;
+    struct life *lines;
+    size_t line_count;
+    size_t line_capacity;
     uint32_t sequence;
 };
 
@@ -31,6 +41,7 @@ void lives_close(struct lives *lives)
 {
     if (lives != NULL) {
         free(lives->all);
+        free(lives->lines);
         free(lives);
     }
 }
@@ -51,122 +62,184 @@ static int compare(const void *a, const void *b)
                       : (left->sequence > right->sequence) - (left->sequence < right->sequence);
 }
 
+static void complete(struct life *life, uint32_t version)
+{
+    life->place = LIFE_FINISHED;
+    if (version > life->version) {
+        life->version = version;
+    }
+    if (life->first == 0) {
+        life->first = version;
+    }
+}
+
+/* When it comes again, its versions begin anew. */
+static void leave(struct life *life)
+{
+    life->place = LIFE_NOWHERE;
+    life->version = life->first = 0;
+}
+
+static void prune_versions(struct life *life, uint32_t first)
+{
+    if (first > life->version) {
+        life->version = life->first = 0;
+    } else if (life->first != 0 && first > life->first) {
+        life->first = first;
+    }
+}
+
 /* Lets a life go on by what a line told. */
 static void go_on(struct life *life, const struct life *line)
 {
+    life->told = life->told || (line->kind != KIND_ALIVE && line->kind != KIND_SENT_BACK);
     switch ((enum kind)line->kind) {
-    case KIND_COMPLETED:
-        life->place = LIFE_FINISHED;
-        if (line->version > life->version) {
-            life->version = line->version;
+    case KIND_ALIVE:
+        if (life->place != LIFE_FINISHED) {
+            life->place = LIFE_ACCEPTED;
         }
         break;
-    case KIND_GONE: /* when it comes again, its versions begin anew */
-        life->place = LIFE_NOWHERE;
-        life->version = life->kept = 0;
-        break;
-    case KIND_KEPT:
-        life->kept = line->kept;
+    case KIND_COMPLETED:
+        complete(life, line->version);
         break;
     case KIND_RESTORED:
         life->place = LIFE_FINISHED;
         break;
-    case KIND_FOLDED:
+    case KIND_KEPT:
+        prune_versions(life, line->first);
+        break;
+    case KIND_ARCHIVED:
+        life->place = LIFE_ARCHIVED;
+        break;
+    case KIND_SENT_BACK:
+    case KIND_GONE:
+        leave(life);
+        break;
+    case KIND_NONE:
         break;
     }
     life->sequence = line->sequence;
 }
 
-/* Makes a job of its first line. */
-static void begin(struct life *life, const struct life *line)
+/* Folds the sorted lines into the jobs that there are. What is left in their place are new jobs,
+ * sorted; returns how many. */
+static size_t fold_known(struct lives *lives)
 {
-    *life = (struct life){.id = line->id, .kind = KIND_FOLDED};
-    go_on(life, line);
+    struct life *life = lives->all, *end = lives->all + lives->count, *fresh = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < lives->line_count; i++) {
+        struct life line = lives->lines[i];
+
+        while (life < end && compare_ids(life, &line) < 0) {
+            life++;
+        }
+        if (life < end && compare_ids(life, &line) == 0) {
+            go_on(life, &line);
+            continue;
+        }
+        if (fresh == NULL || compare_ids(fresh, &line) != 0) {
+            fresh = &lives->lines[count++];
+            *fresh = (struct life){.id = line.id};
+        }
+        go_on(fresh, &line);
+    }
+    return count;
+}
+
+/* Merges new jobs into the others, from the end, so that none is in the way. */
+static void merge(struct lives *lives, size_t fresh)
+{
+    size_t old = lives->count, to = old + fresh;
+
+    if (fresh == 0) {
+        return;
+    }
+    lives->all = xrealloc(lives->all, to * sizeof *lives->all);
+    lives->count = to;
+    while (fresh > 0) {
+        if (old > 0 && compare_ids(&lives->all[old - 1], &lives->lines[fresh - 1]) > 0) {
+            lives->all[--to] = lives->all[--old];
+        } else {
+            lives->all[--to] = lives->lines[--fresh];
+        }
+    }
 }
 
 static void fold(struct lives *lives)
 {
-    struct life *last = NULL;
-    size_t jobs = 0;
-
-    if (lives->folded == lives->count) {
-        return;
+    if (lives->line_count > 0) {
+        qsort(lives->lines, lives->line_count, sizeof *lives->lines, compare);
+        merge(lives, fold_known(lives));
+        lives->line_count = 0;
     }
-    qsort(lives->all, lives->count, sizeof *lives->all, compare);
-    for (size_t i = 0; i < lives->count; i++) {
-        struct life line = lives->all[i];
-
-        if (last != NULL && compare_ids(last, &line) == 0) {
-            go_on(last, &line);
-            continue;
-        }
-        last = &lives->all[jobs++];
-        if (line.kind == KIND_FOLDED) {
-            *last = line;
-        } else {
-            begin(last, &line);
-        }
-    }
-    lives->count = lives->folded = jobs;
 }
 
-/* Makes room for a line: by folding, and by growing where that does not free a quarter. */
 static void make_room(struct lives *lives)
 {
-    if (lives->count < lives->capacity) {
+    if (lives->line_count < lives->line_capacity) {
         return;
     }
     fold(lives);
-    if (lives->count >= lives->capacity - lives->capacity / 4) {
-        lives->capacity = lives->capacity + lives->capacity / 3 + FIRST_CAPACITY;
-        lives->all = xrealloc(lives->all, lives->capacity * sizeof *lives->all);
-    }
+    lives->line_capacity = FIRST_CAPACITY + lives->count / LINES_PART;
+    lives->lines = xrealloc(lives->lines, lives->line_capacity * sizeof *lives->lines);
 }
 
 /* --- lines --- */
 
-/* What a kind of event means for where a job is, with its other members. */
-static enum kind kind_of(const char *word, const json_t *event)
+static const struct {
+    const char *word;
+    enum kind kind;
+} words[] = {
+    {"accepted", KIND_ALIVE},      {"retried", KIND_ALIVE},     {"rerun", KIND_ALIVE},
+    {"failed", KIND_ALIVE},        {"cancelled", KIND_ALIVE},   {"expired", KIND_ALIVE},
+    {"completed", KIND_COMPLETED}, {"restored", KIND_RESTORED}, {"pruned", KIND_GONE},
+    {"archived", KIND_ARCHIVED},   {"forgotten", KIND_GONE},    {"sent_back", KIND_SENT_BACK},
+};
+
+/* The kind that a word of this length is. */
+static enum kind find_kind(const char *word, size_t length)
 {
-    if (strcmp(word, "completed") == 0) {
-        return KIND_COMPLETED;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strlen(words[i].word) == length && memcmp(word, words[i].word, length) == 0) {
+            return words[i].kind;
+        }
     }
-    if (strcmp(word, "pruned") == 0) {
-        return json_object_get(event, "kept_from") != NULL ? KIND_KEPT : KIND_GONE;
+    return KIND_NONE;
+}
+
+/* What an event means for where its job is, with its other members. */
+static enum kind kind_of(const json_t *event)
+{
+    const char *word = jsontext_get_text(event, "event", "");
+    enum kind kind = find_kind(word, strlen(word));
+
+    if (kind == KIND_GONE && json_object_get(event, "kept_from") != NULL) {
+        return KIND_KEPT;
     }
-    if (strcmp(word, "archived") == 0) {
-        return jsontext_get_bool(event, "kept", false) ? KIND_FOLDED : KIND_GONE;
+    if (kind == KIND_ARCHIVED && jsontext_get_bool(event, "kept", false)) {
+        return KIND_NONE;
     }
-    if (strcmp(word, "forgotten") == 0 || strcmp(word, "sent_back") == 0) {
-        return KIND_GONE;
+    if (kind == KIND_RESTORED &&
+        strcmp(jsontext_get_text(event, "state", "completed"), "completed") != 0) {
+        return KIND_ALIVE;
     }
-    if (strcmp(word, "restored") == 0 &&
-        strcmp(jsontext_get_text(event, "state", "completed"), "completed") == 0) {
-        return KIND_RESTORED;
-    }
-    return KIND_FOLDED;
+    return kind;
 }
 
 /* Whether a line may be one of those; most are not, and need not be parsed. */
 static bool is_of_use(const char *text, size_t length)
 {
-    static const char *const words[] = {"completed", "pruned",    "archived",
-                                        "forgotten", "sent_back", "restored"};
     static const char before[] = "\"event\":\"";
     const char *word = memmem(text, length, before, sizeof before - 1);
+    const char *end;
 
     if (word == NULL) {
         return true; /* written by somebody else, with spaces */
     }
     word += sizeof before - 1;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t size = strlen(words[i]);
-
-        if ((size_t)(text + length - word) > size && memcmp(word, words[i], size) == 0) {
-            return true;
-        }
-    }
-    return false;
+    end = memchr(word, '"', (size_t)(text + length - word));
+    return end != NULL && find_kind(word, (size_t)(end - word)) != KIND_NONE;
 }
 
 static uint32_t number_of(const json_t *event, const char *key)
@@ -179,17 +252,17 @@ static uint32_t number_of(const json_t *event, const char *key)
 static void take_event(struct lives *lives, const json_t *event)
 {
     struct life line = {.place = LIFE_NOWHERE};
-    enum kind kind = kind_of(jsontext_get_text(event, "event", ""), event);
+    enum kind kind = kind_of(event);
 
-    if (kind == KIND_FOLDED || !id_read(jsontext_get_text(event, "id", ""), &line.id)) {
+    if (kind == KIND_NONE || !id_read(jsontext_get_text(event, "id", ""), &line.id)) {
         return;
     }
-    line.kind = (uint16_t)kind;
+    line.kind = (uint8_t)kind;
     line.sequence = ++lives->sequence;
     line.version = number_of(event, "run");
-    line.kept = number_of(event, "kept_from");
+    line.first = number_of(event, "kept_from");
     make_room(lives);
-    lives->all[lives->count++] = line;
+    lives->lines[lives->line_count++] = line;
 }
 
 void lives_take(struct lives *lives, const char *text, size_t length)
@@ -208,7 +281,7 @@ void lives_take(struct lives *lives, const char *text, size_t length)
 
 /* --- asking --- */
 
-struct life *lives_all(struct lives *lives, size_t *count)
+const struct life *lives_all(struct lives *lives, size_t *count)
 {
     fold(lives);
     *count = lives->count;

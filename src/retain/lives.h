@@ -16,8 +16,10 @@
 #include "spool/layout.h"
 
 enum life_place {
-    LIFE_NOWHERE, /* nothing is expected: pruned, archived, forgotten, or sent back to new/ */
-    LIFE_FINISHED /* completed, or restored: it must be somewhere */
+    LIFE_NOWHERE,  /* nothing is expected: pruned, forgotten, or sent back to new/ */
+    LIFE_ACCEPTED, /* it must be somewhere, and no answer is told */
+    LIFE_FINISHED, /* completed, or restored: it must be somewhere, with its answers */
+    LIFE_ARCHIVED, /* the same; it was deleted from done/ or failed/ because an archive has it */
 };
 
 /* One job. */
@@ -25,10 +27,10 @@ struct life {
     struct id id;
     uint32_t sequence; /* of the last line that told of it */
     uint32_t version;  /* the highest that was completed; 0: none is told */
-    uint32_t kept;     /* versions below it were pruned; 0: none */
+    uint32_t first;    /* the lowest that was completed and not pruned; 0: none is told */
     uint8_t place;     /* enum life_place */
-    bool suspect;      /* the caller's; false at first, and kept by what is taken later */
-    uint16_t kind;     /* of a line that is not folded yet */
+    uint8_t kind;      /* of a line; of no job */
+    bool told;         /* of its end, or of what became of it then */
 };
 
 struct lives;
@@ -39,7 +41,7 @@ struct lives *lives_open(void);
 void lives_take(struct lives *lives, const char *text, size_t length);
 
 /* The jobs, sorted by ID, valid until the next line is taken; *count receives how many. */
-struct life *lives_all(struct lives *lives, size_t *count);
+const struct life *lives_all(struct lives *lives, size_t *count);
 
 /* The one with this ID, or NULL; as lives_all. */
 const struct life *lives_find(struct lives *lives, const struct id *id);

@@ -212,6 +212,26 @@ audit_version done/$twice.v2.json" ]
     [ "$output" = "audit_lost done/$id.json" ]
 }
 
+@test "an audit finds what was archived when its archive is gone, and jobs that are in no folder" {
+    mock_start
+    daemon_start
+    archived=$(llmspool-submit --name archived 'Say archived')
+    llmspool-wait archived
+    waiting=$(llmspool-submit --not-before 2099-01-01T00:00:00Z 'Say later')
+    wait_until test -e "$LLMSPOOL_DIR/cur/$waiting.json"
+    daemon_stop
+    llmspool-archive create --older-than 0 2>/dev/null
+    run audit
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+    rm "$LLMSPOOL_DIR/cur/$waiting.json" "$LLMSPOOL_DIR"/archive/*/*/llmspool-*
+    llmspool-archive reindex
+    run audit
+    [ "$status" -eq 65 ]
+    [ "$(sort <<<"$output")" = "audit_job cur/$waiting.json
+audit_lost done/$archived.json" ]
+}
+
 @test "compressing days, killed at any call, loses and doubles no line" {
     scenario events.py killed_at_calls
 }

@@ -3,6 +3,7 @@
 #include "fresh.h"
 
 #include "retain/audit.h"
+#include "retain/ids_write.h"
 #include "retain/lives.h"
 
 /* 2026-12-10T12:00:00Z; events are of the first of the month. */
@@ -28,7 +29,7 @@ static void expect(void **state, const char *findings)
     struct found found = {""};
     struct error error;
 
-    if (audit_run(fresh->spool, now, note, &found, &error) != 0) {
+    if (audit_run(fresh->spool, now, 0, note, &found, &error) != 0) {
         fail_msg("%s", error.text);
     }
     assert_string_equal(found.text, findings);
@@ -93,6 +94,7 @@ static void a_spool_as_its_events_tell_is_in_order(void **state)
     event(state, "completed", '3', ",\"run\":1");
     put(state, FOLDER_FAILED, '3', ".json", "{}");
     event(state, "failed", '4', ",\"run\":1"); /* never completed */
+    put(state, FOLDER_FAILED, '4', ".json", "{}");
     expect(state, "");
 }
 
@@ -114,9 +116,9 @@ static void what_went_with_a_word_is_not(void **state)
     event(state, "completed", '1', ",\"run\":1");
     event(state, "pruned", '1', ",\"state\":\"completed\"");
     event(state, "completed", '2', ",\"run\":1");
-    event(state, "archived", '2', ",\"volume\":\"x\"");
-    event(state, "completed", '3', ",\"run\":1");
-    event(state, "forgotten", '3', "");
+    event(state, "forgotten", '2', "");
+    event(state, "archived", '3', ",\"volume\":\"x\"");
+    event(state, "pruned", '3', "");
     event(state, "completed", '4', ",\"run\":1");
     event(state, "sent_back", '4', "");
     expect(state, "");
@@ -132,7 +134,6 @@ static void words_that_do_not_tell_that_it_went_do_not_count(void **state)
     event(state, "completed", '3', ",\"run\":1"); /* after it was pruned */
     event(state, "pruned", '4', "");
     event(state, "restored", '4', ",\"state\":\"completed\"");
-    event(state, "restored", '5', ",\"state\":\"failed\"");
     expect(state, "audit_lost done/1111.json|audit_lost done/2222.json|"
                   "audit_lost done/3333.json|audit_lost done/4444.json|");
 }
@@ -149,6 +150,112 @@ static void a_newest_version_that_is_gone_is_found(void **state)
     expect(state, "audit_version done/1111.v2.json|");
 }
 
+/* Enters a job into archive/ids. */
+static void archive(void **state, char digit, unsigned highest)
+{
+    const struct fresh *fresh = *state;
+    struct ids_volume volume = {.path = (char[]){"2026/12/x.tar.zst"}, .size = 1};
+    struct archived archived = {.highest = highest, .failed = highest == 0};
+    struct error error;
+    struct ids *old = ids_open(fresh->spool, &error);
+    struct ids_write *write = ids_write_begin(fresh->spool, old, &error);
+
+    assert_non_null(write);
+    assert_true(id_read(id_of(digit), &archived.id));
+    ids_write_volume(write, &volume);
+    assert_int_equal(ids_write_unit(write, &archived, &error), 0);
+    if (ids_write_commit(write, &error) != 0) {
+        fail_msg("%s", error.text);
+    }
+    ids_close(old);
+}
+
+static void what_was_archived_must_be_in_an_archive(void **state)
+{
+    event(state, "archived", '1', ",\"volume\":\"x\""); /* its archive is gone */
+    event(state, "completed", '2', ",\"run\":2");
+    event(state, "archived", '2', ",\"volume\":\"x\"");
+    archive(state, '2', 2);
+    event(state, "completed", '3', ",\"run\":2"); /* an old copy only */
+    event(state, "archived", '3', ",\"volume\":\"x\"");
+    archive(state, '3', 1);
+    event(state, "failed", '4', ",\"run\":1");
+    event(state, "archived", '4', ",\"volume\":\"x\"");
+    archive(state, '4', 0);
+    event(state, "archived", '5', ",\"volume\":\"x\"");
+    event(state, "restored", '5', ",\"state\":\"completed\"");
+    put_done(state, '5', ".v1.json", "2026-12-01T10:00:00.000Z");
+    expect(state, "audit_lost done/1111.json|audit_version done/3333.v2.json|");
+}
+
+static void what_has_no_answer_must_be_somewhere_too(void **state)
+{
+    event(state, "accepted", '1', ",\"run\":1");
+    event(state, "accepted", '2', ",\"run\":1");
+    put(state, FOLDER_CUR, '2', ".json", "{}");
+    event(state, "accepted", '3', ",\"run\":1");
+    event(state, "failed", '3', ",\"run\":1");
+    event(state, "accepted", '4', ",\"run\":1");
+    event(state, "sent_back", '4', "");
+    event(state, "expired", '5', ",\"run\":1");
+    event(state, "pruned", '5', ",\"state\":\"expired\"");
+    event(state, "restored", '6', ",\"state\":\"failed\"");
+    event(state, "started", '7', ",\"run\":1"); /* as it is when the rest is of a deleted day */
+    expect(state, "audit_job cur/11111.json|audit_job cur/33333.json|audit_job cur/66666.json|");
+}
+
+static void a_lowest_version_that_is_gone_is_found(void **state)
+{
+    event(state, "completed", '1', ",\"run\":1");
+    event(state, "completed", '1', ",\"run\":2");
+    put_done(state, '1', ".v2.json", "2026-12-01T10:00:00.000Z");
+    event(state, "completed", '2', ",\"run\":1");
+    event(state, "completed", '2', ",\"run\":3");
+    event(state, "pruned", '2', ",\"kept_from\":3");
+    put_done(state, '2', ".v3.json", "2026-12-01T10:00:00.000Z");
+    event(state, "completed", '3', ",\"run\":4"); /* runs 1 to 3 are of deleted days */
+    put_done(state, '3', ".v4.json", "2026-12-01T10:00:00.000Z");
+    expect(state, "audit_version done/1111.v1.json|");
+}
+
+static void a_failed_run_does_not_hide_when_the_answer_came(void **state)
+{
+    event(state, "rerun", '1', ",\"run\":2");
+    event(state, "failed", '1', ",\"run\":2");
+    put_done(state, '1', ".v1.json", "2025-01-01T00:00:00.000Z"); /* of a day that was deleted */
+    put(state, FOLDER_DONE, '1', ".v2.json",
+        "{\"status\":\"failed\",\"times\":{\"finished\":\"2026-12-01T10:00:00.000Z\"}}");
+    expect(state, "");
+}
+
+/* Prunes a job, as another program does, when the first finding is told. */
+static void note_and_prune(void *context, const char *file, const char *code, const char *message)
+{
+    void **state = context;
+    const struct fresh *fresh = *state;
+    char name[ENTRY_NAME_SIZE];
+
+    assert_non_null(message);
+    assert_string_equal(code, "audit_lost");
+    assert_true(strncmp(file, "done/1", 6) == 0);
+    event(state, "pruned", '2', "");
+    snprintf(name, sizeof name, "%s.json", id_of('2'));
+    assert_int_equal(unlinkat(fresh->spool->dir[FOLDER_DONE], name, 0), 0);
+    snprintf(name, sizeof name, "%s.v1.json", id_of('2'));
+    assert_int_equal(unlinkat(fresh->spool->dir[FOLDER_DONE], name, 0), 0);
+}
+
+static void what_goes_after_the_last_events_were_read_is_not_found(void **state)
+{
+    const struct fresh *fresh = *state;
+    struct error error;
+
+    event(state, "completed", '1', ",\"run\":1");
+    event(state, "completed", '2', ",\"run\":1");
+    put_done(state, '2', ".v1.json", "2026-12-01T10:00:00.000Z");
+    assert_int_equal(audit_run(fresh->spool, now, 0, note_and_prune, state, &error), 0);
+}
+
 static void what_nobody_told_of_is_found(void **state)
 {
     event(state, "completed", '1', ",\"run\":1");
@@ -157,6 +264,13 @@ static void what_nobody_told_of_is_found(void **state)
     put_done(state, '3', ".v1.json", "2026-11-30T23:59:59.999Z"); /* before the first day */
     put_done(state, '4', ".v1.json", "2026-12-10T11:59:30.000Z"); /* just now */
     expect(state, "audit_untold done/2222.json|");
+}
+
+static void to_be_accepted_does_not_tell_of_an_end(void **state)
+{
+    event(state, "accepted", '1', ",\"run\":1");
+    put_done(state, '1', ".v1.json", "2026-12-01T10:00:00.000Z");
+    expect(state, "audit_untold done/1111.json|");
 }
 
 static void without_any_day_nothing_is_missing_in_them(void **state)
@@ -182,7 +296,7 @@ static void events_that_cannot_be_read_are_an_error(void **state)
     struct error error = {0};
 
     fresh_write(fresh->spool->dir[FOLDER_EVENTS], "2026-12-02.jsonl.zst", "no zstd");
-    assert_int_equal(audit_run(fresh->spool, now, note, &found, &error), -1);
+    assert_int_equal(audit_run(fresh->spool, now, 0, note, &found, &error), -1);
     assert_non_null(strstr(error.text, "2026-12-02.jsonl.zst"));
     assert_string_equal(found.text, "");
 }
@@ -227,7 +341,13 @@ int main(void)
         AUDIT_TEST(what_went_with_a_word_is_not),
         AUDIT_TEST(words_that_do_not_tell_that_it_went_do_not_count),
         AUDIT_TEST(a_newest_version_that_is_gone_is_found),
+        AUDIT_TEST(what_was_archived_must_be_in_an_archive),
+        AUDIT_TEST(what_has_no_answer_must_be_somewhere_too),
+        AUDIT_TEST(a_lowest_version_that_is_gone_is_found),
+        AUDIT_TEST(a_failed_run_does_not_hide_when_the_answer_came),
+        AUDIT_TEST(what_goes_after_the_last_events_were_read_is_not_found),
         AUDIT_TEST(what_nobody_told_of_is_found),
+        AUDIT_TEST(to_be_accepted_does_not_tell_of_an_end),
         AUDIT_TEST(without_any_day_nothing_is_missing_in_them),
         AUDIT_TEST(lost_lines_are_told),
         AUDIT_TEST(events_that_cannot_be_read_are_an_error),
