@@ -71,7 +71,7 @@ def output(job, version, text, finished, status="completed", **more):
     return {"id": identity(job), "version": version, "status": status, "output": value,
             "finish_reason": "stop", "truncated": False,
             "model": {"asked": job["model"], "answered": job["model"]}, "provider": "test",
-            "user": job.get("user"),
+            "mock": False, "user": job.get("user"),
             "usage": {"input_tokens": 7, "output_tokens": len(text), "cached_tokens": None,
                       "reasoning_tokens": None},
             "times": {"submitted": rfc3339(finished - 3000), "accepted": rfc3339(finished - 2500),
