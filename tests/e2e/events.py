@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 
-from rig import BUILD, PATIENCE, Rig, Spool, equal, expect, preload, run_scenario, scenario
+from rig import BUILD, PATIENCE, Rig, Spool, equal, expect, preload, run_scenario, scenario, sweep
 
 # All calls by which a day changes.
 CALLS = ("renameat", "unlinkat", "fsync", "openat", "write")
@@ -83,6 +83,7 @@ def sweep(rig, whats, judge):
 
 @scenario
 def killed_at_calls(rig: Rig):
+    sweep()
     def judge(fault, done):
         killed = done.returncode == -signal.SIGKILL
         expect(killed or done.returncode == 0, f"{fault}: {done.returncode} {done.stderr}")

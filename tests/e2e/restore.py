@@ -81,7 +81,7 @@ def clean(rig):
 
 @scenario
 def round_trip(rig):
-    count = 10000 if LONG else 2000
+    count = 10000 if LONG else 600
     jobs = [completed(i, 1 + i % 5, size=i % 700, name=f"n-{i}") for i in range(count)]
     jobs += [failed(i) for i in range(count // 20)]
     fill(rig, jobs)
@@ -123,7 +123,7 @@ def put(spool, jobs):
 @scenario
 def away_and_back(rig):
     """What llmspool-archive puts away and brings back is the same tree."""
-    count = 10000 if LONG else 1500
+    count = 10000 if LONG else 600
     jobs = [completed(i, 1 + i % 5, size=i % 900) for i in range(count)]
     jobs += [failed(i) for i in range(count // 20)]
     put(rig.spool, jobs)

@@ -75,7 +75,9 @@ static int gather(void *context, const struct id *id, const json_t *line)
         id_write(id, hex);
         assert_string_equal(hex, jsontext_get_text(line, "id", ""));
     }
-    strncat(seen, hex, 1);
+    size_t length = strlen(seen);
+    seen[length] = hex[0];
+    seen[length + 1] = '\0';
     return strcmp(seen, "ab!") == 0 || strlen(seen) == 6 ? 5 : 0;
 }
 
