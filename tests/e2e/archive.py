@@ -13,7 +13,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import killing  # noqa: E402
-from rig import BUILD, LONG, equal, expect, preload, run_scenario, scenario, sweep  # noqa: E402
+from rig import BUILD, LONG, equal, expect, preload, run_scenario, scenario, sweep_of_kills  # noqa: E402
 
 PROGRAM = os.path.join(BUILD, "llmspool-archive")
 NOW = "2026-03-10T12:00:00Z"
@@ -448,7 +448,7 @@ def small(rig):
 @scenario
 def killed(rig):
     """Before and after each system call that changes anything."""
-    sweep()
+    sweep_of_kills()
     original = small(rig)
     words = [PROGRAM, "create", "-s", None, *ALL, "--failed"]
     path = copy(rig, "all")

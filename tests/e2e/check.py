@@ -14,7 +14,7 @@ import time
 
 from check_damage import PACKED, damages
 from rig import (BUILD, LONG, Checker, Failure, Rig, Skip, Spool, equal, expect, numbered, preload,
-                 run_scenario, scenario, spawn, until, sweep)
+                 run_scenario, scenario, spawn, until, sweep_of_kills)
 
 MONEY = ('model "m" {\n    input_price = "1"\n    output_price = "2"\n}\n'
          'budget {\n    day = "50.00"\n}\n')
@@ -253,7 +253,7 @@ def kill_at(rig, name, world, number, call):
 @scenario
 def killed_everywhere(rig):
     """A part of the table, as PART/PARTS."""
-    sweep()
+    sweep_of_kills()
     part, parts = (int(word) for word in sys.argv[2].split("/"))
     world = make_world(rig)
     mendable = [name for name, row in damages.items()

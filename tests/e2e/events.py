@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 
-from rig import BUILD, PATIENCE, Rig, Spool, equal, expect, preload, run_scenario, scenario, sweep
+from rig import BUILD, PATIENCE, Rig, Spool, equal, expect, preload, run_scenario, scenario, sweep_of_kills
 
 # All calls by which a day changes.
 CALLS = ("renameat", "unlinkat", "fsync", "openat", "write")
@@ -83,7 +83,8 @@ def sweep(rig, whats, judge):
 
 @scenario
 def killed_at_calls(rig: Rig):
-    sweep()
+    sweep_of_kills()
+
     def judge(fault, done):
         killed = done.returncode == -signal.SIGKILL
         expect(killed or done.returncode == 0, f"{fault}: {done.returncode} {done.stderr}")

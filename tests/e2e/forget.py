@@ -11,7 +11,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from rig import (BUILD, LONG, Spool, equal, expect, preload, run_scenario, scenario,  # noqa: E402
-                 seed, until, sweep)
+                 seed, until, sweep_of_kills)
 from volumes import Job, Volume, completed, failed, line, write_ids  # noqa: E402
 
 PROGRAM = os.path.join(BUILD, "llmspool-ctl")
@@ -332,7 +332,7 @@ CALLS = ("write", "fsync", "openat", "renameat", "renameat2", "unlinkat", "fchmo
 @scenario
 def killed(rig):
     """Killed at a call, then called again: as if it had never been killed."""
-    sweep()
+    sweep_of_kills()
     strike_all(rig, CALLS, ("KILL", "AFTER"), 4)
 
 

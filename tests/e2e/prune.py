@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from rig import (BUILD, LONG, PATIENCE, Checker, Rig, Spool, equal, expect, identity, numbered, preload,
-                 run_scenario, scenario, until, sweep)
+                 run_scenario, scenario, until, sweep_of_kills)
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 NO_ARCHIVE = ("--archive-before-prune", "no")
@@ -285,7 +285,7 @@ def whole_or_gone(spool, before, what):
 @scenario
 def killed_at_calls(rig: Rig):
     """Before and after the first, second, … call of each kind; the second run finishes."""
-    sweep()
+    sweep_of_kills()
     template = sweep_template(rig)
     before = {folder: ages(template, folder) for folder in ("done", "failed")}
     after = {job for job, days in before["done"].items() if days < 60}

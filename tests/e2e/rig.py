@@ -36,7 +36,7 @@ class Skip(Exception):
     """Why a scenario cannot run here."""
 
 
-def sweep():
+def sweep_of_kills():
     """Kills at every call take minutes under sanitizers: ./runtests makes them in its other build."""
     if os.environ.get("LLMSPOOL_SANITIZED", "0") == "1" and not LONG:
         raise Skip("kills at every call are made in the build without sanitizers")
