@@ -79,8 +79,9 @@ static void fingerprint(const struct check *check, struct suspicion *suspicion)
     }
 }
 
-static void suspect(struct check *check, enum check_code code, enum folder folder, const char *name,
-                    const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void
+suspect(struct check *check, enum check_code code, enum folder folder, const char *name,
+        const char *format, va_list arguments)
 {
     char message[MESSAGE_SIZE];
     struct suspicion suspicion = {
