@@ -326,7 +326,7 @@ def abilities(rig):
 @scenario
 def beside_a_busy_daemon(rig):
     """For 20 s hundreds of jobs flow, and checks that look twice see nothing wrong."""
-    seconds = 60 if LONG else 20
+    seconds = 60 if LONG else 12
     mock = rig.mock("--latency", "5ms")
     rig.configure(mock, 'backoff = "5ms"\n')
     rig.daemon()

@@ -12,7 +12,7 @@ import time
 
 from rig import BUILD, LONG, PATIENCE, Rig, equal, expect, identity, numbered, run_scenario, scenario, seed
 
-SECONDS = 120 if LONG else 20
+SECONDS = 120 if LONG else 12
 SETTINGS = ('max_attempts = 20\nbackoff = "5ms"\nbackoff_limit = "20ms"\n'
             'retention {\n    outputs = "1s"\n    failed = "1s"\n}\n')
 
