@@ -6,13 +6,31 @@
 
 #include "client/archive.h"
 #include "client/archive_create.h"
+#include "daemon/config.h"
+
+static int read_age(const char *path, int64_t *after_ms, struct error *error)
+{
+    struct policy policy;
+
+    if (config_read_policy(path, &policy, error) < 0) {
+        return -1;
+    }
+    *after_ms = policy.archive_after_ms;
+    policy_clear(&policy);
+    return 0;
+}
+
+static int create(int argc, char **argv)
+{
+    return archive_create(argc, argv, read_age);
+}
 
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *purpose;
 } commands[] = {
-    {"create", archive_create, "move finished jobs into archives"},
+    {"create", create, "move finished jobs into archives"},
     {"verify", archive_verify, "read volumes from end to end and tell what is wrong"},
     {"list", archive_list, "list volumes, or the jobs in them"},
     {"get", archive_get, "print one job's answer"},

@@ -16,11 +16,12 @@
 #include "retain/put_away.h"
 
 static const char usage[] =
-    "usage: llmspool-archive create [-s DIR] [selection] [--failed] [--keep] [--dry-run] [--json]\n"
-    "           [--volume-size SIZE] [--level N] [--filter COMMAND] [--nice]\n"
-    "Moves finished jobs with all their outputs into archives, those that finished more than\n"
-    "30 days ago when no --older-than says otherwise.\n"
+    "usage: llmspool-archive create [-s DIR] [-c FILE] [selection] [--failed] [--keep] [--dry-run]\n"
+    "           [-q] [--json] [--volume-size SIZE] [--level N] [--filter COMMAND] [--nice]\n"
+    "Moves finished jobs with all their outputs into archives: without --older-than those that are\n"
+    "older than archive_after in the section retention of llmspoold.conf(5) says (30d).\n"
     "\n"
+    "  -c, --config FILE the configuration, of which no key is read\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --failed      also failed, cancelled and expired jobs (alone: --state failed,...)\n"
     "      --keep        leave the jobs in the spool, too\n"
@@ -29,6 +30,7 @@ static const char usage[] =
     "      --filter COMMAND  give each archive to a command before it counts\n"
     "      --dry-run     say what would be archived, and change nothing\n"
     "      --nice        let others use processor and disk first\n"
+    "  -q, --quiet       say nothing when all is well\n"
     "      --json        the summary as a line of JSON\n"
     "      --help (alone)\n"
     "\n" SELECTION_USAGE "\n"
@@ -54,6 +56,8 @@ enum {
 
 static const struct option options[] = {
     {"spool", required_argument, NULL, 's'},
+    {"config", required_argument, NULL, 'c'},
+    {"quiet", no_argument, NULL, 'q'},
     {"keep", no_argument, NULL, OPTION_KEEP},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"volume-size", required_argument, NULL, OPTION_VOLUME_SIZE},
@@ -68,17 +72,18 @@ static const struct option options[] = {
 
 enum { LEVEL_DEFAULT = 3, LEVEL_MAX = 19 };
 
-#define DAYS_DEFAULT (INT64_C(30) * 24 * 60 * 60 * 1000)
 #define SIZE_DEFAULT (UINT64_C(1) << 30)
 #define SIZE_LIMIT (UINT64_C(1) << 50)
 
 /* The command line. */
 struct creating {
     const char *spool;
+    const char *config;
     struct selection selection;
     bool failed;
     bool nice;
     bool json;
+    bool quiet;
     const char *filter;
     struct put_away_plan plan;
     bool showing; /* progress, on a terminal */
@@ -120,6 +125,12 @@ static int read_own(struct creating *creating, int option, struct error *error)
     case 's':
         creating->spool = optarg;
         return 0;
+    case 'c':
+        creating->config = optarg;
+        return 0;
+    case 'q':
+        creating->quiet = true;
+        return 0;
     case OPTION_KEEP:
         creating->plan.keep = true;
         return 0;
@@ -155,7 +166,7 @@ static int read_own(struct creating *creating, int option, struct error *error)
 
 static int read_option(struct creating *creating, int option, struct error *error)
 {
-    bool own = option == 's' || option == SELECTION_FAILED ||
+    bool own = option == 's' || option == 'c' || option == 'q' || option == SELECTION_FAILED ||
                (option >= OPTION_KEEP && option <= OPTION_JSON);
 
     return own ? read_own(creating, option, error)
@@ -169,7 +180,7 @@ static bool read_options(struct creating *creating, int argc, char **argv, int *
     int option;
 
     optind = 1;
-    while ((option = getopt_long(argc, argv, "s:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "s:c:q", options, NULL)) != -1) {
         if (option == 'h' || option == '?') {
             *code = option == 'h' ? cli_help(usage) : EXIT_USAGE;
             return false;
@@ -182,10 +193,6 @@ static bool read_options(struct creating *creating, int argc, char **argv, int *
     if (optind < argc) {
         *code = cli_usage(ARCHIVE_PROGRAM, "create takes no %s: select with options", argv[optind]);
         return false;
-    }
-    if (!creating->selection.says_older_than) {
-        creating->selection.says_older_than = true;
-        creating->selection.older_than_ms = DAYS_DEFAULT;
     }
     return true;
 }
@@ -240,7 +247,7 @@ static void on_published(void *context, const struct volume_made *made)
 
     clear_line(creating);
     store_path_write(&made->name, STORE_VOLUME, path);
-    if (!creating->json) {
+    if (!creating->json && !creating->quiet) {
         printf("%s: %" PRIu64 " job%s, %s\n", path, made->units, screen_plural(made->units),
                screen_bytes((int64_t)made->size, size));
     }
@@ -334,7 +341,7 @@ static int create(struct creating *creating, const struct spool *spool)
     }
     if (creating->json) {
         print_json(creating, &counts);
-    } else {
+    } else if (!creating->quiet || creating->plan.dry_run) {
         print_summary(creating, &counts);
     }
     fflush(stdout);
@@ -344,7 +351,7 @@ static int create(struct creating *creating, const struct spool *spool)
     return cli_finish(ARCHIVE_PROGRAM, result < 0 || complaints > 0 ? EXIT_SOME_FAILED : EXIT_DONE);
 }
 
-int archive_create(int argc, char **argv)
+int archive_create(int argc, char **argv, archive_age_read *read_age)
 {
     struct creating creating = {
         .plan = {.program = ARCHIVE_PROGRAM " create",
@@ -362,10 +369,17 @@ int archive_create(int argc, char **argv)
         selection_free(&creating.selection);
         return code;
     }
+    if (!creating.selection.says_older_than) {
+        creating.selection.says_older_than = true;
+        if (read_age(creating.config, &creating.selection.older_than_ms, &error) < 0) {
+            selection_free(&creating.selection);
+            return cli_fail(ARCHIVE_PROGRAM, &error);
+        }
+    }
     choose_folders(&creating);
     creating.plan.selection = &creating.selection;
     creating.plan.context = &creating;
-    creating.showing = isatty(STDERR_FILENO) == 1;
+    creating.showing = isatty(STDERR_FILENO) == 1 && !creating.quiet;
     if (creating.nice) {
         gentle();
     }

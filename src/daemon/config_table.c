@@ -59,6 +59,7 @@ const struct setting retention_settings[] = {
     {"bytes", &setting_space, FIELD(retention.bytes), "0", 0, UINT64_C(1024) * 1024 * GIB},
     {"free_space", &kind_room, FIELD(retention.free_space), "0%", 0, 0},
     {"archive_before_prune", &setting_yes, FIELD(retention.archive_first), "yes", 0, 0},
+    {"archive_after", &setting_duration, FIELD(retention.archive_after_ms), "30d", 0, KEEP_MOST},
     {0},
 };
 #undef FIELD

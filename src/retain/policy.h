@@ -35,7 +35,8 @@ struct policy {
     uint64_t count;     /* finished jobs that are kept; 0: any number */
     uint64_t bytes;     /* that finished jobs may take; 0: any number */
     struct policy_room free_space;
-    bool archive_first; /* archive_before_prune */
+    bool archive_first;       /* archive_before_prune */
+    int64_t archive_after_ms; /* when llmspool-archive takes jobs that no option selects by age */
     struct policy_rule *models; /* the first that fits counts */
     size_t model_count;
     struct policy_rule *users;

@@ -43,6 +43,7 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_int_equal(config->retention.versions, 0);
     assert_int_equal(config->retention.free_space.percent, 0);
     assert_true(config->retention.archive_first);
+    assert_int_equal(config->retention.archive_after_ms, INT64_C(30) * 86400000);
     assert_null(config_route(config, "gpt-4o-mini", NULL));
     config_free(config);
 }
@@ -67,7 +68,7 @@ static void each_setting_is_read(void **state)
                            "ca_file = '%s'\n"
                            "retention { outputs = 80d failed = 2d events = 52w versions = 3\n"
                            "count = 1000 bytes = 5GiB free_space = 10%% "
-                           "archive_before_prune = no }\n",
+                           "archive_before_prune = no archive_after = 12h }\n",
                            fixture->path);
     struct config *config = accept(fixture, text);
     free(text);
@@ -97,6 +98,7 @@ static void each_setting_is_read(void **state)
     assert_int_equal(config->retention.bytes, INT64_C(5) << 30);
     assert_int_equal(config->retention.free_space.percent, 10);
     assert_false(config->retention.archive_first);
+    assert_int_equal(config->retention.archive_after_ms, 12 * 3600000);
     config_free(config);
 }
 
