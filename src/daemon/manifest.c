@@ -329,6 +329,9 @@ static int append_missing(struct manifest *manifest, int fd)
             write_missing(manifest, &old, &missing);
         result = file_write(fd, missing.bytes, missing.length);
     }
+    /* Young by now also when nothing was missing: llmspool-prune is to leave it for the jobs that come. */
+    if (result == 0 && futimens(fd, NULL) < 0)
+        result = -errno;
     if (result == 0 && fsync(fd) < 0)
         result = -errno;
     buffer_free(&missing);

@@ -158,45 +158,87 @@ static int member_is_there(void *context, const struct id *id, const json_t *lin
     return ids_find(pruning->ids, id, 0, &archived) ? 1 : 0;
 }
 
-/* Deletes the files of a run, the manifest last, and its folder, as long as it holds nothing else. */
-static int delete_run(const struct pruning *pruning, int runs, const char *run)
+static bool is_old_manifest(const struct pruning *pruning, int dir, const char *path, uint64_t *bytes)
+{
+    mode_t type;
+
+    return is_old(pruning, dir, path, pruning->plan->policy->outputs_ms, &type, bytes);
+}
+
+/* Deletes the files of a run, the manifest last. */
+static int delete_files(int dir)
 {
     static const char *const files[] = {"input.jsonl", "output.jsonl", "errors.jsonl", MANIFEST};
-    int dir = openat(runs, run, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int result = dir < 0 ? -errno : 0;
 
-    for (size_t i = 0; i < sizeof files / sizeof files[0] && result == 0; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+/* Under the manifest's lock, as llmspoold may be about to take the run's name for new jobs: then the
+ * manifest is young by now. The folder goes when it holds nothing else. */
+static int delete_run(struct pruning *pruning, int runs, const char *run)
+{
+    int dir = openat(runs, run, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = dir >= 0 ? members_lock(dir, 0, 0) : -errno;
+    int result = fd >= 0 ? 0 : fd;
+    uint64_t bytes;
+
+    if (fd >= 0 && is_old_manifest(pruning, dir, MANIFEST, &bytes)) {
+        result = delete_files(dir);
+        if (result == 0 && unlinkat(runs, run, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY) {
             result = -errno;
         }
+        count(&pruning->report->runs, bytes);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
     }
     if (dir >= 0) {
         (void)close(dir);
     }
-    if (result == 0 && unlinkat(runs, run, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY) {
-        result = -errno;
+    return result < 0 && result != -ENOENT ? prune_fail(pruning, result, "runs") : 0;
+}
+
+/* A kill between the last two steps of delete_run leaves an empty folder. */
+static int delete_empty(struct pruning *pruning, int runs, const char *run)
+{
+    uint64_t bytes;
+    mode_t type;
+
+    if (pruning->plan->dry_run || !is_old(pruning, runs, run, tmp_age_ms, &type, &bytes) ||
+        unlinkat(runs, run, AT_REMOVEDIR) == 0 || errno == ENOTEMPTY || errno == ENOTDIR ||
+        errno == ENOENT) {
+        return 0;
     }
-    return result < 0 ? prune_fail(pruning, result, "runs") : 0;
+    return prune_fail(pruning, -errno, "runs");
 }
 
 static int visit_run(struct pruning *pruning, int dir, const char *name)
 {
     char path[NAME_LIMIT + sizeof MANIFEST];
     uint64_t bytes;
-    mode_t type;
     int there;
 
-    snprintf(path, sizeof path, "%s/" MANIFEST, name);
-    if (!layout_name_ok(name) ||
-        !is_old(pruning, dir, path, pruning->plan->policy->outputs_ms, &type, &bytes)) {
+    if (!layout_name_ok(name)) {
         return 0;
+    }
+    snprintf(path, sizeof path, "%s/" MANIFEST, name);
+    if (!is_old_manifest(pruning, dir, path, &bytes)) {
+        return delete_empty(pruning, dir, name);
     }
     there = members_each(pruning->spool, name, member_is_there, pruning, pruning->error);
     if (there != 0) {
         return there < 0 ? -1 : 0;
     }
-    count(&pruning->report->runs, bytes);
-    return pruning->plan->dry_run ? 0 : delete_run(pruning, dir, name);
+    if (pruning->plan->dry_run) {
+        count(&pruning->report->runs, bytes);
+        return 0;
+    }
+    return delete_run(pruning, dir, name);
 }
 
 /* --- events/ -------------------------------------------------------------------------------------- */
