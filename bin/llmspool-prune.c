@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/sizetext.h"
 #include "base/timetext.h"
 #include "client/cli.h"
+#include "client/gentle.h"
 #include "client/prune_tell.h"
 #include "daemon/config.h"
 #include "retain/members.h"
@@ -167,26 +166,16 @@ static int read_limits(const struct wish *wish, struct policy *policy, struct er
     return read_sizes(wish, policy, error);
 }
 
-/* The lowest priority for the processor, and the disk when nobody else wants it (ioprio_set(2)). What
- * the kernel refuses costs others some speed only. */
-static void be_nice(void)
-{
-    enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_IDLE = 3 << 13 };
-
-    (void)setpriority(PRIO_PROCESS, 0, 19);
-    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
-}
-
 static void show_progress(void *context, const struct prune_report *report)
 {
     (void)context;
     prune_tell_progress(stderr, report);
 }
 
-/* Whether anything happened that cron should mail: with --quiet only what stays against the rules. */
+/* Whether anything is to be told: with --quiet only what a person must act on. */
 static bool is_worth_telling(const struct wish *wish, const struct prune_report *report)
 {
-    return !wish->quiet || wish->dry_run || report->unreadable > 0;
+    return !wish->quiet || wish->dry_run || report->unreadable > 0 || report->overdue > 0;
 }
 
 static int prune(struct wish *wish, const struct spool *spool, const struct policy *policy)
@@ -236,7 +225,7 @@ static int run(struct wish *wish)
     }
     if (result == EXIT_DONE) {
         if (wish->nice) {
-            be_nice();
+            gentle();
         }
         result = cli_finish(PROGRAM, prune(wish, spool, &policy));
     }

@@ -103,6 +103,7 @@ void prune_tell_json(FILE *out, const struct prune_report *report, bool dry_run)
     json_object_set_new(object, "names", json_integer((json_int_t)report->names));
     json_object_set_new(object, "leftovers", json_integer((json_int_t)report->leftovers));
     json_object_set_new(object, "unarchived", json_integer((json_int_t)report->unarchived));
+    json_object_set_new(object, "overdue", json_integer((json_int_t)report->overdue));
     json_object_set_new(object, "owed", json_integer((json_int_t)report->owed));
     json_object_set_new(object, "busy", json_integer((json_int_t)report->busy));
     json_object_set_new(object, "unreadable", json_integer((json_int_t)report->unreadable));

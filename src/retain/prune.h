@@ -41,6 +41,7 @@ struct prune_report {
     /* what should go and stays */
     size_t owed;       /* a notification or a hold */
     size_t unarchived; /* waits for llmspool-archive */
+    size_t overdue;    /* of these, those that wait for long, or are more than there is room for */
     size_t busy;       /* locked by another hand: the next run */
     size_t unreadable; /* damaged: llmspool-check tells */
 };

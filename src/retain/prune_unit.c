@@ -136,8 +136,20 @@ static bool was_paid(const struct finished *finished)
            jsontext_get_int(finished->record, "sends", 1) != 0;
 }
 
+/* Archiving goes by an age that may be the one by which pruning goes, and each has its own hour. */
+static const int64_t patience_ms = INT64_C(7) * 24 * 3600 * 1000;
+
+/* Counts a unit that goes once it is archived. surplus: whatever its age. */
+static void count_unarchived(struct pruning *pruning, const struct finished *finished, bool surplus)
+{
+    bool late = policy_due(pruning->plan->policy, finished) <= pruning->now.ms - patience_ms;
+
+    pruning->report->unarchived++;
+    pruning->report->overdue += surplus || late;
+}
+
 /* Whether a unit that should go may go; counts what keeps it. Returns 1, 0, or -1. */
-static int is_free(struct pruning *pruning, const struct finished *finished)
+static int is_free(struct pruning *pruning, const struct finished *finished, bool surplus)
 {
     int owed = owed_has(pruning->owed, &finished->id);
 
@@ -150,7 +162,7 @@ static int is_free(struct pruning *pruning, const struct finished *finished)
     }
     if (pruning->plan->policy->archive_first && was_paid(finished) &&
         !ids_covers(pruning->ids, finished)) {
-        pruning->report->unarchived++;
+        count_unarchived(pruning, finished, surplus);
         return 0;
     }
     return 1;
@@ -227,15 +239,15 @@ static int judge(struct pruning *pruning, const struct finished *finished, struc
     const struct selection *selection = pruning->plan->selection;
     struct facts facts = finished_facts(finished);
     unsigned first = policy_first_kept(policy, finished);
-    bool due = policy_due(policy, finished) <= pruning->now.ms ||
-               prune_order_surplus(&pruning->order, place);
+    bool surplus = prune_order_surplus(&pruning->order, place);
+    bool due = surplus || policy_due(policy, finished) <= pruning->now.ms;
     int result = 0;
 
     if (finished->finished_ms == 0) {
         pruning->report->unreadable++;
     } else if ((due || first > finished->lowest) &&
                (selection == NULL || selection_matches(selection, &facts, pruning->now))) {
-        result = is_free(pruning, finished);
+        result = is_free(pruning, finished, surplus);
         if (result > 0) {
             result = due ? let_go(pruning, finished, unit)
                          : drop_versions(pruning, finished, first);
