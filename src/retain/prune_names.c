@@ -9,28 +9,53 @@
 #include <unistd.h>
 
 #include "retain/prune_parts.h"
+#include "retain/store.h"
 #include "spool/file.h"
-#include "spool/move.h"
 
 enum { TARGET_SIZE = 16 + ENTRY_NAME_SIZE };
 
-/* Leads a name to the newest good output of its job: made beside it and put in its place, as long as
- * it leads where it led. */
+static bool leads_to(int dir, const char *name, const char *target)
+{
+    char found[TARGET_SIZE];
+    ssize_t length = readlinkat(dir, name, found, sizeof found - 1);
+
+    return length >= 0 && (size_t)length == strlen(target) &&
+           memcmp(found, target, (size_t)length) == 0;
+}
+
+/* Puts tmp/aside in the place of the link, as long as that leads to target. The two are exchanged, so that a
+ * link that llmspoold led elsewhere just now is seen and put back, and at no time there is none. */
+static int replace_link(const struct spool *spool, const char *aside, const char *name,
+                        const char *target)
+{
+    int links = spool->dir[FOLDER_BY_NAME], tmp = spool->dir[FOLDER_TMP];
+    int result = renameat2(tmp, aside, links, name, RENAME_EXCHANGE);
+
+    if (result == 0 && !leads_to(tmp, aside, target)) {
+        result = renameat2(tmp, aside, links, name, RENAME_EXCHANGE);
+    } else if (result < 0 && (errno == EINVAL || errno == ENOSYS) &&
+               leads_to(links, name, target)) {
+        result = renameat(tmp, aside, links, name); /* a file system that cannot */
+    }
+    return result < 0 ? -errno : 0;
+}
+
+/* Leads a name to the newest good output of its job. */
 static int lead_anew(const struct pruning *pruning, const char *name, const char *target,
                      const struct id *id, unsigned version)
 {
-    char entry[ENTRY_NAME_SIZE], fresh[TARGET_SIZE];
-    int result = remove_link(pruning->spool, name, target);
+    int tmp = pruning->spool->dir[FOLDER_TMP], result;
+    char entry[ENTRY_NAME_SIZE], fresh[TARGET_SIZE], aside[STORE_TEMP_SIZE];
 
-    if (result <= 0) {
-        return result;
-    }
     entry_write(ENTRY_OUTPUT, id, version, entry);
     snprintf(fresh, sizeof fresh, "../%s/%s", folder_name(FOLDER_DONE), entry);
-    if (symlinkat(fresh, pruning->spool->dir[FOLDER_BY_NAME], name) < 0 && errno != EEXIST) {
+    store_temp_write(aside);
+    if (symlinkat(fresh, tmp, aside) < 0) {
         return -errno;
     }
-    return 0;
+    result = replace_link(pruning->spool, aside, name, target);
+    (void)unlinkat(tmp, aside, 0);
+    return result == -ENOENT ? 0 : result; /* the name went meanwhile */
 }
 
 /* A link into done/ or failed/ that leads nowhere. */

@@ -17,6 +17,8 @@ NOW = datetime.datetime.now(datetime.timezone.utc)
 NO_ARCHIVE = ("--archive-before-prune", "no")
 # All calls by which prune changes a spool.
 CALLS = ("renameat2", "renameat", "unlinkat", "fsync", "openat", "write", "symlinkat")
+DAY = (NOW - datetime.timedelta(days=5)).date()
+EVENTS = "".join(f'{{"time":"{DAY}T00:00:{i:02}.000Z","event":"resumed"}}\n' for i in range(20))
 
 
 def nothing_said(spool):
@@ -262,9 +264,26 @@ def sweep_template(rig):
     spool.put("{no json", folder="failed", name="bad.json")
     spool.put('{"status":"refused","name":"bad.json","reason":"bad_json","message":"x","times":{}}',
               folder="failed", name="bad.json.error.json")
-    first = sorted(spool.jobs("done"))[0]
+    first = next(job for job, days in sorted(ages(spool, "done").items())
+                 if days < 60 and spool.versions(job) > 1)
     os.symlink(f"../done/{first}.v1.json", spool.at("by-name", "alias"))
+    spool.put(EVENTS, folder="events", name=f"{DAY}.jsonl")
+    spool.put('{"time":"2020-01-01T00:00:00.000Z","event":"paused"}\n', folder="events",
+              name="2020-01-01.jsonl")
+    os.makedirs(spool.at("outbox", "failed"), exist_ok=True)
+    spool.put('{"id":"x"}', folder=os.path.join("outbox", "failed"), name="notice.json")
     return spool
+
+
+def rest_is_done(spool, what):
+    """What is no job is pruned as well, and no event of a day that is kept is lost."""
+    equal(spool.names("outbox/failed"), [], f"{what}: given-up notifications")
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    others = [n for n in spool.names("events") if not n.startswith((str(NOW.date()), str(today)))]
+    equal(others, [f"{DAY}.jsonl.zst"], f"{what}: days of events")
+    text = subprocess.run(["zstd", "-dcq", spool.at("events", others[0])], check=True,
+                          stdout=subprocess.PIPE, timeout=PATIENCE).stdout.decode()
+    equal(text, EVENTS, f"{what}: events of a compressed day")
 
 
 OPTIONS = ("--outputs", "60d", "--failures", "0", "--versions", "1", *NO_ARCHIVE)
@@ -289,6 +308,8 @@ def killed_at_calls(rig: Rig):
     template = sweep_template(rig)
     before = {folder: ages(template, folder) for folder in ("done", "failed")}
     after = {job for job, days in before["done"].items() if days < 60}
+    first = os.readlink(template.at("by-name", "alias"))[8:72]
+    alias = f"../done/{first}.v{template.versions(first)}.json"
     points = 0
     for call, what in itertools.product(CALLS, ("KILL", "AFTER")):
         for when in itertools.count(1):
@@ -306,8 +327,11 @@ def killed_at_calls(rig: Rig):
             equal(spool.names("failed"), [], f"{fault}: failed/")
             names = {n for n in spool.names("by-name") if not os.path.exists(spool.at("by-name", n))}
             equal(names, set(), f"{fault}: names that lead nowhere")
+            equal(os.readlink(spool.at("by-name", "alias")), alias, f"{fault}: a name that led to an "
+                  "old version")
             for name in spool.names("tmp"):  # a link or file that was being made; prune takes it in time
                 os.unlink(spool.at("tmp", name))
+            rest_is_done(spool, fault)
             sound(spool, fault)
             shutil.rmtree(spool.path)
             points += killed
@@ -337,6 +361,7 @@ def failing_at_calls(rig: Rig):
             whole_or_gone(spool, before, fault)
             prune(spool, *OPTIONS)
             equal(spool.jobs("done"), after, f"{fault}: jobs after a second run")
+            rest_is_done(spool, fault)
             shutil.rmtree(spool.path)
             told += done.returncode != 0
             if done.returncode == 0:
