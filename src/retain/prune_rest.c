@@ -14,6 +14,8 @@
 #include "spool/file.h"
 
 static const int64_t tmp_age_ms = INT64_C(36) * 3600 * 1000; /* as maildir readers do */
+/* A run is there before its jobs are, however short outputs are kept. */
+static const int64_t run_age_ms = INT64_C(3600) * 1000;
 
 #define ERROR_END   ".error.json"
 #define GIVEN_UP    "failed" /* in outbox/ */
@@ -160,9 +162,11 @@ static int member_is_there(void *context, const struct id *id, const json_t *lin
 
 static bool is_old_manifest(const struct pruning *pruning, int dir, const char *path, uint64_t *bytes)
 {
+    int64_t outputs_ms = pruning->plan->policy->outputs_ms;
     mode_t type;
 
-    return is_old(pruning, dir, path, pruning->plan->policy->outputs_ms, &type, bytes);
+    return is_old(pruning, dir, path, outputs_ms > run_age_ms ? outputs_ms : run_age_ms, &type,
+                  bytes);
 }
 
 /* Deletes the files of a run, the manifest last. */

@@ -21,6 +21,10 @@ load rig
     scenario prune.py what_the_job_says
 }
 
+@test "the configuration is read without its keys, and refused in the daemon's words" {
+    scenario prune.py configuration
+}
+
 @test "what is owed, held or not archived stays" {
     scenario prune.py what_is_owed
 }

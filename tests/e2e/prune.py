@@ -168,6 +168,55 @@ def what_the_job_says(rig: Rig):
     sound(spool)
 
 
+def run(program, *arguments):
+    """Its exit code and its words, without its name."""
+    done = subprocess.run([os.path.join(BUILD, program), *arguments], capture_output=True, text=True,
+                          timeout=PATIENCE, check=False)
+    return done.returncode, done.stderr.replace(f"{program}: ", "")
+
+
+@scenario
+def configuration(rig: Rig):
+    """The daemon's file is read without its keys, and refused in the daemon's words."""
+    spool, conf = rig.spool, rig.spool.path + ".rules"
+    fill(spool, 40, "--days", "20")
+
+    def say(text):
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(text)
+    for bad in ('retention { outputs = "soon" }', "retention {\n output = 3d\n}", "retention { bytes = 3GB }",
+                "retention { free_space = 100% }", 'retention { archive_after = "40000d" }',
+                'model "x" { keep = 5 }', 'user "x" { keep = ever }', "retention { archive_before_prune = 1 }"):
+        say(bad)
+        code, words = run("llmspoold", "--check-config", "-c", conf)
+        equal(code, 65, f"llmspoold on {bad}: {words}")
+        equal(run("llmspool-prune", "-s", spool.path, "-c", conf), (65, words), f"llmspool-prune on {bad}")
+        equal(run("llmspool-archive", "create", "-s", spool.path, "-c", conf), (65, words),
+              f"llmspool-archive on {bad}")
+    equal(len(spool.jobs("done")), 40, "jobs after refused configurations")
+    say('provider "p" { protocol = "openai" url = "https://127.0.0.1/v1" key_file = "/nowhere/key" }\n'
+        'retention { outputs = "228h" archive_after = "348h" }\n')
+    expect(run("llmspoold", "--check-config", "-c", conf)[0] != 0, "llmspoold without its key")
+    old = {job for job, days in ages(spool, "done").items() if days > 14.5}
+    equal(run("llmspool-archive", "create", "-q", "-s", spool.path, "-c", conf), (0, ""), "archiving")
+    equal(len(spool.jobs("done")), 40 - len(old), "jobs younger than archive_after")
+    late = {job for job, days in ages(spool, "done").items() if days > 9.5}
+    report, _ = prune(spool, conf=conf)
+    equal((report["unarchived"], report["overdue"], report["done"]["count"]), (len(late), 0, 0),
+          "jobs that wait for an archive, none for long")
+    report, _ = prune(spool, "--outputs", "2d", conf=conf)
+    expect(report["overdue"] > 0, "jobs that wait for long")
+    done = subprocess.run([os.path.join(BUILD, "llmspool-prune"), "-q", "-s", spool.path, "-c", conf],
+                          capture_output=True, text=True, timeout=PATIENCE, check=True)
+    equal(done.stdout + done.stderr, "", "words of -q when jobs wait since yesterday")
+    done = subprocess.run([os.path.join(BUILD, "llmspool-prune"), "-q", "-s", spool.path, "-c", conf,
+                           "--outputs", "2d"], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    expect("wait for llmspool-archive" in done.stdout, f"words of -q when jobs wait for long: {done.stdout!r}")
+    report, _ = prune(spool, *NO_ARCHIVE, conf=conf)
+    equal(report["done"]["count"], len(late), "jobs that are older than the file says")
+    sound(spool)
+
+
 @scenario
 def what_is_owed(rig: Rig):
     """A webhook, a hold, and what is not archived, stays."""
@@ -243,9 +292,10 @@ def beside_others(rig: Rig):
     spool = rig.spool
     rig.daemon()
     jobs = numbered(0, 40)
-    for _ in range(12):
+    for turn in range(12):
         for job in jobs:
             spool.drop(job, by=os.link)
+        spool.drop_list([{"run": "again"}, *numbered(40, 10)], name=f"list{turn}")
         both = [subprocess.Popen([os.path.join(BUILD, "llmspool-prune"), "-s", spool.path, "-c",
                                   rig.conf, "-q"], stderr=subprocess.PIPE) for _ in range(2)]
         for one in both:
@@ -256,6 +306,9 @@ def beside_others(rig: Rig):
     prune(spool, conf=rig.conf)
     for folder in ("cur", "done", "failed"):
         equal(spool.names(folder), [], f"what is left in {folder}/")
+    with open(spool.at("runs", "again", "manifest.jsonl"), encoding="utf-8") as file:
+        equal(sorted(json.loads(line)["position"] for line in file), list(range(10)),
+              "places of the run that was dropped again and again")
 
 
 def sweep_template(rig):
