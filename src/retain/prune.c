@@ -201,6 +201,9 @@ int prune_run(const struct spool *spool, const struct prune_plan *plan,
     if (pruning.ids != NULL) {
         pruning.events = events_open(spool, plan->clock);
         pruning.remove = remove_begin(spool, before_batch, &pruning);
+        if (plan->gentle) {
+            remove_gently(pruning.remove);
+        }
         result = run(&pruning);
         /* After a failure its word stands, and what is left over is finished by the next run. */
         if (remove_end(pruning.remove, result == 0 ? error : NULL) < 0) {

@@ -20,6 +20,7 @@
 enum {
     BATCH_LEAST = 64, /* units, each with an open file */
     BATCH_MOST = 4096,
+    BATCH_GENTLE = 256,
     FILES_ELSE = 256, /* that the program may want to open beside them */
     TARGET_SIZE = 16 + ENTRY_NAME_SIZE,
 };
@@ -71,6 +72,11 @@ struct remove *remove_begin(const struct spool *spool,
     remove->room = find_room();
     remove->batch = xcalloc(remove->room, sizeof *remove->batch);
     return remove;
+}
+
+void remove_gently(struct remove *remove)
+{
+    remove->room = remove->room < BATCH_GENTLE ? remove->room : BATCH_GENTLE;
 }
 
 static int complain(const struct unit *unit, int problem, const char *what, struct error *error)

@@ -25,6 +25,9 @@ struct remove;
 struct remove *remove_begin(const struct spool *spool,
                             int (*before)(void *context, struct error *error), void *context);
 
+/* From now on batches are small: others come to the disk between them. */
+void remove_gently(struct remove *remove);
+
 /* Takes over a locked unit that is to go; it goes with its batch, at the latest in remove_end.
  * Returns 0, or -1 with an error when something could not be deleted: then the batch was given up as
  * far as that was possible, and the next run finishes it. */
