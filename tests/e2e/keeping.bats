@@ -21,19 +21,24 @@ commands_of() {
 
 # A job that finished longer ago than anything is kept.
 age() {
-    local record=$LLMSPOOL_DIR/done/$1.v1.json
+    local record=$LLMSPOOL_DIR/$1
     sed -i -E 's/"(submitted|accepted|started|finished|ended|first_token)":"20[0-9]{2}/"\1":"2001/g' \
         "$record"
     [[ $(jq -r .times.finished "$record") == 2001* ]]
 }
 
 run_lines() {
-    local text=$1 old new
+    local text=$1 old new bad
     old=$(llmspool-submit "Say old for $BATS_TEST_NUMBER")
     llmspool-wait "$old" >/dev/null
     new=$(llmspool-submit "Say new for $BATS_TEST_NUMBER")
     llmspool-wait "$new" >/dev/null
-    age "$old"
+    # One that may have been paid for though it failed.
+    bad=$(llmspool-submit "[[mock:400]] no for $BATS_TEST_NUMBER")
+    run llmspool-wait "$bad"
+    [ "$status" -eq 1 ]
+    age "done/$old.v1.json"
+    age "failed/$bad.error.json"
     [ "$(commands_of "$text" | wc -l)" -eq 3 ]
     while IFS= read -r command; do
         run sh -c "$command" </dev/null
@@ -41,7 +46,9 @@ run_lines() {
         [ "$status" -eq 0 ]
         [ -z "$output" ]
     done < <(commands_of "$text")
-    # They were of use: the old job is archived, the new one stays.
+    # They were of use: what is old is archived and gone, the new one stays.
+    [ ! -e "$LLMSPOOL_DIR/failed/$bad.json" ]
+    llmspool-archive search --state failed | grep -qxF "$bad"
     [ ! -e "$LLMSPOOL_DIR/done/$old.json" ]
     [ -e "$LLMSPOOL_DIR/done/$new.json" ]
     llmspool-archive get "$old" >/dev/null

@@ -51,7 +51,7 @@ setup() {
         grep -q '^OnCalendar=' "$TIMERS/llmspool-$name.timer"
         command=$(sed -n 's|^ExecStart=.*/||p' "$UNITS/system/llmspool-$name.service")
         # Cron mails what is printed; what is printed for the journal is left out there.
-        grep -qE "^([0-9*]+ ){5}$command( -q| >/dev/null)?\$" \
+        grep -qE "^([0-9*]+ ){5}$command( -q)?\$" \
             "$BUILD/spool-layout/cron/llmspool.crontab"
     done
 }
