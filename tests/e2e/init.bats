@@ -173,7 +173,7 @@ mode() {
     PATH=$BATS_TEST_TMPDIR/bin:$PATH sh -c "${command/"$fragment"/"$LLMSPOOL_BUILD/spool-layout/cron/llmspool.crontab"}"
     grep -qxF '0 0 * * * true' "$BATS_TEST_TMPDIR/tab"
     grep -qxF "LLMSPOOL_DIR=$spool" "$BATS_TEST_TMPDIR/tab"
-    grep -qxF '10 3 * * * llmspool-prune -q' "$BATS_TEST_TMPDIR/tab"
+    grep -qxF '10 3 * * * llmspool-prune --nice -q' "$BATS_TEST_TMPDIR/tab"
     run llmspool-init "$spool"
     [ "$output" = "$spool: is a spool already, nothing changed" ]
 }
