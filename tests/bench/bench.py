@@ -256,6 +256,15 @@ def idle_daemon():
         mock.stop()
 
 
+def retention():
+    """Pruning beside find -delete, archiving beside tar: programs of their own."""
+    for name in ("prune", "archive"):
+        print(flush=True)
+        subprocess.run([sys.executable, "-B", os.path.join(os.path.dirname(__file__), name + ".py"),
+                        BUILD, "2000" if QUICK else "100000"], check=True,
+                       env={**os.environ, "TMPDIR": PLACE})
+
+
 def main():
     print(f"{os.cpu_count()} CPUs; goals in the last column")
     flight("transfers, a crowd", "5000ms", 4096, 4096, {"rss": "<= 1.4 x, of the daemon"})
@@ -270,6 +279,7 @@ def main():
     looking_up()
     telling()
     idle_daemon()
+    retention()
 
 
 # One place for all spools, removed at the very end: ext4 goes round inodes that were deleted in the last
