@@ -274,11 +274,10 @@ static void tell_counts(const struct forgetting *forgetting, const struct forget
     if (forgetting->wish->quiet || counts->jobs == 0) {
         return;
     }
-    fprintf(stderr, "%s: %" PRIu64 " jobs forgotten: %" PRIu64 " from the spool, %" PRIu64
-            " archived copies (%" PRIu64 " volumes rewritten, %" PRIu64 " removed), %" PRIu64
-            " lines of runs\n",
-            forgetting->wish->program, counts->jobs, counts->units, counts->archive.copies,
-            counts->archive.rewritten, counts->archive.removed, counts->lines);
+    fprintf(stderr, "%s: %" PRIu64 " job%s forgotten: %" PRIu64 " from the spool, archived copies: %"
+            PRIu64 " (volumes rewritten: %" PRIu64 ", removed: %" PRIu64 "), lines of runs: %" PRIu64 "\n",
+            forgetting->wish->program, counts->jobs, counts->jobs == 1 ? "" : "s", counts->units,
+            counts->archive.copies, counts->archive.rewritten, counts->archive.removed, counts->lines);
     if (counts->resumed > 0) {
         fprintf(stderr, "%s: %" PRIu64 " of them by an earlier call, which had not ended\n",
                 forgetting->wish->program, counts->resumed);

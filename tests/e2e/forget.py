@@ -163,8 +163,8 @@ def whole(rig):
     equal(len(text.splitlines()), 6, "lines of --dry-run")
     equal(everything(rig.spool), before, "--dry-run changes nothing")
     text, words = forget(rig.spool, *world.words)
-    expect("6 jobs forgotten: 3 from the spool, 6 archived copies (1 volumes rewritten, 1 removed), "
-           "6 lines of runs" in words, words)
+    expect("6 jobs forgotten: 3 from the spool, archived copies: 6 (volumes rewritten: 1, removed: 1), "
+           "lines of runs: 6" in words, words)
     world.expect_done(rig.spool)
     equal({event["id"] for event in rig.spool.events("forgotten")},
           {job.id for job in world.marked}, "events")
@@ -175,9 +175,9 @@ def whole(rig):
     # Once more: they are known, and nothing is left to do.
     before = everything(rig.spool)
     _, words = forget(rig.spool, *world.words)
-    expect("0 from the spool, 0 archived" in words, words)
+    expect("0 from the spool, archived copies: 0" in words, words)
     _, words = forget(rig.spool, "--yes", world.archived[0].id)
-    expect("1 volumes rewritten" in words, words)
+    expect("volumes rewritten: 1" in words, words)
     expect(os.path.exists(rig.spool.at("archive", FIRST.replace("h-", "h.r2-") + ".tar.zst")),
            "the second rewriting")
 
@@ -229,7 +229,7 @@ def refused(rig):
     after = {path: data for path, data in everything(rig.spool).items() if path != "archive/lock"}
     equal(after, before, "nothing changed")
     _, words = forget(rig.spool, "--yes", "--user", "ann", code=1)
-    expect("cancel it first" in words and "1 jobs forgotten" in words, words)
+    expect("cancel it first" in words and "1 job forgotten" in words, words)
 
 
 @scenario
