@@ -457,9 +457,11 @@ static void from_archive(void *context, enum archived_end end)
 static void admit_unknown(struct admission *admission)
 {
     struct core *core = admission->core;
+    unsigned version;
 
-    if (core->config->answer_from_archive && !admission->damaged &&
-        archived_version(core->archived, &admission->id) > 0)
+    if (archived_version(core->archived, &admission->id, &version) < 0)
+        admission_end(admission, DROP_LATER);
+    else if (core->config->answer_from_archive && !admission->damaged && version > 0)
         archived_restore(core->archived, &admission->id, from_archive, admission);
     else
         admit_new(admission);

@@ -127,12 +127,11 @@ static bool there(struct core *core, enum folder folder, enum entry_kind kind,
 /* The highest number that an output of the job ever had, in done/ or in the archive. */
 static int highest_ever(struct core *core, const struct id *id, unsigned *highest)
 {
-    unsigned archived = archived_version(core->archived, id);
-    unsigned lowest;
-    int result = 0;
+    unsigned archived, lowest;
+    int result = archived_version(core->archived, id, &archived);
 
     *highest = 0;
-    if (there(core, FOLDER_DONE, ENTRY_OUTPUT, id, 1))
+    if (result == 0 && there(core, FOLDER_DONE, ENTRY_OUTPUT, id, 1))
         result = unit_versions(core->spool, id, &lowest, highest);
     if (*highest < archived)
         *highest = archived;

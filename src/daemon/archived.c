@@ -7,6 +7,7 @@
  */
 #include "daemon/archived.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -14,12 +15,14 @@
 #include "base/xalloc.h"
 #include "retain/ids.h"
 #include "retain/restore.h"
+#include "retain/store.h"
 #include "retain/tombstone.h"
 #include "retain/units.h"
 
 enum {
     GROUP_MAX = 256,
     LOOKS_MAX = 512, /* look-ups, of some pages each, before their memory is given back */
+    AGAIN_MS = 500,  /* between two tries to open what could not be opened */
 };
 
 /* A job that is to be brought back. */
@@ -39,8 +42,9 @@ STAILQ_HEAD(wishes, wish);
 
 struct archived_jobs {
     struct core *core;
-    struct ids *ids;      /* NULL: damaged, or not opened yet */
-    bool told;            /* that archive/ids is damaged */
+    struct ids *ids;      /* NULL: not to be had, or not opened yet */
+    struct error trouble; /* why, once that was tried */
+    struct mono tried;    /* when that was */
     unsigned looks;       /* since the memory of its pages was given back */
     struct wishes waiting;
     struct wishes group;  /* at work */
@@ -74,39 +78,82 @@ bool archived_idle(const struct archived_jobs *jobs)
 
 /* --- looking up ----------------------------------------------------------------------------------------- */
 
-/* Maps archive/ids anew where it was replaced. */
-static void renew(struct archived_jobs *jobs)
+/* Archive/ids as it is now; one that knows no volume, where some are, was lost. */
+static struct ids *open_ids(const struct spool *spool, struct error *error)
 {
-    struct error error;
+    struct ids *ids = ids_open(spool, error);
+    struct store_volume *volumes;
+    ssize_t count;
 
-    if (jobs->ids != NULL && ids_current(jobs->ids))
-        return;
-    ids_close(jobs->ids);
-    jobs->ids = ids_open(jobs->core->spool, &error);
-    if (jobs->ids == NULL && !jobs->told)
-        log_error(&jobs->core->log, "jobs that are archived are not known as such: %s", error.text);
-    jobs->told = jobs->ids == NULL;
+    if (ids == NULL || ids_volume(ids, 0) != NULL)
+        return ids;
+    count = store_list(spool, &volumes);
+    if (count == 0) {
+        free(volumes);
+        return ids;
+    }
+    if (count > 0) {
+        free(volumes);
+        error_set(error, ERROR_DATA,
+                  "%s/archive/ids is not there, and archives are: llmspool-archive reindex makes it",
+                  spool->path);
+    } else {
+        error_system(error, (int)-count, "%s/archive cannot be listed", spool->path);
+    }
+    ids_close(ids);
+    return NULL;
 }
 
-/* The newest archived unit that was done. */
-static bool find(struct archived_jobs *jobs, const struct id *id, struct archived *archived)
+/* Maps archive/ids anew where it was replaced. Returns whether it is to be had. */
+static bool renew(struct archived_jobs *jobs)
 {
-    renew(jobs);
-    if (jobs->ids != NULL && ++jobs->looks >= LOOKS_MAX) {
+    struct core *core = jobs->core;
+    struct mono now = clock_mono(core->clock);
+    bool told = jobs->trouble.kind != ERROR_NONE;
+
+    if (jobs->ids != NULL && ids_current(jobs->ids))
+        return true;
+    if (told && now.ms - jobs->tried.ms < AGAIN_MS)
+        return false;
+    ids_close(jobs->ids);
+    jobs->trouble.kind = ERROR_NONE;
+    jobs->tried = now;
+    jobs->ids = open_ids(core->spool, &jobs->trouble);
+    if (jobs->ids == NULL && !told)
+        log_error(&core->log, "new jobs wait, as nobody knows whether they are archived: %s",
+                  jobs->trouble.text);
+    if (jobs->ids != NULL && told)
+        log_info(&core->log, "archive/ids is there again");
+    return jobs->ids != NULL;
+}
+
+/* The newest archived unit that was done. Returns 1, 0, or -EAGAIN. */
+static int find(struct archived_jobs *jobs, const struct id *id, struct archived *archived)
+{
+    if (!renew(jobs))
+        return -EAGAIN;
+    if (++jobs->looks >= LOOKS_MAX) {
         ids_relax(jobs->ids);
         jobs->looks = 0;
     }
-    for (size_t i = 0; jobs->ids != NULL && ids_find(jobs->ids, id, i, archived); i++)
+    for (size_t i = 0; ids_find(jobs->ids, id, i, archived); i++)
         if (!archived->failed)
-            return true;
-    return false;
+            return 1;
+    return 0;
 }
 
-unsigned archived_version(struct archived_jobs *jobs, const struct id *id)
+int archived_version(struct archived_jobs *jobs, const struct id *id, unsigned *version)
 {
     struct archived archived;
+    int found = find(jobs, id, &archived);
 
-    return find(jobs, id, &archived) ? archived.highest : 0;
+    *version = found > 0 ? archived.highest : 0;
+    return found < 0 ? found : 0;
+}
+
+const char *archived_trouble(const struct archived_jobs *jobs)
+{
+    return jobs->trouble.kind != ERROR_NONE ? jobs->trouble.text : NULL;
 }
 
 /* --- in the pool ---------------------------------------------------------------------------------------- */
@@ -271,7 +318,7 @@ void archived_restore(struct archived_jobs *jobs, const struct id *id,
     wish->ended = ended;
     wish->context = context;
     wish->end = ARCHIVED_LATER;
-    if (!find(jobs, id, &wish->archived)) {
+    if (find(jobs, id, &wish->archived) <= 0) {
         free(wish);
         ended(context, ARCHIVED_THERE); /* it went meanwhile: look again */
         return;

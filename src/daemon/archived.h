@@ -18,9 +18,14 @@ struct archived_jobs *archived_open(struct core *core);
 /* It must be idle; NULL is allowed. */
 void archived_close(struct archived_jobs *jobs);
 
-/* The newest version of a job that was done and is archived, or 0. To be asked after done/ was looked at:
- * whoever archives a job says so in archive/ids before it leaves done/. */
-unsigned archived_version(struct archived_jobs *jobs, const struct id *id);
+/* *version receives the newest version of a job that was done and is archived, or 0. To be asked after
+ * done/ was looked at: whoever archives a job says so in archive/ids before it leaves done/. Returns 0,
+ * or -EAGAIN while it cannot be told, because archive/ids is damaged, or gone though there are volumes:
+ * a job that may have been paid for is not asked again meanwhile. */
+int archived_version(struct archived_jobs *jobs, const struct id *id, unsigned *version);
+
+/* Why it cannot be told, or NULL when it can. */
+const char *archived_trouble(const struct archived_jobs *jobs);
 
 enum archived_end {
     ARCHIVED_THERE,   /* it is in done/ now, or was all the time: look again */

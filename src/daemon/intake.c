@@ -15,6 +15,7 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/admit.h"
+#include "daemon/archived.h"
 #include "daemon/list.h"
 #include "daemon/owners.h"
 #include "daemon/refusal.h"
@@ -166,6 +167,7 @@ static void drop_ended(struct drop *drop, enum drop_end end)
 {
     struct intake_drop *job = drop->context;
     struct intake *intake = job->intake;
+    const char *trouble = archived_trouble(intake->core->archived);
     int result = 0;
 
     if (end == DROP_ANSWERED)
@@ -175,7 +177,8 @@ static void drop_ended(struct drop *drop, enum drop_end end)
                     strerror(-result));
     if (end == DROP_LATER) {
         intake->waiting++; /* until the look that this asks for: it is still in new/ */
-        snprintf(intake->reason, sizeof intake->reason, "%.60s: its job is just ending", drop->name);
+        snprintf(intake->reason, sizeof intake->reason, "%.60s: %s", drop->name,
+                 trouble != NULL ? trouble : "its job is just ending");
         look_soon(intake);
     }
     take_close(&job->take);

@@ -22,5 +22,7 @@ restore() {
 @test "where syncing many together fails, none of them counts" { restore many_fail; }
 @test "a job that is dropped again is answered from the archive" { restore answered; }
 @test "what is not answered from the archive is asked for the next version" { restore asked_again; }
+@test "while nobody knows what is archived new jobs wait" { restore unknown; }
 @test "a job that is dropped while it is being restored is in one place" { restore met; }
+@test "a job that is restored while it is being accepted is in one place" { restore met_on_its_way; }
 @test "restoring beside the daemon and dropped duplicates" { restore together; }

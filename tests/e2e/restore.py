@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -637,6 +638,63 @@ def asked_again(rig):
     expect(daemon.says("llmspool-archive verify"), "the log names the way out")
     daemon.stop()
     write(rig.spool.at("archive", stem + ".tar.zst"), good)
+    rig.judge()
+
+
+@scenario
+def unknown(rig):
+    """Where archive/ids is damaged or gone new jobs wait, whatever is asked of the archive, and go on when
+    it was made again: nothing is asked twice."""
+    mock = rig.mock()
+    rig.configure(mock)
+    job, other, fresh = completed(1, 2), completed(2), {"model": "m", "prompt": "never seen"}
+    fill(rig, [job, other])
+    ids = rig.spool.at("archive", "ids")
+    with open(ids, "rb") as file:
+        good = file.read()
+    for number, what in enumerate(("gone", "damaged")):
+        if what == "gone":
+            os.unlink(ids)
+        else:
+            write(ids, b"x" * len(good))
+        daemon = rig.daemon()
+        rig.spool.drop({**fresh, "prompt": f"never seen {number}"})
+        rig.spool.drop(job.document if number == 0 else other.document)
+        rig.spool.drop_list([{**fresh, "prompt": f"never seen in a list {number}"}])
+        daemon.until_says("llmspool-archive reindex")
+        until(lambda: any("reindex" in reason["reason"] for reason in rig.spool.status()["reasons"]),
+              lambda: f"the reason in {rig.spool.status()}")
+        time.sleep(1.5)
+        equal(daemon.text().count("nobody knows"), 1, f"{what}: words in the log")
+        equal(asked(mock), 2 * number, f"{what}: requests")
+        equal(len(rig.spool.names("new")), 3, f"{what}: drops that wait")
+        archive(rig, "reindex")
+        until(lambda: not rig.spool.names("new") and not rig.spool.names("cur"), f"{what}: the rest")
+        equal(asked(mock), 2 * number + 2, f"{what}: requests then")
+        daemon.stop()
+    rig.judge()
+
+
+def is_stopped(daemon):
+    with open(f"/proc/{daemon.process.pid}/stat", encoding="ascii") as file:
+        return file.read().rpartition(")")[2].split()[0] == "T"
+
+
+@scenario
+def met_on_its_way(rig):
+    """A job comes back from an archive between the look that did not find it and its move to cur/."""
+    mock = rig.mock()
+    rig.configure(mock)
+    for number, job in enumerate((completed(1, 2), failed(2))):
+        daemon = rig.daemon(environment=preload("renameat2:STOP:1"))
+        rig.spool.drop(job.document)
+        until(lambda: is_stopped(daemon), "the daemon to stop before the move")  # pylint: disable=W0640
+        fill(rig, [job], stem=f"2025/12/llmspool-h-20251201-20251201-{number + 1}")
+        archive(rig, "restore", job.id)
+        daemon.send(signal.SIGCONT)
+        until(lambda: not rig.spool.names("new") and not rig.spool.names("cur"), "its answer")
+        equal(asked(mock), number, "requests")  # the failure is retried, as its drop is younger
+        daemon.stop()
     rig.judge()
 
 

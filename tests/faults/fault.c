@@ -4,8 +4,8 @@
  * chosen time.
  *
  * FAULT=CALL:WHAT:WHEN[,…] in the environment: the WHEN-th call (from 1, over all threads) of the
- * function CALL ends the process before it takes effect (WHAT is KILL) or after it (AFTER), or
- * fails with an errno (EIO, ENOSPC, …). With a + behind WHEN, that call and all that follow. openat
+ * function CALL ends the process before it takes effect (WHAT is KILL) or after it (AFTER), stops it
+ * before that until somebody sends SIGCONT (STOP), or fails with an errno (EIO, ENOSPC, …). With a + behind WHEN, that call and all that follow. openat
  * counts only with O_CREAT, and write not on standard output and error. CALL may be any: each of
  * these functions counts.
  */
@@ -22,11 +22,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FAULTS_MAX = 8, KILL_BEFORE = -1, KILL_AFTER = -2 };
+enum { FAULTS_MAX = 8, KILL_BEFORE = -1, KILL_AFTER = -2, STOP_BEFORE = -3 };
 
 struct fault {
     char call[16];
-    int what; /* an errno, KILL_BEFORE or KILL_AFTER */
+    int what; /* an errno, KILL_BEFORE, KILL_AFTER or STOP_BEFORE */
     unsigned when;
     bool ever;
     atomic_uint count;
@@ -40,7 +40,8 @@ static int read_what(const char *word)
     static const struct {
         const char *word;
         int what;
-    } words[] = {{"KILL", KILL_BEFORE}, {"AFTER", KILL_AFTER}, {"EIO", EIO},
+    } words[] = {{"KILL", KILL_BEFORE}, {"AFTER", KILL_AFTER}, {"STOP", STOP_BEFORE},
+                 {"EIO", EIO},
                  {"ENOSPC", ENOSPC},    {"EDQUOT", EDQUOT},    {"EROFS", EROFS},
                  {"EMFILE", EMFILE},    {"EACCES", EACCES},    {"EINVAL", EINVAL},
                  {"EXDEV", EXDEV},      {"EINTR", EINTR},      {"ENOENT", ENOENT},
@@ -95,7 +96,10 @@ static int due(const char *call)
             continue;
         if (fault->what == KILL_BEFORE)
             die();
-        result = fault->what;
+        if (fault->what == STOP_BEFORE)
+            (void)kill(getpid(), SIGSTOP);
+        else
+            result = fault->what;
     }
     return result;
 }
