@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -17,16 +18,33 @@ static void must(int result)
     }
 }
 
+static EVP_MD *fetched; /* written once, before it is read */
+
+static void fetch(void)
+{
+    fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+    must(fetched != NULL);
+}
+
+/* The algorithm as OpenSSL's providers have it. EVP_sha256() is looked up among them for each digest,
+ * which takes longer than digesting a small file. */
+static const EVP_MD *algorithm(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    must(pthread_once(&once, fetch) == 0);
+    return fetched;
+}
+
 void sha256_digest(const void *bytes, size_t length, unsigned char out[SHA256_SIZE])
 {
-    must(EVP_Digest(bytes, length, out, NULL, EVP_sha256(), NULL));
+    must(EVP_Digest(bytes, length, out, NULL, algorithm(), NULL));
 }
 
 /* An EVP_MD_CTX by another name. */
 struct sha256 *sha256_start(void)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    must(context != NULL ? EVP_DigestInit_ex(context, EVP_sha256(), NULL) : 0);
+    must(context != NULL ? EVP_DigestInit_ex(context, algorithm(), NULL) : 0);
     return (struct sha256 *)context;
 }
 
