@@ -266,14 +266,18 @@ int jsonscan_next(struct jsonscan *scan, struct jsonspan *key, struct jsonspan *
     return 1;
 }
 
-bool jsonspan_is(struct jsonspan span, const char *text)
+bool jsonspan_equal(struct jsonspan a, struct jsonspan b)
 {
-    size_t length = strlen(text);
-
-    return span.text != NULL && span.length == length && memcmp(span.text, text, length) == 0;
+    return a.text != NULL && b.text != NULL && a.length == b.length &&
+           memcmp(a.text, b.text, a.length) == 0;
 }
 
-bool jsonscan_find(struct jsonspan object, const char *const *keys, struct jsonspan *values,
+bool jsonspan_is(struct jsonspan span, const char *text)
+{
+    return jsonspan_equal(span, (struct jsonspan){text, strlen(text)});
+}
+
+bool jsonscan_find(struct jsonspan object, const struct jsonspan *keys, struct jsonspan *values,
                    size_t count)
 {
     struct jsonscan scan;
@@ -286,7 +290,7 @@ bool jsonscan_find(struct jsonspan object, const char *const *keys, struct jsons
     jsonscan_begin(&scan, object);
     while ((result = jsonscan_next(&scan, &key, &value)) == 1) {
         for (size_t i = 0; i < count; i++) {
-            if (jsonspan_is(key, keys[i])) {
+            if (jsonspan_equal(key, keys[i])) {
                 values[i] = value;
             }
         }

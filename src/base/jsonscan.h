@@ -28,6 +28,9 @@ struct jsonspan {
     size_t length;
 };
 
+/* A span of a string in the source. */
+#define JSONSPAN(literal) {(literal), sizeof(literal) - 1}
+
 void jsonscan_begin(struct jsonscan *scan, struct jsonspan object);
 
 /* The next member: its key without quotes, escapes as they stand, and the text of its value. Returns 1; 0 at
@@ -36,8 +39,11 @@ int jsonscan_next(struct jsonscan *scan, struct jsonspan *key, struct jsonspan *
 
 /* Finds the values of count members by their keys; those that are not there have a NULL text. Returns
  * whether the whole object is one. */
-bool jsonscan_find(struct jsonspan object, const char *const *keys, struct jsonspan *values,
+bool jsonscan_find(struct jsonspan object, const struct jsonspan *keys, struct jsonspan *values,
                    size_t count);
+
+/* Whether two spans have the same text; one that is not there has none. */
+bool jsonspan_equal(struct jsonspan a, struct jsonspan b);
 
 /* Whether a span is this text. */
 bool jsonspan_is(struct jsonspan span, const char *text);

@@ -176,12 +176,13 @@ static bool digest_fits(struct gathered *gathered, struct jsonspan output, struc
 
 enum { KEY_ID, KEY_VERSION, KEY_STATUS, KEY_TIMES, KEY_OUTPUT, KEY_SHA256, KEY_MODEL, KEY_USER, KEYS };
 
-static const char *const record_keys[KEYS] = {"id",    "version", "status",
-                                              "times", "output",  "sha256", "model", "user"};
+static const struct jsonspan record_keys[KEYS] = {
+    JSONSPAN("id"),     JSONSPAN("version"), JSONSPAN("status"), JSONSPAN("times"),
+    JSONSPAN("output"), JSONSPAN("sha256"),  JSONSPAN("model"),  JSONSPAN("user")};
 
 static int64_t finished_of(struct gathered *gathered, struct jsonspan times)
 {
-    static const char *const keys[] = {"finished"};
+    static const struct jsonspan keys[] = {JSONSPAN("finished")};
     struct jsonspan finished;
     struct wall time;
 

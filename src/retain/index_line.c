@@ -8,20 +8,18 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 
-/* Keys with their lengths: each of a million records has twenty that are looked up here. */
-#define SPAN(text) {text, sizeof text - 1}
-
 /* What a record has and the index does not: content, and what the line says itself. */
 static bool is_left_out(struct jsonspan key)
 {
     static const struct jsonspan keys[] = {
-        SPAN("output"),  SPAN("response"), SPAN("attempts"), SPAN("raw"),     SPAN("tool_calls"),
-        SPAN("refusal"), SPAN("message"),  SPAN("advice"),   SPAN("sha256"),  SPAN("id"),
-        SPAN("version"), SPAN("status"),   SPAN("state"),    SPAN("frame"),   SPAN("at"),
-        SPAN("length"),  SPAN("files"),    SPAN("type"),     SPAN("finished")};
+        JSONSPAN("output"), JSONSPAN("response"), JSONSPAN("attempts"), JSONSPAN("raw"),
+        JSONSPAN("tool_calls"), JSONSPAN("refusal"), JSONSPAN("message"), JSONSPAN("advice"),
+        JSONSPAN("sha256"), JSONSPAN("id"), JSONSPAN("version"), JSONSPAN("status"),
+        JSONSPAN("state"), JSONSPAN("frame"), JSONSPAN("at"), JSONSPAN("length"),
+        JSONSPAN("files"), JSONSPAN("type"), JSONSPAN("finished")};
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (key.length == keys[i].length && memcmp(key.text, keys[i].text, key.length) == 0) {
+        if (jsonspan_equal(key, keys[i])) {
             return true;
         }
     }
@@ -113,7 +111,7 @@ static void add_text(struct buffer *out, const char *key, struct jsonspan value)
 /* The model that was asked, which an output has in an object. */
 static struct jsonspan model_of(const struct gathered *unit)
 {
-    static const char *const keys[] = {"asked"};
+    static const struct jsonspan keys[] = {JSONSPAN("asked")};
     struct jsonspan asked;
 
     return unit->model.text != NULL && unit->model.text[0] == '{' &&

@@ -28,7 +28,8 @@ static const char document[] =
 static void members_are_found_with_their_text(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"list", "text", "none", "n", "big"};
+    static const struct jsonspan keys[] = {JSONSPAN("list"), JSONSPAN("text"), JSONSPAN("none"),
+                                           JSONSPAN("n"), JSONSPAN("big")};
     struct jsonspan values[5];
     struct buffer text = {0};
     assert_true(jsonscan_find(span(document), keys, values, 5));
