@@ -168,17 +168,10 @@ static int refuse(const char *name, const char *why, struct error *error)
 
 static int read_name(const char *name, struct walk_entry *entry)
 {
-    char own[INDEX_NAME_SIZE];
-
     entry->manifest = !is_empty(name) && strcmp(name, WALK_MANIFEST) == 0;
-    if (!entry->manifest) {
-        if (is_empty(name) || !index_name_read(name, &entry->folder, &entry->entry)) {
-            return -1;
-        }
-        index_name_write(entry->folder, &entry->entry, own);
-        if (strcmp(name, own) != 0) {
-            return -1;
-        }
+    if (!entry->manifest &&
+        (is_empty(name) || !index_name_read(name, &entry->folder, &entry->entry))) {
+        return -1;
     }
     snprintf(entry->name, sizeof entry->name, "%s", name);
     return 0;
