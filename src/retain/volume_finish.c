@@ -143,13 +143,18 @@ static void add_digest(struct buffer *out, const struct volume_made *made,
     buffer_printf(out, "%s  %s\n", hex, name);
 }
 
+void volume_digests(const struct volume_made *made, struct buffer *out)
+{
+    add_digest(out, made, made->sha256, STORE_VOLUME);
+    add_digest(out, made, made->index_sha256, STORE_INDEX);
+}
+
 static int write_digests(const struct volume_made *made, int fd)
 {
     struct buffer text = {0};
     int result;
 
-    add_digest(&text, made, made->sha256, STORE_VOLUME);
-    add_digest(&text, made, made->index_sha256, STORE_INDEX);
+    volume_digests(made, &text);
     result = file_write(fd, text.bytes, text.length);
     buffer_free(&text);
     return result;

@@ -13,6 +13,7 @@
 #include "retain/frames.h"
 #include "retain/volume.h"
 #include "retain/walk.h"
+#include "spool/file.h"
 
 enum { READ_SIZE = 256 * 1024 };
 
@@ -129,6 +130,28 @@ static int verify_entries(int fd, const struct volume_made *made, struct error *
     return compare(entries, made->entries, "the files in it are", error);
 }
 
+/* The digests, for sha256sum(1). */
+static int verify_digests(const struct spool *spool, const struct volume_made *made,
+                          struct error *error)
+{
+    struct buffer due = {0}, found = {0};
+    char name[STORE_NAME_SIZE];
+    int result;
+
+    volume_digests(made, &due);
+    snprintf(name, sizeof name, "%s%s", made->stem, VOLUME_DIGESTS_SUFFIX);
+    result = file_read_at(spool->dir[FOLDER_TMP], name, due.length, &found, NULL);
+    if (result < 0 && result != -EFBIG) {
+        error_system(error, -result, "the file of its digests cannot be read");
+        result = -1;
+    } else if (found.length != due.length || memcmp(found.bytes, due.bytes, due.length) != 0) {
+        result = differs("the file of its digests is", error);
+    }
+    buffer_free(&due);
+    buffer_free(&found);
+    return result;
+}
+
 static int verify_files(const struct volume *volume, const struct volume_made *made,
                         struct error *error)
 {
@@ -158,7 +181,7 @@ int volume_made_verify(const struct spool *spool, const struct volume_made *made
     store_name_write(&made->name, STORE_VOLUME, name);
     volume = volume_open(spool->dir[FOLDER_TMP], made->stem, name, error);
     if (volume != NULL) {
-        result = verify_files(volume, made, error);
+        result = verify_files(volume, made, error) < 0 ? -1 : verify_digests(spool, made, error);
         volume_close(volume);
     }
     if (result < 0) {

@@ -54,6 +54,9 @@ struct volume_made {
 void volume_note(struct sha256 *entries, const char *name, uint64_t size, int64_t seconds,
                  const unsigned char digest[SHA256_SIZE]);
 
+/* Appends what the file of its digests has. */
+void volume_digests(const struct volume_made *made, struct buffer *out);
+
 /* Puts the files together; calls unit, in the order of the IDs, with what archive/ids
  * is to say of each job (but its volume). Ends the writing, also when it fails: -1 with an error, and nothing is
  * left in tmp/. There is at least one job. */
