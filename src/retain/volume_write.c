@@ -112,11 +112,10 @@ struct volume_write *volume_write_begin(const struct spool *spool, struct press 
 void volume_note(struct sha256 *entries, const char *name, uint64_t size, int64_t seconds,
                  const unsigned char digest[SHA256_SIZE])
 {
-    char text[INDEX_NAME_SIZE + 64];
-    int length = snprintf(text, sizeof text, "%s %llu %lld\n", name, (unsigned long long)size,
-                          (long long)seconds);
+    uint64_t numbers[] = {size, (uint64_t)seconds};
 
-    sha256_add(entries, text, (size_t)length);
+    sha256_add(entries, name, strlen(name) + 1);
+    sha256_add(entries, numbers, sizeof numbers);
     sha256_add(entries, digest, SHA256_SIZE);
 }
 
