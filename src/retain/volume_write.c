@@ -44,7 +44,7 @@ struct archive *volume_tar(struct sink *sink)
 {
     struct archive *tar = archive_write_new();
 
-    if (tar == NULL || archive_write_set_format_pax_restricted(tar) != ARCHIVE_OK ||
+    if (tar == NULL || archive_write_set_format_ustar(tar) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(tar, 0) != ARCHIVE_OK ||
         archive_write_open(tar, sink, NULL, on_write, NULL) != ARCHIVE_OK) {
         volume_no_memory();
@@ -52,17 +52,25 @@ struct archive *volume_tar(struct sink *sink)
     return tar;
 }
 
-void volume_header(struct archive *tar, struct archive_entry *entry, const char *name,
-                       uint64_t size, int64_t ms)
+/* With what all entries have in common; nobody owns them. */
+static struct archive_entry *make_entry(void)
 {
-    archive_entry_clear(entry);
-    archive_entry_set_pathname(entry, name);
+    struct archive_entry *entry = archive_entry_new();
+
+    if (entry == NULL) {
+        volume_no_memory();
+    }
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, ENTRY_MODE);
+    return entry;
+}
+
+void volume_header(struct archive *tar, struct archive_entry *entry, const char *name, uint64_t size,
+                   int64_t ms)
+{
+    archive_entry_set_pathname(entry, name);
     archive_entry_set_size(entry, (la_int64_t)size);
     archive_entry_set_mtime(entry, ms / 1000, 0);
-    archive_entry_set_uname(entry, "");
-    archive_entry_set_gname(entry, "");
     if (archive_write_header(tar, entry) != ARCHIVE_OK) {
         volume_no_memory();
     }
@@ -97,10 +105,7 @@ struct volume_write *volume_write_begin(const struct spool *spool, struct press 
     write->lines = sha256_start();
     write->sink.out = &write->body.filling;
     write->tar = volume_tar(&write->sink);
-    write->entry = archive_entry_new();
-    if (write->entry == NULL) {
-        volume_no_memory();
-    }
+    write->entry = make_entry();
     if (body < 0 || manifest < 0 || rows < 0) {
         volume_write_complain(write, body < 0 ? body : manifest < 0 ? manifest : rows, error);
         volume_write_abandon(write);

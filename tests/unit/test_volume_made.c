@@ -135,6 +135,17 @@ static void what_was_written_is_read_back(void **state)
     assert_int_equal(fresh_count(spool->dir[FOLDER_TMP]), 0);
 }
 
+/* Seconds have no more than 31 bits until then. */
+static void also_after_the_year_2038(void **state)
+{
+    struct spool *spool = ((struct fresh *)*state)->spool;
+    struct volume_made made;
+    write_jobs(spool, "2040-02-29T10:00:00Z", &made);
+    assert_int_equal(volume_write_seal(spool, &made), 0);
+    expect_whole(spool, &made);
+    volume_write_discard(spool, &made);
+}
+
 static void each_flipped_byte_is_found(void **state)
 {
     static const char *const endings[] = {".tar.zst", ".idx.jsonl.zst", ".sha256"};
@@ -222,6 +233,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_written_is_read_back, setup, fresh_end),
+        cmocka_unit_test_setup_teardown(also_after_the_year_2038, setup, fresh_end),
         cmocka_unit_test_setup_teardown(each_flipped_byte_is_found, setup, fresh_end),
         cmocka_unit_test_setup_teardown(each_difference_is_found, setup, fresh_end),
         cmocka_unit_test_setup_teardown(all_files_are_synced_or_it_is_told, setup, fresh_end),
