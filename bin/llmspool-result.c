@@ -230,18 +230,6 @@ static int run(struct wish *wish, char **words, int count)
     return cli_finish(PROGRAM, result);
 }
 
-static bool read_version(const char *text, unsigned *version)
-{
-    char *end;
-    unsigned long number = strtoul(text, &end, 10);
-
-    if (text[0] < '1' || text[0] > '9' || *end != '\0' || number > 999999999) {
-        return false;
-    }
-    *version = (unsigned)number;
-    return true;
-}
-
 static void take_kind(struct wish *wish, enum answers_kind kind)
 {
     wish->answers.kind = kind;
@@ -264,7 +252,7 @@ static int take_option(struct wish *wish, int option)
         wish->given = optarg;
         break;
     case OPTION_VERSION:
-        if (!read_version(optarg, &wish->answers.version)) {
+        if (!locate_version(optarg, &wish->answers.version)) {
             return cli_usage(PROGRAM, "--version wants a number of 1 or more, not %s", optarg);
         }
         break;

@@ -7,6 +7,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "client/locate.h"
 
 /* --- what a person typed --------------------------------------------------------------------------------- */
 
@@ -51,12 +52,9 @@ static int compare(void *context, const struct archive_job *job)
 static int search_indexes(struct archive *archive, const char *word, struct id *id,
                           struct error *error)
 {
-    size_t length = strlen(word);
     struct archive_wish all = {0};
-    struct search search = {.word = word,
-                            .length = length,
-                            .prefix = length >= ID_PREFIX_MIN &&
-                                      strspn(word, "0123456789abcdef") == length};
+    struct search search = {
+        .word = word, .length = strlen(word), .prefix = locate_is_prefix(word)};
 
     if (!search.prefix && !layout_name_ok(word)) {
         error_set(error, ERROR_USAGE, "%s is no ID, no beginning of one and no name", word);
@@ -73,33 +71,13 @@ static int search_indexes(struct archive *archive, const char *word, struct id *
     return search.count == 1 ? 0 : -1;
 }
 
-/* Cuts "@vN" off; false when something else follows the @. */
-static bool cut_version(char *text, unsigned *version)
-{
-    char *at = strrchr(text, '@');
-    char *end;
-    unsigned long number;
-
-    *version = 0;
-    if (at == NULL) {
-        return true;
-    }
-    if (at[1] != 'v' || at[2] < '1' || at[2] > '9') {
-        return false;
-    }
-    number = strtoul(at + 2, &end, 10);
-    *version = (unsigned)number;
-    *at = '\0';
-    return *end == '\0' && number <= 999999999;
-}
-
 int archive_find(struct archive *archive, const char *word, struct id *id, unsigned *version,
                  struct error *error)
 {
     char *text = xstrdup(word);
     int result = 0;
 
-    if (!cut_version(text, version)) {
+    if (!locate_cut_version(text, version)) {
         error_set(error, ERROR_USAGE, "%s: a version is written @v1", word);
         result = -1;
     } else if (!id_read(text, id)) {

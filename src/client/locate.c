@@ -31,30 +31,34 @@ static DIR *folder_open(const struct spool *spool, enum folder folder)
 
 /* --- what a person typed ------------------------------------------------------------------------- */
 
-/* Cuts "@vN" off text, which is a copy. Returns false for a suffix that is no version. */
-static bool cut_version(char *text, unsigned *version)
+bool locate_version(const char *text, unsigned *version)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    if (text[0] < '1' || text[0] > '9' || *end != '\0' || number > 999999999) {
+        return false;
+    }
+    *version = (unsigned)number;
+    return true;
+}
+
+bool locate_cut_version(char *text, unsigned *version)
 {
     char *at = strrchr(text, '@');
-    char *end;
-    unsigned long number;
 
     *version = 0;
     if (at == NULL) {
         return true;
     }
-    if (at[1] != 'v' || at[2] < '1' || at[2] > '9') {
-        return false;
-    }
-    number = strtoul(at + 2, &end, 10);
-    if (*end != '\0' || number > 999999999) {
+    if (at[1] != 'v' || !locate_version(at + 2, version)) {
         return false;
     }
     *at = '\0';
-    *version = (unsigned)number;
     return true;
 }
 
-static bool is_prefix(const char *text)
+bool locate_is_prefix(const char *text)
 {
     size_t length = strlen(text);
 
@@ -156,7 +160,7 @@ static int find_word(const struct spool *spool, const char *word, struct id *id,
     if (id_read(word, id)) {
         return 0;
     }
-    if (is_prefix(word)) {
+    if (locate_is_prefix(word)) {
         return find_prefix(spool, word, id, error);
     }
     if (!layout_name_ok(word)) {
@@ -182,7 +186,7 @@ int locate_reference(const struct spool *spool, const char *text, struct referen
         return -1;
     }
     strcpy(word, text);
-    if (!cut_version(word, &reference->version)) {
+    if (!locate_cut_version(word, &reference->version)) {
         error_set(error, ERROR_USAGE, "%s: what follows @ must be v and a version's number", text);
         return -1;
     }

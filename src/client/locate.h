@@ -26,6 +26,15 @@ struct reference {
 int locate_reference(const struct spool *spool, const char *text, struct reference *reference,
                      struct error *error);
 
+/* Reads the number of a version; false, and *version as it was, when text is none. */
+bool locate_version(const char *text, unsigned *version);
+
+/* Cuts "@vN" off text; *version is 0 where there is none. False when something else follows the @. */
+bool locate_cut_version(char *text, unsigned *version);
+
+/* Whether text can be the beginning of an ID, and is none itself. */
+bool locate_is_prefix(const char *text);
+
 /* Where a job is. */
 enum location {
     LOCATION_NONE,   /* in no folder */
