@@ -124,6 +124,7 @@ struct walk_state {
     bool newest;
     bool read;
     int (*visit)(void *context, const struct archive_job *job);
+    int (*after)(void *context);
     void *context;
     struct wall now;
 };
@@ -216,38 +217,39 @@ static int visit_unit(const struct walk_state *state, const struct volume *volum
     return result;
 }
 
-static void visit_volume(const struct walk_state *state, const struct volume *volume)
+/* Visits the jobs of a volume. Returns what visit returned last, or 0. */
+static int visit_volume(const struct walk_state *state, const struct volume *volume)
 {
     struct error error;
     struct units *units = units_open(volume, &error);
     struct index_unit unit = {0};
-    int result;
+    int result = 0, visited = 0;
 
     if (error.kind != ERROR_NONE) {
         archive_complain(state->archive, &error);
     }
-    while ((result = units_next(units, &unit, &error)) == 1) {
-        if (visit_unit(state, volume, units, &unit) != 0) {
-            break;
-        }
+    while (visited == 0 && (result = units_next(units, &unit, &error)) == 1) {
+        visited = visit_unit(state, volume, units, &unit);
     }
     if (result < 0) {
         archive_complain(state->archive, &error);
     }
     index_unit_clear(&unit);
     units_close(units);
+    return visited != 0 || state->after == NULL ? visited : state->after(state->context);
 }
 
-static int each_named(struct walk_state *state, void (*after)(void *context), struct error *error)
+static int each_named(struct walk_state *state, struct error *error)
 {
     const struct archive_wish *wish = state->wish;
+    int visited = 0;
 
-    for (size_t i = 0; i < wish->volume_count; i++) {
+    for (size_t i = 0; visited == 0 && i < wish->volume_count; i++) {
         int dir;
         struct volume *volume = archive_named(state->archive, wish->volumes[i], &dir, error);
 
         if (volume != NULL) {
-            visit_volume(state, volume);
+            visited = visit_volume(state, volume);
             volume_close(volume);
         }
         if (dir >= 0) {
@@ -256,34 +258,33 @@ static int each_named(struct walk_state *state, void (*after)(void *context), st
         if (volume == NULL) {
             return -1;
         }
-        if (after != NULL) {
-            after(state->context);
-        }
     }
     return 0;
 }
 
 int archive_each(struct archive *archive, const struct archive_wish *wish, bool newest, bool read,
                  int (*visit)(void *context, const struct archive_job *job),
-                 void (*after)(void *context), void *context)
+                 int (*after)(void *context), void *context)
 {
     struct walk_state state = {.archive = archive,
                                .wish = wish,
                                .newest = newest,
                                .read = read,
                                .visit = visit,
+                               .after = after,
                                .context = context,
                                .now = clock_wall(&clock_system)};
     struct error error;
+    int visited = 0;
 
     if (wish->volume_count > 0) {
-        if (each_named(&state, after, &error) < 0) {
+        if (each_named(&state, &error) < 0) {
             archive->result = cli_fail(ARCHIVE_PROGRAM, &error);
             return -1;
         }
         return 0;
     }
-    for (size_t i = archive->count; i-- > 0;) {
+    for (size_t i = archive->count; visited == 0 && i-- > 0;) {
         struct volume *volume = archive_volume(archive, i, &error);
 
         if (volume == NULL) {
@@ -291,11 +292,8 @@ int archive_each(struct archive *archive, const struct archive_wish *wish, bool 
             continue;
         }
         state.path = archive->volumes[i].path;
-        visit_volume(&state, volume);
+        visited = visit_volume(&state, volume);
         volume_close(volume);
-        if (after != NULL) {
-            after(context);
-        }
     }
     return 0;
 }

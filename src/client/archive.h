@@ -95,10 +95,10 @@ struct archive_job {
 
 /* Calls visit for each job that is wished, the newest volume first, until it returns not 0. newest: of a job
  * that several volumes have, the newest alone. read: with the bundle; what is damaged is told and passed
- * over. after, unless NULL, is called behind each volume. Returns 0, or -1 after telling that a volume
+ * over. after, unless NULL, is called behind each volume, and ends it when it returns not 0. Returns 0, or -1 after telling that a volume
  * that was named is not there. */
 int archive_each(struct archive *archive, const struct archive_wish *wish, bool newest, bool read,
                  int (*visit)(void *context, const struct archive_job *job),
-                 void (*after)(void *context), void *context);
+                 int (*after)(void *context), void *context);
 
 #endif

@@ -16,15 +16,19 @@ struct search {
     size_t length;
     bool prefix; /* the word may be the beginning of an ID; else it is a name */
     struct id found;
-    size_t count; /* of different IDs */
+    size_t count; /* of different IDs; of a name's jobs the newest is taken */
+    int64_t finished_ms;
 };
 
-static bool has_name(const json_t *line, const char *name)
+/* Whether a job was known by a name: as its line in the index tells or, where that is damaged, its record. */
+static bool has_name(const struct archive_job *job, const char *name)
 {
+    const json_t *told = job->unit->line != NULL ? job->unit->line
+                                                 : bundle_record(job->bundle, 0)->document;
     const json_t *value;
     size_t i;
 
-    json_array_foreach(json_object_get(line, "names"), i, value)
+    json_array_foreach(json_object_get(told, "names"), i, value)
     {
         if (json_is_string(value) && strcmp(json_string_value(value), name) == 0) {
             return true;
@@ -33,20 +37,40 @@ static bool has_name(const json_t *line, const char *name)
     return false;
 }
 
-static int compare(void *context, const struct archive_job *job)
+static int compare_id(void *context, const struct archive_job *job)
 {
     struct search *search = context;
     char id[ID_TEXT_SIZE];
-    bool same;
 
     id_write(&job->unit->id, id);
-    same = search->prefix ? strncmp(id, search->word, search->length) == 0
-                          : has_name(job->unit->line, search->word);
-    if (same && (search->count == 0 || !id_equal(&search->found, &job->unit->id))) {
+    if (strncmp(id, search->word, search->length) == 0 &&
+        (search->count == 0 || !id_equal(&search->found, &job->unit->id))) {
         search->count++;
         search->found = job->unit->id;
     }
-    return same && !search->prefix; /* the newest of a name is meant */
+    return search->count > 1;
+}
+
+static int compare_name(void *context, const struct archive_job *job)
+{
+    struct search *search = context;
+    int64_t finished_ms = job->unit->line != NULL ? job->unit->finished_ms
+                                                  : bundle_finished(job->bundle).ms;
+
+    if ((search->count == 0 || finished_ms > search->finished_ms) && has_name(job, search->word)) {
+        search->count = 1;
+        search->found = job->unit->id;
+        search->finished_ms = finished_ms;
+    }
+    return 0;
+}
+
+/* The newest volume that has a name tells whom it means. */
+static int was_found(void *context)
+{
+    const struct search *search = context;
+
+    return search->count > 0;
 }
 
 static int search_indexes(struct archive *archive, const char *word, struct id *id,
@@ -60,7 +84,8 @@ static int search_indexes(struct archive *archive, const char *word, struct id *
         error_set(error, ERROR_USAGE, "%s is no ID, no beginning of one and no name", word);
         return -1;
     }
-    (void)archive_each(archive, &all, false, false, compare, NULL, &search);
+    (void)archive_each(archive, &all, false, false, search.prefix ? compare_id : compare_name,
+                       search.prefix ? NULL : was_found, &search);
     if (search.count == 0) {
         error_set(error, ERROR_ABSENT, "there is no job %s in the archive of %s", word,
                   archive->spool->path);

@@ -207,7 +207,7 @@ static int on_job(void *context, const struct archive_job *job)
 }
 
 /* Behind each volume: the next may have the same jobs. */
-static void after_volume(void *context)
+static int after_volume(void *context)
 {
     struct restoring *restoring = context;
 
@@ -217,6 +217,7 @@ static void after_volume(void *context)
     manifest_close(restoring->manifest);
     restoring->manifest = NULL;
     restoring->volume = NULL;
+    return 0;
 }
 
 static void restore_named(struct restoring *restoring, const char *word)

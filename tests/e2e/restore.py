@@ -160,6 +160,18 @@ def damaged(rig, chance):
     equal(archive(rig, "verify")[0], "", "findings at the end")
 
 
+def again(name, last):
+    """Two jobs that were known by a name, of which the one that finished later is the last, or the first,
+    in the order of the IDs."""
+    jobs = sorted((completed(n, name=name, finished=BEGIN + 10**9) for n in (1200, 1300)),
+                  key=lambda job: job.id, reverse=not last)
+    for job, later in zip(jobs, (0, 10**7)):
+        record = job.records[0]
+        record["names"] = [name]
+        record["times"]["finished"] = rfc3339(BEGIN + 10**9 + later)
+    return [Job(job.document, job.records) for job in jobs]
+
+
 @scenario
 def finding(rig):
     """get, list, search and cat agree with what was archived."""
@@ -196,6 +208,10 @@ def finding(rig):
     row = json.loads(archive(rig, "list", "--json")[0])
     equal((row["jobs"], row["volume"]), (67, STEM), "list")
     equal(len(archive(rig, "list", "--json", STEM)[0].splitlines()), 67, "list of a volume")
+    for name, last in (("n-5", True), ("n-6", False)):
+        older, newer = again(name, last)
+        fill(rig, [older, newer], stem=f"2025/12/llmspool-h-20251201-20251201-{2 + last}")
+        equal(archive(rig, "get", name)[0], newer.newest["output"] + "\n", f"the newest {name}")
     os.unlink(rig.spool.at("archive", "ids"))
     text, words = archive(rig, "get", job.id)
     equal(text, job.newest["output"] + "\n", "get without archive/ids")
