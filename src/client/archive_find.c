@@ -143,16 +143,16 @@ static bool settle(struct fetching *fetching, int result)
     return fetching->found || fetching->failed;
 }
 
-/* Reads it as the index of its volume says. Returns whether the search is over. */
-static bool fetch_indexed(struct fetching *fetching, const struct volume *volume)
+/* Reads it as the index of its volume says. Returns whether the search is over; else, where the volume
+ * could not be searched, *trouble tells why (ERROR_NONE: it was). */
+static bool fetch_indexed(struct fetching *fetching, const struct volume *volume,
+                          struct error *trouble)
 {
     struct index_unit unit = {0};
-    struct error trouble;
-    struct units *units = units_open(volume, &trouble);
+    struct units *units = units_open(volume, trouble);
     bool over = false;
-    int result;
 
-    while (!over && (result = units_next(units, &unit, &trouble)) == 1) {
+    while (!over && units_next(units, &unit, trouble) == 1) {
         if (id_equal(&unit.id, fetching->id)) {
             over = settle(fetching, units_read(units, &unit, fetching->bundle, fetching->error));
         }
@@ -164,14 +164,14 @@ static bool fetch_indexed(struct fetching *fetching, const struct volume *volume
 
 static struct volume *open_path(const struct fetching *fetching, const char *path)
 {
-    struct error trouble;
-
     for (size_t i = 0; i < fetching->archive->count; i++) {
         if (strcmp(fetching->archive->volumes[i].path, path) == 0) {
-            return archive_volume(fetching->archive, i, &trouble);
+            return archive_volume(fetching->archive, i, fetching->error);
         }
     }
-    error_set(fetching->error, ERROR_ABSENT, "the volume %s is not in the archive", path);
+    error_set(fetching->error, ERROR_ABSENT,
+              "the volume %s is not in the archive: put it back, or run " ARCHIVE_PROGRAM " reindex",
+              path);
     return NULL;
 }
 
@@ -192,7 +192,9 @@ static bool fetch_by_ids(struct fetching *fetching)
                       volume_archived(volume, &archived, fetching->bundle, fetching->error));
         /* The volume may have been rewritten, and archive/ids not yet. */
         if (fetching->failed) {
-            over = fetch_indexed(fetching, volume) || over;
+            struct error trouble;
+
+            over = fetch_indexed(fetching, volume, &trouble) || fetching->failed;
         }
         volume_close(volume);
     }
@@ -217,8 +219,11 @@ static void fetch_by_indexes(struct fetching *fetching)
         }
         volume = archive_volume(archive, i, &trouble);
         if (volume != NULL) {
-            over = fetch_indexed(fetching, volume);
+            over = fetch_indexed(fetching, volume, &trouble);
             volume_close(volume);
+        }
+        if (!over && trouble.kind != ERROR_NONE) {
+            archive_complain(archive, &trouble);
         }
     }
 }

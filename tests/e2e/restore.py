@@ -358,6 +358,36 @@ def rest_is_delivered(rig):
             expect(text or suffix == ".tar.zst", "a job in a whole volume was not printed")
 
 
+@scenario
+def told(rig):
+    """Why a job cannot be read is told, by get as by restore, and which volume it is."""
+    jobs = [completed(i) for i in range(5)]
+    fill(rig, jobs)
+    path = rig.spool.at("archive", STEM + ".tar.zst")
+    good = read_volume(rig, STEM)
+    away = os.path.join(rig.folder, "away")
+    os.rename(path, away)
+    os.symlink(away, path)
+    for verb in ("get", "restore"):
+        words = archive(rig, verb, jobs[1].id, code=71)[1]
+        expect(f"cannot read {STEM}.tar.zst" in words, words)
+    os.unlink(path)
+    for verb in ("get", "restore"):
+        words = archive(rig, verb, jobs[1].id, code=69)[1]
+        expect(STEM in words and "llmspool-archive reindex" in words, words)
+    os.unlink(rig.spool.at("archive", "ids"))
+    os.symlink(away, path)
+    words = archive(rig, "get", jobs[1].id, code=69)[1]
+    expect(f"cannot read {STEM}.tar.zst" in words and "there is no job" in words, words)
+    os.unlink(path)
+    write(path, good[".tar.zst"])
+    write(rig.spool.at("archive", STEM + ".idx.jsonl.zst"), good[".idx.jsonl.zst"][:40])
+    equal(archive(rig, "get", jobs[1].id)[0], jobs[1].newest["output"] + "\n", "without the index")
+    write(path, good[".tar.zst"][:40])
+    words = archive(rig, "get", jobs[1].id, code=69)[1]
+    expect(f"{os.path.basename(STEM)}.tar.zst: " in words and "there is no job" in words, words)
+
+
 def hostile_entry(job, name=None, size=None, **fields):
     """Replaces the entry of a job's first output by one with other fields; one that is no file has no
     content."""
