@@ -239,6 +239,21 @@ int frames_finish(struct frames *frames, struct error *error)
     return 0;
 }
 
+int frames_pass(int fd, uint64_t length, bool sized, struct error *error)
+{
+    struct frames *frames = frames_open(fd, 0, 0, length, sized);
+    const void *bytes;
+    ssize_t count;
+    int result;
+
+    do {
+        count = frames_next(frames, &bytes, error);
+    } while (count > 0);
+    result = count == 0 ? frames_finish(frames, error) : -1;
+    frames_close(frames);
+    return result;
+}
+
 bool frames_find(const struct frames *frames, uint64_t place, struct frames_place *found)
 {
     size_t low = 0, high = frames->count;

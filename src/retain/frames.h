@@ -32,6 +32,10 @@ ssize_t frames_next(struct frames *frames, const void **bytes, struct error *err
 /* Reads what is left of the last frame, so that its checksum was compared. Returns 0 or -1. */
 int frames_finish(struct frames *frames, struct error *error);
 
+/* Reads length bytes from the beginning of fd, as frames_open takes them, and all of the frames they are in, so
+ * that the checksums were compared before what they say is believed. Returns 0 or -1. */
+int frames_pass(int fd, uint64_t length, bool sized, struct error *error);
+
 /* A place in the content: counted from where reading began, skipped bytes included. */
 struct frames_place {
     uint64_t frame; /* where its frame begins in the file */

@@ -23,11 +23,12 @@ static int measure(int fd, uint64_t *size, struct error *error)
     struct walk_entry entry;
     int result = walk_next(walk, &entry, error);
 
-    if (result == 0 || (result == 1 && !entry.manifest)) {
+    if (result == 1 && entry.manifest) {
+        *size = entry.size;
+    } else if (result >= 0) {
         error_set(error, ERROR_DATA, "the volume does not begin with its manifest");
         result = -1;
     }
-    *size = entry.size;
     walk_close(walk);
     return result;
 }
@@ -37,7 +38,8 @@ struct manifest *manifest_open(int fd, struct error *error)
     struct manifest *manifest;
     uint64_t size;
 
-    if (measure(fd, &size, error) < 0) {
+    if (measure(fd, &size, error) < 0 ||
+        frames_pass(fd, INDEX_BLOCK + size, true, error) < 0) {
         return NULL;
     }
     manifest = xcalloc(1, sizeof *manifest);

@@ -11,7 +11,8 @@
 
 struct manifest;
 
-/* Begins to read that of the volume in fd, which is borrowed. NULL with an error. */
+/* Begins to read that of the volume in fd, which is borrowed, after all checksums of its frames were
+ * compared. NULL with an error. */
 struct manifest *manifest_open(int fd, struct error *error);
 
 /* Whether the next line is that of this file of the job: name, size, digest, model, user, time. Returns 0,

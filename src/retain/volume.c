@@ -63,20 +63,6 @@ int volume_beside(const struct volume *volume, const char *suffix, struct error 
     return fd;
 }
 
-/* Reads all of it for its checksums. */
-static int pass(int fd, struct error *error)
-{
-    struct frames *frames = frames_open(fd, 0, 0, FRAMES_ALL, false);
-    const void *bytes;
-    ssize_t count;
-
-    do {
-        count = frames_next(frames, &bytes, error);
-    } while (count > 0);
-    frames_close(frames);
-    return (int)count;
-}
-
 static int judge_head(const struct volume *volume, const struct index *index, struct error *error)
 {
     const struct index_head *head = index_head(index);
@@ -98,7 +84,7 @@ struct index *volume_index(const struct volume *volume, struct error *error)
     if (fd < 0) {
         return NULL;
     }
-    if (pass(fd, error) < 0) {
+    if (frames_pass(fd, FRAMES_ALL, false, error) < 0) {
         close(fd);
     } else {
         index = index_open(fd, error);

@@ -15,6 +15,7 @@ restore() {
 @test "what was forgotten does not come back" { restore forgotten; }
 @test "each flipped bit and each cut is found" { restore flipped; }
 @test "what is damaged is refused, the rest is delivered" { restore rest_is_delivered; }
+@test "a damaged manifest keeps nothing back" { restore manifest; }
 @test "why a job cannot be read is told" { restore told; }
 @test "hostile archives are refused, and nothing is written outside" { restore hostile; }
 @test "killed at a system call, the next run finishes" { restore killed; }

@@ -359,6 +359,24 @@ def rest_is_delivered(rig):
 
 
 @scenario
+def manifest(rig):
+    """A bit that is flipped anywhere in a manifest keeps no job back: the index has it all, too."""
+    chance = seed()
+    jobs = [completed(i) for i in range(1000)]
+    fill(rig, jobs)
+    path = rig.spool.at("archive", STEM + ".tar.zst")
+    good = read_volume(rig, STEM)[".tar.zst"]
+    end = good.index(bytes.fromhex("28b52ffd"), 1)
+    for at in (end - 1, *(chance.randrange(end) for _ in range(9 if LONG else 3))):
+        changed = bytearray(good)
+        changed[at] ^= 1 << chance.randrange(8)
+        write(path, bytes(changed))
+        _, words = archive(rig, "restore", "--user", "ann", code=1)
+        expect("1000 jobs with 1000 outputs restored" in words and "manifest" in words, words[-2000:])
+        empty(rig.spool)
+
+
+@scenario
 def told(rig):
     """Why a job cannot be read is told, by get as by restore, and which volume it is."""
     jobs = [completed(i) for i in range(5)]
