@@ -2,20 +2,17 @@
 /* take_up: entering volumes that lie in archive/ in archive/ids. */
 #include "retain/take_up.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/sha256.h"
 #include "base/xalloc.h"
 #include "retain/index.h"
 #include "retain/remains.h"
 #include "retain/verify.h"
 #include "retain/volume.h"
-
-enum { READ_SIZE = 256 * 1024 };
+#include "spool/file.h"
 
 struct telling {
     const struct take_up *take;
@@ -53,25 +50,17 @@ static int digest_index(const struct volume *volume, unsigned char digest[SHA256
                         struct error *error)
 {
     int fd = volume_beside(volume, VOLUME_INDEX_SUFFIX, error);
-    struct sha256 *sum;
-    char *bytes;
-    ssize_t count;
+    int result;
 
     if (fd < 0) {
         return -1;
     }
-    sum = sha256_start();
-    bytes = xmalloc(READ_SIZE);
-    while ((count = read(fd, bytes, READ_SIZE)) > 0) {
-        sha256_add(sum, bytes, (size_t)count);
+    result = file_digest(fd, digest);
+    if (result < 0) {
+        error_system(error, -result, "cannot read the index of %s", volume->name);
     }
-    if (count < 0) {
-        error_system(error, errno, "cannot read the index of %s", volume->name);
-    }
-    sha256_end(sum, digest);
-    free(bytes);
     close(fd);
-    return (int)count;
+    return result < 0 ? -1 : 0;
 }
 
 static int enter_units(struct index *index, struct ids_write *write, struct error *error)

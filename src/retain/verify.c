@@ -2,7 +2,6 @@
 /* verify: is a volume whole. */
 #include "retain/verify.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +14,7 @@
 #include "retain/walk.h"
 #include "spool/file.h"
 
-enum { DIGESTS_LIMIT = 4096, READ_SIZE = 256 * 1024 };
+enum { DIGESTS_LIMIT = 4096 };
 
 struct verification {
     struct volume *volume;
@@ -53,23 +52,12 @@ static int wrong(const struct walk_entry *entry, const char *what, struct error 
 
 static int digest_file(int fd, unsigned char digest[SHA256_SIZE], struct error *error)
 {
-    struct sha256 *sum = sha256_start();
-    char *bytes = xmalloc(READ_SIZE);
-    off_t at = 0;
-    ssize_t count;
+    int result = file_digest(fd, digest);
 
-    while ((count = pread(fd, bytes, READ_SIZE, at)) != 0) {
-        if (count > 0) {
-            sha256_add(sum, bytes, (size_t)count);
-            at += count;
-        } else if (errno != EINTR) {
-            error_system(error, errno, "cannot be read");
-            break;
-        }
+    if (result < 0) {
+        error_system(error, -result, "cannot be read");
     }
-    sha256_end(sum, digest);
-    free(bytes);
-    return count == 0 ? 0 : -1;
+    return result < 0 ? -1 : 0;
 }
 
 /* A line of sha256sum(1). */

@@ -3,19 +3,13 @@
 #include "retain/volume_made.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/xalloc.h"
 #include "retain/frames.h"
 #include "retain/volume.h"
 #include "retain/walk.h"
 #include "spool/file.h"
-
-enum { READ_SIZE = 256 * 1024 };
 
 static int differs(const char *what, struct error *error)
 {
@@ -36,22 +30,14 @@ static int compare(struct sha256 *sum, const unsigned char due[SHA256_SIZE], con
 static int verify_bytes(int fd, const unsigned char due[SHA256_SIZE], const char *what,
                         struct error *error)
 {
-    struct sha256 *sum = sha256_start();
-    char *bytes = xmalloc(READ_SIZE);
-    off_t at = 0;
-    ssize_t count;
+    unsigned char digest[SHA256_SIZE];
+    int result = file_digest(fd, digest);
 
-    while ((count = pread(fd, bytes, READ_SIZE, at)) > 0) {
-        sha256_add(sum, bytes, (size_t)count);
-        at += count;
-    }
-    free(bytes);
-    if (count < 0) {
-        error_system(error, errno, "it cannot be read");
-        sha256_end(sum, NULL);
+    if (result < 0) {
+        error_system(error, -result, "it cannot be read");
         return -1;
     }
-    return compare(sum, due, what, error);
+    return memcmp(digest, due, sizeof digest) == 0 ? 0 : differs(what, error);
 }
 
 /* The lines of the index. */

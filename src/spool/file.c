@@ -6,12 +6,14 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/xalloc.h"
 #include "spool/layout.h"
 
-enum { READ_CHUNK = 64 * 1024, TEMP_TRIES = 8 };
+enum { READ_CHUNK = 64 * 1024, DIGEST_CHUNK = 256 * 1024, TEMP_TRIES = 8 };
 
 static ssize_t read_once(int fd, void *bytes, size_t length)
 {
@@ -72,6 +74,27 @@ static int read_regular(int fd, size_t limit, struct buffer *out, struct stat *s
         return -EFBIG;
     }
     return read_all(fd, limit, (size_t)status->st_size, out);
+}
+
+int file_digest(int fd, unsigned char digest[SHA256_SIZE])
+{
+    struct sha256 *sum = sha256_start();
+    char *bytes = xmalloc(DIGEST_CHUNK);
+    off_t at = 0;
+    ssize_t count;
+    int result;
+
+    do {
+        count = pread(fd, bytes, DIGEST_CHUNK, at);
+        if (count > 0) {
+            sha256_add(sum, bytes, (size_t)count);
+            at += count;
+        }
+    } while (count > 0 || (count < 0 && errno == EINTR));
+    result = count < 0 ? -errno : 0;
+    sha256_end(sum, digest);
+    free(bytes);
+    return result;
 }
 
 int file_read_at(int dir, const char *name, size_t limit, struct buffer *out, struct stat *status)

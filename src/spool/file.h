@@ -16,9 +16,17 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
+#include "base/sha256.h"
+#include "base/sha256.h"
 
 /* Reads the rest of fd into out (appended), at most limit bytes: -EFBIG if there is more. */
 int file_read(int fd, size_t limit, struct buffer *out);
+
+/* The SHA-256 of all bytes of fd, whose position does not matter and stays. Returns 0 or -errno. */
+int file_digest(int fd, unsigned char digest[SHA256_SIZE]);
+
+/* The SHA-256 of all bytes of fd, whose position does not matter and stays. Returns 0 or -errno. */
+int file_digest(int fd, unsigned char digest[SHA256_SIZE]);
 
 /* Opens dir/name (regular file, no symbolic link, no blocking) and reads it. *status is filled
  * unless NULL. */
