@@ -145,10 +145,8 @@ static int put_packed(struct packing *packing, struct eventlog_day *files)
     }
     if (result < 0) {
         (void)unlinkat(tmp, packing->temp, 0);
-        return -1;
     }
-    result = file_sync_dir(events);
-    return result < 0 ? fail(packing, result, "compress") : 0;
+    return result;
 }
 
 /* --- a day --- */
@@ -186,6 +184,21 @@ static bool has_more(const struct eventlog_day *files, const struct stat *plain)
            files->plain.taken < files->plain.text.length;
 }
 
+/* The packed file's name is durable first: it may be there by a run that was killed before that. */
+static int delete_plain(const struct packing *packing)
+{
+    int events = packing->spool->dir[FOLDER_EVENTS];
+    int result = file_sync_dir(events);
+
+    if (result < 0) {
+        return fail(packing, result, "compress");
+    }
+    if (unlinkat(events, packing->plain, 0) < 0 && errno != ENOENT) {
+        return fail(packing, -errno, "delete");
+    }
+    return 0;
+}
+
 /* Makes the day one packed file, under the lock. */
 static int pack_locked(struct packing *packing, const struct stat *plain)
 {
@@ -199,11 +212,7 @@ static int pack_locked(struct packing *packing, const struct stat *plain)
         result = put_packed(packing, &files);
     }
     eventlog_day_close(&files);
-    if (result == 0 && unlinkat(packing->spool->dir[FOLDER_EVENTS], packing->plain, 0) < 0 &&
-        errno != ENOENT) {
-        result = fail(packing, -errno, "delete");
-    }
-    return result;
+    return result == 0 ? delete_plain(packing) : result;
 }
 
 static uint64_t size_of(const struct packing *packing, const char *name)

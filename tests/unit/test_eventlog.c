@@ -14,6 +14,47 @@ struct seen {
     char text[4000];
 };
 
+/* What is synced and deleted, in that order. */
+static struct {
+    char steps[100];
+    int fail_sync; /* this one fails; 0: none */
+} calls;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_unlinkat(int dir, const char *name, int flags);
+int __wrap_unlinkat(int dir, const char *name, int flags);
+
+static void step(char kind)
+{
+    size_t count = strlen(calls.steps);
+
+    assert_true(count + 1 < sizeof calls.steps);
+    calls.steps[count] = kind;
+    calls.steps[count + 1] = '\0';
+}
+
+int __wrap_fsync(int fd)
+{
+    struct stat status;
+
+    assert_int_equal(fstat(fd, &status), 0);
+    step(S_ISDIR(status.st_mode) ? 'd' : 'f');
+    if (strlen(calls.steps) == (size_t)calls.fail_sync) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_fsync(fd);
+}
+
+int __wrap_unlinkat(int dir, const char *name, int flags)
+{
+    if (strstr(name, ".jsonl") != NULL) {
+        step('-');
+    }
+    return __real_unlinkat(dir, name, flags);
+}
+
 static int note(void *context, const char *text, size_t length)
 {
     struct seen *seen = context;
@@ -23,6 +64,14 @@ static int note(void *context, const char *text, size_t length)
     memcpy(seen->text + used, text, length);
     strcpy(seen->text + used + length, "|");
     return 0;
+}
+
+static int setup(void **state)
+{
+    int result = fresh_spool(state);
+
+    memset(&calls, 0, sizeof calls);
+    return result;
 }
 
 static int events_dir(void **state)
@@ -146,6 +195,34 @@ static void a_kill_before_the_plain_file_goes_doubles_nothing(void **state)
     compress(state, after(first_day, 2), 1);
     assert_false(has(state, first_day, ".jsonl"));
     expect_lines(state, false, "a|b|");
+}
+
+/* Nor is the only durable copy deleted: the packed file's name may not be, yet. */
+static void the_plain_file_goes_when_the_packed_one_is_durable(void **state)
+{
+    const struct fresh *fresh = *state;
+    struct eventlog_count count = {0};
+    struct error error = {0};
+
+    put_day(state, first_day, "a\nb\n");
+    memset(&calls, 0, sizeof calls);
+    compress(state, after(first_day, 2), 1);
+    assert_string_equal(calls.steps, "fd-");
+    put_day(state, first_day, "a\nb\n"); /* as a kill before it goes leaves it */
+    memset(&calls, 0, sizeof calls);
+    compress(state, after(first_day, 2), 1);
+    assert_string_equal(calls.steps, "d-");
+    put_day(state, first_day, "a\nb\nc\n");
+    for (int i = 1; i <= 2; i++) {
+        memset(&calls, 0, sizeof calls);
+        calls.fail_sync = i;
+        assert_int_equal(
+            eventlog_compress(fresh->spool, after(first_day, 2), false, &count, &error), -1);
+        assert_non_null(strstr(error.text, "2024-10-04.jsonl"));
+        assert_true(has(state, first_day, ".jsonl"));
+        expect_lines(state, false, "a|b|c|");
+    }
+    assert_int_equal(fresh_count(fresh->spool->dir[FOLDER_TMP]), 0);
 }
 
 static void nor_loses_what_was_appended_to_it_since(void **state)
@@ -381,7 +458,7 @@ static void old_days_are_deleted(void **state)
 
 int main(void)
 {
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, fresh_spool, fresh_end)
+#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, setup, fresh_end)
     static const struct CMUnitTest tests[] = {
         UNIT_TEST(days_are_read_in_order),
         UNIT_TEST(only_the_days_asked_for),
@@ -389,6 +466,7 @@ int main(void)
         UNIT_TEST(a_torn_last_line_is_kept),
         UNIT_TEST(an_empty_day_too),
         UNIT_TEST(a_kill_before_the_plain_file_goes_doubles_nothing),
+        UNIT_TEST(the_plain_file_goes_when_the_packed_one_is_durable),
         UNIT_TEST(nor_loses_what_was_appended_to_it_since),
         UNIT_TEST(a_late_writer_adds_to_a_compressed_day),
         UNIT_TEST(late_lines_that_were_packed_before_a_kill_are_read_once),
