@@ -14,6 +14,7 @@
 #include "retain/audit.h"
 #include "retain/check_mend.h"
 #include "retain/check_topic.h"
+#include "spool/events.h"
 #include "spool/file.h"
 #include "spool/settings.h"
 
@@ -445,7 +446,11 @@ static int open_spool(struct check *check)
     if (check->spool == NULL) {
         return -1;
     }
-    return mends(check) ? spool_own(check->spool, check->error) : 0;
+    if (!mends(check)) {
+        return 0;
+    }
+    check->events = events_open(check->spool, check->options->clock);
+    return spool_own(check->spool, check->error);
 }
 
 static int check_opened(struct check *check)
@@ -485,6 +490,7 @@ int check_spool(const char *path, const struct check_options *options,
     check.into = &check.first;
     result = open_root(&check) < 0 ? -1 : check_opened(&check);
     unlock_settings(&check);
+    events_close(check.events);
     spool_close(check.spool);
     if (check.root >= 0) {
         (void)close(check.root);

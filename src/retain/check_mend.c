@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "job/field.h"
 #include "job/record.h"
 #include "retain/check_mend_parts.h"
+#include "spool/events.h"
 #include "spool/file.h"
 #include "spool/move.h"
 #include "spool/take.h"
@@ -79,8 +81,63 @@ int mend_aside_name(struct mending *mending, enum folder folder, const char *nam
     return result;
 }
 
+int mend_tell(struct mending *mending, const char *event, bool kept)
+{
+    struct events *events = mending->check->events;
+    json_t *fields = json_object();
+    char id[ID_TEXT_SIZE];
+
+    id_write(&mending->is.id, id);
+    field_text(fields, "id", id);
+    field_text(fields, "code", check_row(mending->suspicion->code)->word);
+    if (mending->is.kind == ENTRY_OUTPUT) {
+        json_object_set_new(fields, "run", json_integer(mending->is.version));
+    }
+    if (kept) {
+        json_object_set_new(fields, "kept", json_true());
+    }
+    events_add(events, event, fields);
+    return events_flush(events);
+}
+
+bool mend_job_stays(const struct mending *mending)
+{
+    static const enum folder places[] = {FOLDER_CUR, FOLDER_FAILED, FOLDER_DONE};
+
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        bool itself = mending->is.kind == ENTRY_JOB && mending->suspicion->folder == places[i];
+
+        if (!itself && check_there(mending->check, places[i], ENTRY_JOB, &mending->is.id, 0, NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What counts for a job is told; what only has its name, or is there twice, does not. */
+static int tell_aside(struct mending *mending)
+{
+    bool stays = mend_job_stays(mending);
+    enum folder folder = mending->suspicion->folder;
+
+    switch (mending->is.kind) {
+    case ENTRY_OUTPUT:
+        return folder == FOLDER_DONE ? mend_tell(mending, "set_aside", stays) : 0;
+    case ENTRY_JOB:
+    case ENTRY_ERROR: /* all that is left of one that failed */
+        return stays ? 0 : mend_tell(mending, "set_aside", false);
+    default:
+        return 0;
+    }
+}
+
 int mend_aside(struct mending *mending)
 {
+    int result = tell_aside(mending);
+
+    if (result < 0) {
+        return result;
+    }
     return mend_aside_name(mending, mending->suspicion->folder, mending->suspicion->name);
 }
 

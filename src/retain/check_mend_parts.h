@@ -26,7 +26,15 @@ struct mending {
 void mend_done(struct mending *mending, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Moves the entry to failed/ under a name of its own, its reason durable before it. */
+/* Appends an event of the entry's job, before it is so: with the code, the version where the entry
+ * is an output, and kept when the job stays in a folder. */
+int mend_tell(struct mending *mending, const char *event, bool kept);
+
+/* Whether the entry's job is in a folder without this entry, too. */
+bool mend_job_stays(const struct mending *mending);
+
+/* Moves the entry to failed/ under a name of its own, its reason durable before it. An event tells
+ * so where a job, or a version of one, is not any more where others look for it. */
 int mend_aside(struct mending *mending);
 
 /* The same for another entry of failed/. */

@@ -133,7 +133,10 @@ int mend_job_id(struct mending *mending)
     if (mending->suspicion->folder != FOLDER_CUR) {
         return mend_aside(mending);
     }
-    result = move_back_to_new(mending->spool, FOLDER_CUR, mending->suspicion->name);
+    result = mend_job_stays(mending) ? 0 : mend_tell(mending, "sent_back", false);
+    if (result == 0) {
+        result = move_back_to_new(mending->spool, FOLDER_CUR, mending->suspicion->name);
+    }
     if (result == 0) {
         mend_done(mending, "went back to new/");
         result = file_sync_dir(mending->spool->dir[FOLDER_NEW]);
@@ -215,6 +218,9 @@ int mend_answer_lost(struct mending *mending)
                              "retry asks again.");
     }
     if (result == 0) {
+        result = mend_tell(mending, "set_aside", true);
+    }
+    if (result == 0) {
         result = move_job(mending, FOLDER_DONE, FOLDER_FAILED);
     }
     if (result == 0) {
@@ -254,7 +260,11 @@ int mend_gone(struct mending *mending)
     if (mending->unit.fd < 0 || !mending->unit.gone) {
         return MEND_LEFT;
     }
-    result = unit_finish_gone(&mending->unit);
+    /* Who began it may have been killed before that was told. */
+    result = mend_tell(mending, "pruned", false);
+    if (result == 0) {
+        result = unit_finish_gone(&mending->unit);
+    }
     if (result == 0) {
         mend_done(mending, "deleted what was left of it");
     }

@@ -72,6 +72,7 @@ struct check {
     bool holding;    /* under a unit lock of our own */
     uint64_t mended; /* in this pass */
     bool quiet;      /* this pass tells only what it mends */
+    struct events *events; /* what mending takes away is told there; NULL while nothing is mended */
     int lock;        /* spool.json with the owner's lock, while the layout is mended, or -1 */
 };
 

@@ -15,7 +15,8 @@ enum kind {
     KIND_ALIVE,     /* accepted, taken back, or failed: it is somewhere */
     KIND_COMPLETED, /* its version is in line.version */
     KIND_RESTORED,
-    KIND_KEPT, /* versions below line.first were pruned */
+    KIND_KEPT,      /* versions below line.first were pruned */
+    KIND_SET_ASIDE, /* its versions may be; it is somewhere */
     KIND_ARCHIVED,
     KIND_SENT_BACK,
     KIND_GONE,
@@ -108,6 +109,9 @@ static void go_on(struct life *life, const struct life *line)
     case KIND_KEPT:
         prune_versions(life, line->first);
         break;
+    case KIND_SET_ASIDE:
+        life->version = life->first = 0;
+        break;
     case KIND_ARCHIVED:
         life->place = LIFE_ARCHIVED;
         break;
@@ -195,6 +199,7 @@ static const struct {
     {"failed", KIND_ALIVE},        {"cancelled", KIND_ALIVE},   {"expired", KIND_ALIVE},
     {"completed", KIND_COMPLETED}, {"restored", KIND_RESTORED}, {"pruned", KIND_GONE},
     {"archived", KIND_ARCHIVED},   {"forgotten", KIND_GONE},    {"sent_back", KIND_SENT_BACK},
+    {"set_aside", KIND_SET_ASIDE},
 };
 
 /* The kind that a word of this length is. */
@@ -219,6 +224,9 @@ static enum kind kind_of(const json_t *event)
     }
     if (kind == KIND_ARCHIVED && jsontext_get_bool(event, "kept", false)) {
         return KIND_NONE;
+    }
+    if (kind == KIND_SET_ASIDE && !jsontext_get_bool(event, "kept", false)) {
+        return KIND_GONE;
     }
     if (kind == KIND_RESTORED &&
         strcmp(jsontext_get_text(event, "state", "completed"), "completed") != 0) {

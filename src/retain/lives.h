@@ -16,7 +16,7 @@
 #include "spool/layout.h"
 
 enum life_place {
-    LIFE_NOWHERE,  /* nothing is expected: pruned, forgotten, or sent back to new/ */
+    LIFE_NOWHERE,  /* nothing is expected: pruned, forgotten, set aside, or sent back to new/ */
     LIFE_ACCEPTED, /* it must be somewhere, and no answer is told */
     LIFE_FINISHED, /* completed, or restored: it must be somewhere, with its answers */
     LIFE_ARCHIVED, /* the same; it was deleted from done/ or failed/ because an archive has it */

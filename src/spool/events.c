@@ -125,7 +125,18 @@ void events_add(struct events *events, const char *kind, json_t *fields)
         drop_oldest(events);
 }
 
-/* Opens the file NAME of a day, made with exactly the spool's mode where it is missing. Its last
+/* Gives a file that was just made the spool's mode and owner: of what root makes the daemon must be
+ * able to write. Returns 0 or -errno. */
+static int set_rights(const struct spool *spool, int fd)
+{
+    if (fchmod(fd, spool->job_mode) < 0)
+        return -errno;
+    if (geteuid() == 0 && spool->owner != 0 && fchown(fd, spool->owner, (gid_t)-1) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Opens the file NAME of a day, made with exactly the spool's rights where it is missing. Its last
  * byte is read, hence O_RDWR. */
 static int open_log(const struct spool *spool, const char *name)
 {
@@ -138,8 +149,8 @@ static int open_log(const struct spool *spool, const char *name)
     fd = openat(dir, name, flags | O_CREAT | O_EXCL, spool->job_mode);
     if (fd < 0)
         return errno == EEXIST ? -EAGAIN : -errno;
-    if (fchmod(fd, spool->job_mode) < 0) {
-        int result = -errno;
+    int result = set_rights(spool, fd);
+    if (result < 0) {
         (void)close(fd);
         return result;
     }

@@ -163,6 +163,13 @@ def look(spool, name):
     equal(tree(spool), before, f"{name}: what was only looked at")
 
 
+def check_told(spool, what):
+    """What repairing took away is in the events: an audit misses nothing."""
+    _, findings = run(spool, "--audit")
+    missed = [finding for finding in findings if finding["check"].startswith("audit_")]
+    expect(not missed, f"{what}: an audit misses:\n  {told(missed)}")
+
+
 def mend(spool, name):
     row = damages[name]
     answers = paid(spool)
@@ -178,6 +185,7 @@ def mend(spool, name):
         expect(code == 0 and not wrong(findings),
                f"{name}: exit {code} after it was mended:\n  {told(findings)}")
         judge(spool, name)
+        check_told(spool, name)
     else:
         expect(row.code in {f["check"] for f in findings}, f"{name}: not told again")
     before = tree(spool)
@@ -191,6 +199,7 @@ def each_damage(rig):
     world = make_world(rig)
     check_sound(rig.spool, "the fixture")
     judge(rig.spool, "the fixture")
+    check_told(rig.spool, "the fixture")
     chosen, failures = sys.argv[2:] or list(damages), []
     for number, name in enumerate(chosen):
         if damages[name].root and os.geteuid() != 0:
@@ -227,6 +236,7 @@ def lost_and_asked_again(rig):
     equal(os.readlink(rig.spool.at("by-name", "report")), f"../done/{one}.v1.json", "its name then")
     equal(rig.mocks[-1].requests(), 2, "requests")
     judge(rig.spool, "the spool then")
+    check_told(rig.spool, "the spool then")
     rig.check()
 
 
@@ -243,6 +253,7 @@ def kill_at(rig, name, world, number, call):
     left = [finding for finding in wrong(findings) if not finding["mended"]]
     expect(not left, f"{what}: left by the next run:\n  {told(left)}")
     judge(spool, what)
+    check_told(spool, what)
     lost = answers - contents(spool)
     expect(damages[name].loses or not lost or name == "answer_published_already",
            f"{what}: {len(lost)} answers are nowhere")

@@ -121,7 +121,27 @@ static void what_went_with_a_word_is_not(void **state)
     event(state, "pruned", '3', "");
     event(state, "completed", '4', ",\"run\":1");
     event(state, "sent_back", '4', "");
+    event(state, "completed", '5', ",\"run\":1");
+    event(state, "set_aside", '5', ",\"code\":\"job_json\"");
     expect(state, "");
+}
+
+static void what_was_set_aside_is_not_looked_for(void **state)
+{
+    event(state, "completed", '1', ",\"run\":1"); /* one of two versions was damaged */
+    event(state, "completed", '1', ",\"run\":2");
+    event(state, "set_aside", '1', ",\"code\":\"output_json\",\"run\":2,\"kept\":true");
+    put_done(state, '1', ".v1.json", "2026-12-01T10:00:00.000Z");
+    event(state, "completed", '2', ",\"run\":1"); /* the only one: it was asked again */
+    event(state, "set_aside", '2', ",\"code\":\"done_no_output\",\"kept\":true");
+    event(state, "retried", '2', ",\"run\":2");
+    event(state, "completed", '2', ",\"run\":2");
+    put_done(state, '2', ".v2.json", "2026-12-01T10:00:00.000Z");
+    event(state, "completed", '3', ",\"run\":1"); /* its job stayed, and went since */
+    event(state, "set_aside", '3', ",\"code\":\"output_json\",\"kept\":true");
+    event(state, "set_aside", '4', ",\"code\":\"job_json\"");
+    event(state, "completed", '4', ",\"run\":1"); /* after that */
+    expect(state, "audit_lost done/3333.json|audit_lost done/4444.json|");
 }
 
 static void words_that_do_not_tell_that_it_went_do_not_count(void **state)
@@ -339,6 +359,7 @@ int main(void)
         AUDIT_TEST(an_empty_spool_is_in_order),
         AUDIT_TEST(what_is_gone_without_a_word_is_found),
         AUDIT_TEST(what_went_with_a_word_is_not),
+        AUDIT_TEST(what_was_set_aside_is_not_looked_for),
         AUDIT_TEST(words_that_do_not_tell_that_it_went_do_not_count),
         AUDIT_TEST(a_newest_version_that_is_gone_is_found),
         AUDIT_TEST(what_was_archived_must_be_in_an_archive),
