@@ -17,6 +17,7 @@
 #include "retain/finished.h"
 #include "retain/ids.h"
 #include "retain/lives.h"
+#include "retain/tombstone.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -34,6 +35,7 @@ struct audit {
     struct error *error;
     struct lives *lives;
     struct ids *ids;
+    struct tombstones stones;
     struct eventlog_span days; /* that are there */
     bool again;                /* events that came since the beginning are being read */
     struct id *suspects;       /* jobs of which something was wrong at the first look */
@@ -138,6 +140,15 @@ static bool lacks(const struct audit *audit, const struct id *id, unsigned versi
            !is_archived(audit, id, version);
 }
 
+/* Whether it was forgotten since events last told of it: a power failure may have undone the event that
+ * tells so, and archive/forgotten.jsonl is durable before anything goes. */
+static bool is_forgotten(const struct audit *audit, const struct life *life)
+{
+    const struct tombstone *stone = tombstones_find(&audit->stones, &life->id);
+
+    return stone != NULL && stone->ms >= (int64_t)life->time_s * 1000;
+}
+
 /* A job in cur/ is at work on its outputs, and the error file of one in failed/ tells why it has
  * none. */
 static enum wrong look_at_life(const struct audit *audit, const struct life *life)
@@ -145,7 +156,7 @@ static enum wrong look_at_life(const struct audit *audit, const struct life *lif
     enum wrong wrong = RIGHT;
     enum folder folder;
 
-    if (life->place == LIFE_NOWHERE) {
+    if (life->place == LIFE_NOWHERE || is_forgotten(audit, life)) {
         return RIGHT;
     }
     if (lacks(audit, &life->id, life->version)) {
@@ -292,12 +303,13 @@ static void tell(const struct audit *audit, const struct id *id, enum wrong wron
 
 /* --- all of it --- */
 
-/* Opens archive/ids as it is now. */
-static int renew_ids(struct audit *audit)
+/* Opens archive/ids, and reads what was forgotten, as they are now. */
+static int renew_archive(struct audit *audit)
 {
     ids_close(audit->ids);
+    tombstones_free(&audit->stones);
     audit->ids = ids_open(audit->spool, audit->error);
-    return audit->ids != NULL ? 0 : -1;
+    return audit->ids != NULL ? tombstones_read(audit->spool, &audit->stones, audit->error) : -1;
 }
 
 static void pause_ms(int64_t ms)
@@ -319,7 +331,7 @@ static int look_again(struct audit *audit, int64_t moment_ms)
     }
     pause_ms(moment_ms);
     audit->again = true;
-    if (read_events(audit, since) < 0 || renew_ids(audit) < 0) {
+    if (read_events(audit, since) < 0 || renew_archive(audit) < 0) {
         return -1;
     }
     for (size_t i = 0; i < audit->count; i++) {
@@ -333,7 +345,7 @@ static int look_at_all(struct audit *audit)
     if (!eventlog_days(audit->spool, &audit->days)) {
         audit->days.first = INT32_MAX; /* nothing is known of any day */
     }
-    if (read_events(audit, EVENTLOG_ALL) < 0 || renew_ids(audit) < 0) {
+    if (read_events(audit, EVENTLOG_ALL) < 0 || renew_archive(audit) < 0) {
         return -1;
     }
     look_at_lives(audit);
@@ -354,6 +366,7 @@ int audit_run(const struct spool *spool, struct wall now, int64_t moment_ms,
     int result = look_at_all(&audit) < 0 || look_again(&audit, moment_ms) < 0 ? -1 : 0;
 
     ids_close(audit.ids);
+    tombstones_free(&audit.stones);
     lives_close(audit.lives);
     free(audit.suspects);
     return result;

@@ -4,7 +4,8 @@
  *
  * Floor: retain. Reads only and takes no lock; what is found is looked at again with the events
  * that came meanwhile, so that a daemon and llmspool-prune may run. Memory: 48 bytes for each job
- * that events tell of, and an eighth more while lines are gathered; 32 for each that is suspected.
+ * that events tell of, and an eighth more while lines are gathered; 32 for each that is suspected,
+ * 40 for each that was forgotten.
  *
  * The codes:
  *
@@ -23,8 +24,8 @@
 
 /* Calls finding for each: file is its path below the spool, message a phrase that follows it; all
  * are valid during the call. now is the time; moment_ms passes between the two looks. Returns 0,
- * whatever was found, or -1 with an error when events or archive/ids cannot be read, without which
- * nothing can be said. */
+ * whatever was found, or -1 with an error when events, archive/ids or
+ * archive/forgotten.jsonl cannot be read, without which nothing can be said. */
 int audit_run(const struct spool *spool, struct wall now, int64_t moment_ms,
               void (*finding)(void *context, const char *file, const char *code,
                               const char *message),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "base/timetext.h"
 #include "base/xalloc.h"
 
 enum { FIRST_CAPACITY = 4096, LINES_PART = 16 };
@@ -15,7 +16,7 @@ enum kind {
     KIND_ALIVE,     /* accepted, taken back, or failed: it is somewhere */
     KIND_COMPLETED, /* its version is in line.version */
     KIND_RESTORED,
-    KIND_KEPT,      /* versions below line.first were pruned */
+    KIND_KEPT,      /* versions below line.version were pruned */
     KIND_SET_ASIDE, /* its versions may be; it is somewhere */
     KIND_ARCHIVED,
     KIND_SENT_BACK,
@@ -107,7 +108,7 @@ static void go_on(struct life *life, const struct life *line)
         life->place = LIFE_FINISHED;
         break;
     case KIND_KEPT:
-        prune_versions(life, line->first);
+        prune_versions(life, line->version);
         break;
     case KIND_SET_ASIDE:
         life->version = life->first = 0;
@@ -122,7 +123,7 @@ static void go_on(struct life *life, const struct life *line)
     case KIND_NONE:
         break;
     }
-    life->sequence = line->sequence;
+    life->time_s = line->time_s;
 }
 
 /* Folds the sorted lines into the jobs that there are. What is left in their place are new jobs,
@@ -257,6 +258,16 @@ static uint32_t number_of(const json_t *event, const char *key)
     return number > 0 && number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
+static uint32_t time_of(const json_t *event)
+{
+    struct wall time;
+
+    if (timetext_read(jsontext_get_text(event, "time", ""), &time) < 0) {
+        return 0;
+    }
+    return time.ms > 0 && time.ms / 1000 <= UINT32_MAX ? (uint32_t)(time.ms / 1000) : 0;
+}
+
 static void take_event(struct lives *lives, const json_t *event)
 {
     struct life line = {.place = LIFE_NOWHERE};
@@ -267,8 +278,8 @@ static void take_event(struct lives *lives, const json_t *event)
     }
     line.kind = (uint8_t)kind;
     line.sequence = ++lives->sequence;
-    line.version = number_of(event, "run");
-    line.first = number_of(event, "kept_from");
+    line.time_s = time_of(event);
+    line.version = number_of(event, kind == KIND_KEPT ? "kept_from" : "run");
     make_room(lives);
     lives->lines[lives->line_count++] = line;
 }

@@ -25,12 +25,15 @@ enum life_place {
 /* One job. */
 struct life {
     struct id id;
-    uint32_t sequence; /* of the last line that told of it */
-    uint32_t version;  /* the highest that was completed; 0: none is told */
-    uint32_t first;    /* the lowest that was completed and not pruned; 0: none is told */
-    uint8_t place;     /* enum life_place */
-    uint8_t kind;      /* of a line; of no job */
-    bool told;         /* of its end, or of what became of it then */
+    uint32_t time_s;  /* of the last line that told of it, since 1970; 0: not known */
+    uint32_t version; /* the highest that was completed; 0: none is told */
+    union {
+        uint32_t first;    /* the lowest that was completed and not pruned; 0: none is told */
+        uint32_t sequence; /* of a line: its place among all */
+    };
+    uint8_t place; /* enum life_place */
+    uint8_t kind;  /* of a line; of no job */
+    bool told;     /* of its end, or of what became of it then */
 };
 
 struct lives;

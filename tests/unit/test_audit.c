@@ -5,6 +5,7 @@
 #include "retain/audit.h"
 #include "retain/ids_write.h"
 #include "retain/lives.h"
+#include "retain/tombstone.h"
 
 /* 2026-12-10T12:00:00Z; events are of the first of the month. */
 static const struct wall now = {1796904000000};
@@ -141,6 +142,27 @@ static void what_was_set_aside_is_not_looked_for(void **state)
     event(state, "set_aside", '3', ",\"code\":\"output_json\",\"kept\":true");
     event(state, "set_aside", '4', ",\"code\":\"job_json\"");
     event(state, "completed", '4', ",\"run\":1"); /* after that */
+    expect(state, "audit_lost done/3333.json|audit_lost done/4444.json|");
+}
+
+/* Their events may have been lost in a power failure. */
+static void what_was_forgotten_since_is_not_looked_for(void **state)
+{
+    const struct fresh *fresh = *state;
+    struct id id;
+    struct error error;
+
+    for (char digit = '1'; digit <= '3'; digit++) {
+        assert_true(id_read(id_of(digit), &id));
+        assert_int_equal(tombstones_add(fresh->spool, &id, 1,
+                                        (struct wall){INT64_C(1796212800000)}, &error),
+                         0); /* 2026-12-02T12:00 */
+    }
+    event(state, "completed", '1', ",\"run\":1");
+    event(state, "accepted", '2', "");
+    event(state, "completed", '3', ",\"run\":1");
+    event_on(state, "2026-12-03", "completed", '3', ",\"run\":1"); /* was asked again */
+    event(state, "completed", '4', ",\"run\":1");
     expect(state, "audit_lost done/3333.json|audit_lost done/4444.json|");
 }
 
@@ -360,6 +382,7 @@ int main(void)
         AUDIT_TEST(what_is_gone_without_a_word_is_found),
         AUDIT_TEST(what_went_with_a_word_is_not),
         AUDIT_TEST(what_was_set_aside_is_not_looked_for),
+        AUDIT_TEST(what_was_forgotten_since_is_not_looked_for),
         AUDIT_TEST(words_that_do_not_tell_that_it_went_do_not_count),
         AUDIT_TEST(a_newest_version_that_is_gone_is_found),
         AUDIT_TEST(what_was_archived_must_be_in_an_archive),
