@@ -156,8 +156,9 @@ static int write_last_run(const struct pruning *pruning)
     jsontext_write(&text, last);
     buffer_byte(&text, '\n');
     json_decref(last);
-    result = file_replace(pruning->spool->dir[FOLDER_TMP], pruning->spool->dir[FOLDER_STATE],
-                          "prune.json", pruning->spool->job_mode, text.bytes, text.length, false);
+    result = file_replace_as_guest(pruning->spool->dir[FOLDER_TMP],
+                                   pruning->spool->dir[FOLDER_STATE], "prune.json",
+                                   pruning->spool->job_mode, text.bytes, text.length, false);
     buffer_free(&text);
     return result < 0 ? prune_fail(pruning, result, "state/prune.json") : 0;
 }

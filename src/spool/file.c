@@ -171,21 +171,32 @@ int file_make_temp(int dir, char name[RANDOM_NAME_SIZE], mode_t mode, const void
     return result;
 }
 
+/* Renames temp_dir/temp over dir/name; when that fails, temp is removed. */
+static int rename_over(int temp_dir, const char *temp, int dir, const char *name, bool durable)
+{
+    if (renameat(temp_dir, temp, dir, name) != 0) {
+        int result = -errno;
+        (void)unlinkat(temp_dir, temp, 0);
+        return result;
+    }
+    return durable ? file_sync_dir(dir) : 0;
+}
+
 int file_replace(int temp_dir, int dir, const char *name, mode_t mode, const void *bytes,
                  size_t length, bool durable)
 {
     char temp[TEMP_NAME_SIZE];
     temp_name_write(temp);
     int result = file_make(temp_dir, temp, mode, bytes, length, durable);
-    if (result != 0) {
-        return result;
-    }
-    if (renameat(temp_dir, temp, dir, name) != 0) {
-        result = -errno;
-        (void)unlinkat(temp_dir, temp, 0);
-        return result;
-    }
-    return durable ? file_sync_dir(dir) : 0;
+    return result != 0 ? result : rename_over(temp_dir, temp, dir, name, durable);
+}
+
+int file_replace_as_guest(int temp_dir, int dir, const char *name, mode_t mode, const void *bytes,
+                          size_t length, bool durable)
+{
+    char temp[RANDOM_NAME_SIZE];
+    int result = file_make_temp(temp_dir, temp, mode, bytes, length, durable);
+    return result != 0 ? result : rename_over(temp_dir, temp, dir, name, durable);
 }
 
 int file_sync_dir(int dir)

@@ -44,10 +44,15 @@ int file_make(int dir, const char *name, mode_t mode, const void *bytes, size_t 
 int file_make_temp(int dir, char name[RANDOM_NAME_SIZE], mode_t mode, const void *bytes,
                    size_t length, bool durable);
 
-/* Replaces dir/name atomically by a file made in temp_dir under a name of the spool's owner. When durable, the file is synced before
- * and dir after the rename. */
+/* Replaces dir/name atomically by a file made in temp_dir under a name of the spool's owner, which
+ * the next owner removes. When durable, the file is synced before and dir after the rename. */
 int file_replace(int temp_dir, int dir, const char *name, mode_t mode, const void *bytes,
                  size_t length, bool durable);
+
+/* As file_replace, by a program that runs beside the owner: under a random name, which a starting
+ * owner leaves alone. */
+int file_replace_as_guest(int temp_dir, int dir, const char *name, mode_t mode, const void *bytes,
+                          size_t length, bool durable);
 
 /* Syncs a folder: renames in it are durable afterwards. */
 int file_sync_dir(int dir);

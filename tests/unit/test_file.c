@@ -12,6 +12,8 @@
 /* What the wrapped calls do and have seen. */
 static struct {
     int syncs;
+    int watched; /* a folder, or -1; in it at the last fsync: */
+    bool owners; /* a temporary name of the spool's owner */
     int sync_error; /* errno of the next fsync, once */
     int close_error;
 } faults;
@@ -21,9 +23,23 @@ int __wrap_fsync(int fd);
 int __real_close(int fd);
 int __wrap_close(int fd);
 
+static void look_for_owners(void)
+{
+    DIR *list = faults.watched >= 0 ? file_list(faults.watched) : NULL;
+    const struct dirent *entry;
+    faults.owners = false;
+    while (list != NULL && file_list_next(list, &entry) == 0 && entry != NULL) {
+        faults.owners = faults.owners || temp_name_is(entry->d_name);
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+}
+
 int __wrap_fsync(int fd)
 {
     faults.syncs++;
+    look_for_owners();
     if (faults.sync_error != 0) {
         errno = faults.sync_error;
         faults.sync_error = 0;
@@ -46,6 +62,7 @@ int __wrap_close(int fd)
 static int setup(void **state)
 {
     memset(&faults, 0, sizeof faults);
+    faults.watched = -1;
     return fresh_folder(state);
 }
 
@@ -237,6 +254,30 @@ static void replacing_makes_a_new_inode_under_the_old_name(void **state)
     assert_int_equal(fresh_count(fresh->dir), 1);
 }
 
+/* What has an owner's name in tmp/ is removed when the next owner starts. */
+static void a_guest_replaces_under_a_name_that_is_no_owners(void **state)
+{
+    struct fresh *fresh = *state;
+    fresh_write(fresh->dir, "a", "old");
+    assert_int_equal(mkdirat(fresh->dir, "tmp", 0700), 0);
+    faults.watched = openat(fresh->dir, "tmp", O_RDONLY | O_DIRECTORY);
+    assert_true(faults.watched >= 0);
+    faults.sync_error = EIO;
+    assert_int_equal(file_replace(faults.watched, fresh->dir, "a", 0640, "x", 1, true), -EIO);
+    assert_true(faults.owners);
+    faults.sync_error = EIO;
+    assert_int_equal(file_replace_as_guest(faults.watched, fresh->dir, "a", 0640, "x", 1, true),
+                     -EIO);
+    assert_false(faults.owners);
+    fresh_expect(fresh->dir, "a", "old");
+    assert_int_equal(file_replace_as_guest(faults.watched, fresh->dir, "a", 0640, "new", 3, true),
+                     0);
+    fresh_expect(fresh->dir, "a", "new");
+    assert_int_equal(mode_of(fresh->dir, "a"), 0640);
+    assert_int_equal(fresh_count(faults.watched), 0);
+    assert_int_equal(__real_close(faults.watched), 0);
+}
+
 static void a_failed_replacing_leaves_the_old_and_no_temporary_file(void **state)
 {
     struct fresh *fresh = *state;
@@ -289,6 +330,7 @@ int main(void)
         FILE_TEST(a_failed_write_leaves_nothing),
         FILE_TEST(temporary_files_have_random_names),
         FILE_TEST(replacing_makes_a_new_inode_under_the_old_name),
+        FILE_TEST(a_guest_replaces_under_a_name_that_is_no_owners),
         FILE_TEST(a_failed_replacing_leaves_the_old_and_no_temporary_file),
         FILE_TEST(a_failed_sync_of_a_folder_is_told),
         FILE_TEST(listing_gives_each_entry_once_and_starts_anew),
