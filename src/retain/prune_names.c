@@ -68,12 +68,16 @@ static int mend(struct pruning *pruning, const char *name, const char *target)
     if (entry.kind == ENTRY_OTHER) {
         return 0; /* nothing that we made: llmspool-check tells */
     }
-    if (finished_read(pruning->spool, FOLDER_DONE, &entry.id, false, &finished) == 0) {
+    result = finished_read(pruning->spool, FOLDER_DONE, &entry.id, false, &finished);
+    if (result == 0) {
         result = finished.version != 0 && finished.version != entry.version
                      ? lead_anew(pruning, name, target, &entry.id, finished.version)
                      : 0;
         finished_clear(&finished);
         return result;
+    }
+    if (result != -ENOENT) {
+        return result; /* that it cannot be seen does not say that it is gone */
     }
     result = remove_link(pruning->spool, name, target);
     pruning->report->names += result > 0;
