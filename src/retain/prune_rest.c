@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -79,6 +80,7 @@ static int visit_refused(struct pruning *pruning, int dir, const char *name)
 {
     size_t length = strlen(name), end = strlen(ERROR_END);
     char refused[NAME_LIMIT];
+    struct stat status;
     uint64_t bytes;
     mode_t type;
 
@@ -88,11 +90,10 @@ static int visit_refused(struct pruning *pruning, int dir, const char *name)
         return 0;
     }
     snprintf(refused, sizeof refused, "%.*s", (int)(length - end), name);
-    if (fstatat(dir, refused, &(struct stat){0}, AT_SYMLINK_NOFOLLOW) == 0 &&
-        is_old(pruning, dir, refused, 0, &type, &bytes) && type == S_IFDIR) {
+    if (fstatat(dir, refused, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) {
         return 0; /* a folder that somebody dropped: for a person to look at */
     }
-    count(&pruning->report->refused, bytes + prune_size(dir, name));
+    count(&pruning->report->refused, bytes + prune_size(dir, refused));
     return erase(pruning, dir, refused) < 0 ? -1 : erase(pruning, dir, name);
 }
 
@@ -139,25 +140,37 @@ static int visit_dropping(struct pruning *pruning, int dir, const char *name)
 
 /* --- runs/ ---------------------------------------------------------------------------------------- */
 
-/* Whether a job is somewhere: in the spool or archived. A run is kept as long as any of its jobs. */
-static int member_is_there(void *context, const struct id *id, const json_t *line)
+/* Whether a job is somewhere: in the spool or archived. */
+static bool is_there(const struct pruning *pruning, const struct id *id)
 {
     static const enum folder folders[] = {FOLDER_CUR, FOLDER_FAILED, FOLDER_DONE};
-    const struct pruning *pruning = context;
     struct archived archived;
     char name[ENTRY_NAME_SIZE];
 
-    (void)line;
-    if (id == NULL) {
-        return 0;
-    }
     entry_write(ENTRY_JOB, id, 0, name);
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         if (faccessat(pruning->spool->dir[folders[i]], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-            return 1;
+            return true;
         }
     }
-    return ids_find(pruning->ids, id, 0, &archived) ? 1 : 0;
+    return ids_find(pruning->ids, id, 0, &archived);
+}
+
+/* Whether a run has jobs, as long as which it is kept. Returns 1, 0, or -1. */
+static int has_jobs(const struct pruning *pruning, const char *run)
+{
+    size_t count;
+    struct member *members = members_read(pruning->spool, run, &count, pruning->error);
+    int result = 0;
+
+    if (members == NULL) { /* another prune may have deleted it just now */
+        return pruning->error->kind == ERROR_ABSENT ? 0 : -1;
+    }
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = !members[i].refused && is_there(pruning, &members[i].id);
+    }
+    free(members);
+    return result;
 }
 
 static bool is_old_manifest(const struct pruning *pruning, int dir, const char *path, uint64_t *bytes)
@@ -234,7 +247,7 @@ static int visit_run(struct pruning *pruning, int dir, const char *name)
     if (!is_old_manifest(pruning, dir, path, &bytes)) {
         return delete_empty(pruning, dir, name);
     }
-    there = members_each(pruning->spool, name, member_is_there, pruning, pruning->error);
+    there = has_jobs(pruning, name);
     if (there != 0) {
         return there < 0 ? -1 : 0;
     }
