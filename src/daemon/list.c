@@ -278,7 +278,7 @@ static void list_begin(struct list *list)
         list->body = length + 1;
         list->position = list->body;
         list->number = 2;
-        list->manifest = manifest_new(list->core, &list->header);
+        list->manifest = manifest_new(list->core, &list->header, &list->take.status);
         list->stage = LIST_GATHERING;
     }
 }
@@ -380,7 +380,7 @@ void list_again(struct list *list)
 {
     if (list->stage == LIST_FAILED) {
         list->stage = LIST_GATHERING;
-        list->manifest = manifest_new(list->core, &list->header);
+        list->manifest = manifest_new(list->core, &list->header, &list->take.status);
         return;
     }
     free(list->pass);

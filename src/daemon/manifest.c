@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +22,8 @@
 
 #define POSITION "{\"position\":" /* how each line begins */
 
+enum { MARK_SIZE = 64 };
+
 /* A line that is to be there. */
 struct line {
     uint64_t position;
@@ -33,6 +37,7 @@ struct line {
 struct manifest {
     struct core *core;
     struct manifest_header header;
+    char mark[MARK_SIZE]; /* of the list, in the lines of its replacements */
     struct buffer text;
     struct line *lines;
     size_t count;
@@ -107,10 +112,13 @@ int manifest_header_read(const char *text, size_t length, struct manifest_header
 
 /* --- gathering ------------------------------------------------------------------------------------------- */
 
-struct manifest *manifest_new(struct core *core, const struct manifest_header *header)
+struct manifest *manifest_new(struct core *core, const struct manifest_header *header,
+                              const struct stat *status)
 {
     struct manifest *manifest = xcalloc(1, sizeof *manifest);
 
+    snprintf(manifest->mark, sizeof manifest->mark, "%ju.%jd.%09ld", (uintmax_t)status->st_ino,
+             (intmax_t)status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
     manifest->core = core;
     manifest->header = *header;
     manifest->work.data = manifest;
@@ -133,8 +141,10 @@ bool manifest_replaced(const struct job *job, struct id *old)
     return id_read(jsontext_get_text(metadata, "derived_from", ""), old);
 }
 
-/* What a line says behind its position. old: whose place is taken, or NULL. */
-static void write_line(struct buffer *text, const struct job *job, const struct id *old)
+/* What a line says behind its position. old: whose place is taken, by the list with the mark; or
+ * NULL. */
+static void write_line(struct buffer *text, const struct job *job, const struct id *old,
+                       const char *mark)
 {
     char id[ID_TEXT_SIZE];
     json_t *line = json_object();
@@ -145,6 +155,8 @@ static void write_line(struct buffer *text, const struct job *job, const struct 
     } else {
         id_write(&job->id, id);
         json_object_set_new(line, "id", json_string(id));
+        if (mark != NULL) /* here, where is_own looks for it */
+            json_object_set_new(line, "list", json_string(mark));
         if (job->name != NULL)
             json_object_set_new(line, "name", json_string(job->name));
         json_object_set(line, "metadata", json_object_get(job->document, "metadata"));
@@ -188,7 +200,7 @@ static void add_replacement(struct manifest *manifest, const struct job *job)
     line = line_new(manifest);
     line->id = job->id;
     line->old = old;
-    write_line(&manifest->text, job, &old);
+    write_line(&manifest->text, job, &old, manifest->mark);
     line->length = manifest->text.length - line->start;
 }
 
@@ -203,7 +215,7 @@ void manifest_add(struct manifest *manifest, const struct job *job)
     }
     line = line_new(manifest);
     line->position = manifest->header.first + manifest->count - 1;
-    write_line(&text, job, NULL);
+    write_line(&text, job, NULL, NULL);
     write_position(&manifest->text, line->position, text.bytes, text.length);
     line->length = manifest->text.length - line->start;
     buffer_free(&text);
@@ -211,24 +223,24 @@ void manifest_add(struct manifest *manifest, const struct job *job)
 
 /* --- writing, in the thread pool -------------------------------------------------------------------------- */
 
-/* Marks the positions that the file, whose last line is whole, has already. */
-static void mark_present(struct manifest *manifest, const char *text, size_t length)
+static struct member *places_in(const struct buffer *text, size_t *count)
 {
-    const char *end = text + length;
-    const char *line = text;
+    return members_of(text->bytes != NULL ? text->bytes : "", text->length, count);
+}
 
-    while (line < end) {
-        const char *next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
-        uint64_t position;
+/* Marks the positions that the file has already. */
+static void mark_present(struct manifest *manifest, const struct buffer *old)
+{
+    size_t count;
+    struct member *places = places_in(old, &count);
 
-        if ((size_t)(next - line) > strlen(POSITION) &&
-            strncmp(line, POSITION, strlen(POSITION)) == 0) {
-            position = strtoull(line + strlen(POSITION), NULL, 10) - manifest->header.first;
-            if (position < manifest->count)
-                manifest->lines[position].present = true;
-        }
-        line = next;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t position = places[i].position - manifest->header.first;
+
+        if (position < manifest->count)
+            manifest->lines[position].present = true;
     }
+    free(places);
 }
 
 /* What a crash left after the last newline is cut off. */
@@ -247,7 +259,7 @@ static int cut_torn_line(int fd, struct buffer *old)
 static void write_missing(struct manifest *manifest, const struct buffer *old,
                           struct buffer *missing)
 {
-    mark_present(manifest, old->bytes, old->length);
+    mark_present(manifest, old);
     for (size_t i = 0; i < manifest->count; i++)
         if (!manifest->lines[i].present)
             buffer_append(missing, manifest->text.bytes + manifest->lines[i].start,
@@ -278,8 +290,8 @@ static size_t first_place(const struct member *places, size_t count, const struc
     return low;
 }
 
-/* Writes a replacement for all places of its old job, which are taken then. A place that is the new
- * job's already was written before a crash. Returns whether there is any of either. */
+/* Writes a replacement for all places of its old job, which are taken then. Returns whether there
+ * are any, or places that are the new job's already. */
 static bool write_replacement(const struct manifest *manifest, const struct line *line,
                               struct member *places, size_t count, struct buffer *missing)
 {
@@ -298,19 +310,77 @@ static bool write_replacement(const struct manifest *manifest, const struct line
     return placed;
 }
 
+/* Whether the list wrote a line of the file, before a crash. */
+static bool is_own(const struct manifest *manifest, const char *text, size_t length)
+{
+    struct buffer start = {0};
+    struct member member;
+    char id[ID_TEXT_SIZE];
+    bool own;
+
+    if (!member_read(text, length, &member) || member.refused)
+        return false;
+    id_write(&member.id, id);
+    buffer_printf(&start, POSITION "%llu,\"id\":\"%s\",\"list\":\"%s\",",
+                  (unsigned long long)member.position, id, manifest->mark);
+    own = length > start.length && memcmp(text, start.bytes, start.length) == 0;
+    buffer_free(&start);
+    return own;
+}
+
+/* Parts the lines of the file, whose last is whole, into the list's own and all others. */
+static void part_lines(const struct manifest *manifest, const struct buffer *old,
+                       struct buffer *own, struct buffer *others)
+{
+    size_t at = 0;
+
+    while (at < old->length) {
+        const char *line = old->bytes + at;
+        size_t length = (size_t)((const char *)memchr(line, '\n', old->length - at) - line) + 1;
+
+        buffer_append(is_own(manifest, line, length - 1) ? own : others, line, length);
+        at += length;
+    }
+}
+
+/* The places of jobs as they are but for what the list itself took before a crash, ordered by ID;
+ * those are marked as taken (refused). So a list that is taken again does the same as before,
+ * whatever it wrote then and whatever other lists did since. */
+static struct member *find_places(const struct manifest *manifest, const struct buffer *old,
+                                  size_t *count)
+{
+    struct buffer own_lines = {0}, others = {0};
+    struct member *own, *places;
+    size_t own_count, all, at = 0;
+
+    part_lines(manifest, old, &own_lines, &others);
+    own = places_in(&own_lines, &own_count);
+    places = places_in(&others, &all);
+    *count = 0;
+    for (size_t i = 0; i < all; i++) {
+        while (at < own_count && own[at].position < places[i].position)
+            at++;
+        if (places[i].refused)
+            continue;
+        places[i].refused = at < own_count && own[at].position == places[i].position;
+        places[(*count)++] = places[i];
+    }
+    qsort(places, *count, sizeof *places, compare_members);
+    free(own);
+    buffer_free(&own_lines);
+    buffer_free(&others);
+    return places;
+}
+
 static void write_replacements(struct manifest *manifest, const struct buffer *old,
                                struct buffer *missing)
 {
-    size_t count, jobs = 0;
-    struct member *places = members_of(old->bytes != NULL ? old->bytes : "", old->length, &count);
+    size_t count;
+    struct member *places = find_places(manifest, old, &count);
 
-    for (size_t i = 0; i < count; i++)
-        if (!places[i].refused)
-            places[jobs++] = places[i];
-    qsort(places, jobs, sizeof *places, compare_members);
     for (size_t i = 0; i < manifest->count; i++)
         manifest->astray +=
-            !write_replacement(manifest, &manifest->lines[i], places, jobs, missing);
+            !write_replacement(manifest, &manifest->lines[i], places, count, missing);
     free(places);
 }
 

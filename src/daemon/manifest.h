@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "daemon/core.h"
@@ -32,7 +33,9 @@ int manifest_header_read(const char *text, size_t length, struct manifest_header
 
 struct manifest;
 
-struct manifest *manifest_new(struct core *core, const struct manifest_header *header);
+/* status is that of the list's file, by which lines that it wrote before a crash are known. */
+struct manifest *manifest_new(struct core *core, const struct manifest_header *header,
+                              const struct stat *status);
 
 /* The job whose place in the run this one takes: metadata.derived_from. False: it names none. */
 bool manifest_replaced(const struct job *job, struct id *old);

@@ -21,3 +21,7 @@ load rig
 @test "killed while new jobs take the places of old ones, no place is lost or doubled" {
     scenario crash.py replaced_at_calls
 }
+
+@test "a list of replacements that is taken again takes the same places, and no others" {
+    scenario crash.py taken_again_at_calls
+}

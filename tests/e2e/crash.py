@@ -319,5 +319,73 @@ def replaced_at_calls(rig: Rig):
     expect(points >= 25, f"only {points} calls")
 
 
+SOME = [{"model": "m", "prompt": f"Say {word}"} for word in "abc"]
+
+
+def takes(new, old):
+    """A job as it takes the place of another."""
+    return {**new, "metadata": {"derived_from": identity(old)}}
+
+
+def places(spool, run):
+    """The number of the job in each place of a run."""
+    last = {line["position"]: line["id"] for line in spool.lines("runs", run, "manifest.jsonl")}
+    return [[identity(job) for job in SOME].index(last[i]) for i in range(len(last))]
+
+
+def put_replacing(rig, run, *pairs):
+    jobs = [takes(SOME[new], SOME[old]) for new, old in pairs]
+    rig.spool.put("".join(json.dumps(line) + "\n" for line in [{"run": run, "replace": True}, *jobs]),
+                  name=f"{run}-{rig.spool.unique()}.jsonl")
+
+
+def take_again_at(rig, template, point, fault):
+    """Places are exchanged, and passed on, by a daemon that is killed; then taken back while the
+    first lists may still be in new/. Returns whether the fault came."""
+    rig.spool = Spool.copy(template, os.path.join(rig.folder, f"spool-{point}"))
+    rig.checker = Checker(rig.spool.path)
+    put_replacing(rig, "R", (1, 0), (0, 1))
+    put_replacing(rig, "S", (1, 0), (2, 1))
+    daemon = rig.daemon("--until-empty", wait=False, environment=preload(fault))
+    killed = daemon.wait() == -signal.SIGKILL
+    rig.checker.look()
+    back = places(rig.spool, "R") == [1, 0, 1]
+    if back:  # taken before the list that it undoes, as may happen after a crash
+        os.rename(rig.spool.at("new"), rig.spool.at("aside"))
+        os.mkdir(rig.spool.at("new"), 0o700)
+        put_replacing(rig, "R", (0, 1), (1, 0))
+        rig.until_empty()
+        equal(places(rig.spool, "R"), [0, 1, 0], f"{fault}: places of R taken back")
+        os.rmdir(rig.spool.at("new"))
+        os.rename(rig.spool.at("aside"), rig.spool.at("new"))
+    rig.until_empty()
+    equal(places(rig.spool, "R"), [0, 1, 0] if back else [1, 0, 1], f"{fault}: places of R")
+    equal(places(rig.spool, "S"), [1, 2, 1], f"{fault}: places of S")
+    problems = rig.checker.judge()
+    expect(not problems, f"{fault}: " + "\n  ".join(problems))
+    shutil.rmtree(rig.spool.path)
+    return killed, back
+
+
+@scenario
+def taken_again_at_calls(rig: Rig):
+    """A list that is taken again after a crash takes the places that it took, and no others."""
+    rig.configure(rig.mock(), PATIENT)
+    for run in "RS":
+        jobs = [{"run": run}, SOME[0], SOME[1], SOME[0]]
+        rig.spool.put("".join(json.dumps(line) + "\n" for line in jobs), name=f"{run}.jsonl")
+    rig.until_empty()
+    template, points, taken_back = rig.spool, 0, 0
+    for call in ("write", "fsync", "renameat", "unlinkat"):
+        for when in itertools.count(1, 1 if LONG else 2):
+            killed, back = take_again_at(rig, template, f"{call}-{when}", f"{call}:KILL:{when}")
+            points += killed
+            taken_back += killed and back
+            if not killed:
+                break
+    print(f"killed at {points} calls, {taken_back} times before the end of a list")
+    expect(points >= 10 and taken_back >= 3, f"only {points} calls, {taken_back} lists")
+
+
 if __name__ == "__main__":
     run_scenario()
