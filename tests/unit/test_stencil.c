@@ -174,5 +174,5 @@ int main(void)
         cmocka_unit_test(any_bytes_come_through),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return UNIT_RUN(tests);
 }
