@@ -18,6 +18,7 @@
 #include "daemon/recover.h"
 #include "spool/move.h"
 #include "spool/unit.h"
+#include "spool/visible.h"
 
 /* A drop whose admission waits for something to be durable. */
 struct admission {
@@ -312,13 +313,15 @@ static struct timespec wall_timespec(int64_t ms)
 
 /* Gives the dropped file the job's mode, and as its mtime the time of submission: on the open file,
  * before the move, so that no inherited x bit looks like running. */
-static int stamp_drop(const struct drop *drop, mode_t mode)
+static int stamp_drop(const struct drop *drop, mode_t mode, uid_t reader)
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, wall_timespec(drop->submitted)};
 
     if ((drop->status.st_mode & 07777) != mode && fchmod(drop->fd, mode) < 0)
         return -errno;
-    return futimens(drop->fd, times) == 0 ? 0 : -errno;
+    if (futimens(drop->fd, times) < 0)
+        return -errno;
+    return visible_grant(drop->fd, reader);
 }
 
 /* The dropped file itself becomes the job; after the move the name must lead to the inode that was
@@ -328,7 +331,7 @@ static int accept_move(struct admission *admission, const char *name)
     const struct spool *spool = admission->core->spool;
     const struct drop *drop = admission->drop;
     struct stat now;
-    int result = stamp_drop(drop, spool->job_mode);
+    int result = stamp_drop(drop, spool->job_mode, visible_reader(spool, admission->job->user));
 
     if (result == 0)
         result = move_noreplace(spool->dir[FOLDER_NEW], drop->name, spool->dir[FOLDER_CUR], name);
@@ -422,6 +425,7 @@ static void accept_anew(struct admission *admission, struct state *memory)
     entry_write(ENTRY_JOB, &admission->id, 0, name);
     publication_file(publication, FOLDER_CUR, name, core->spool->job_mode, &text, false, FOLDER_TMP,
                      NULL);
+    publication_reader(publication, visible_reader(core->spool, admission->job->user));
     publish_add(core->publish, publication);
 }
 

@@ -29,6 +29,7 @@
 #include "daemon/purse.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
+#include "spool/visible.h"
 #include "spool/watch.h"
 
 enum {
@@ -385,7 +386,8 @@ static int reconfigure(struct daemon *daemon, struct config *config, struct erro
 {
     struct core *core = &daemon->core;
 
-    if (purse_configure(core, config, error) < 0)
+    if (visible_set(core->spool, config->owner_only, error) < 0 ||
+        purse_configure(core, config, error) < 0)
         return -1;
     lanes_configure(core->lanes, config, clock_mono(core->clock));
     core->config = config;
@@ -453,7 +455,9 @@ static int open_spool(struct daemon *daemon, struct error *error)
     core->spool = spool_open(daemon->options->spool, error);
     if (core->spool == NULL)
         return -1;
-    return spool_own(core->spool, error);
+    if (spool_own(core->spool, error) < 0)
+        return -1;
+    return visible_set(core->spool, core->config->owner_only, error);
 }
 
 static void open_handles(struct daemon *daemon)

@@ -22,6 +22,7 @@
 #include "daemon/status.h"
 #include "spool/move.h"
 #include "spool/unit.h"
+#include "spool/visible.h"
 
 enum { RETRY_MS = 1000, RAW_LIMIT = 64 * 1024 };
 
@@ -132,6 +133,8 @@ static void ending_add_record(struct ending *ending, struct publication *publica
             publication_file(publication, FOLDER_FAILED, name, mode, &text, true, FOLDER_TMP, NULL);
         else
             publication_file(publication, FOLDER_DONE, name, mode, &text, false, FOLDER_CUR, temp);
+        publication_reader(publication,
+                           visible_reader(ending->finish->core->spool, ending->task->user));
         break;
     case ENDING_UNPUBLISHED:
         publication_existing(publication, FOLDER_DONE, name, false, FOLDER_CUR, temp);

@@ -15,6 +15,7 @@
 #include "daemon/outcome.h"
 #include "daemon/status.h"
 #include "job/tokens.h"
+#include "spool/visible.h"
 #include "provider/ratelimit.h"
 
 enum {
@@ -428,7 +429,8 @@ static bool flight_heard(void *context, const struct transfer_head *head, const 
     if (stream_text(flight->stream)->length > 0 && flight->first_token == 0) {
         flight->first_token = clock_wall(core->clock).ms;
         flight->partial = partial_open(core->spool->dir[FOLDER_CUR], &flight->task->id,
-                                       core->spool->job_mode);
+                                       core->spool->job_mode,
+                                       visible_reader(core->spool, flight->task->user));
         LIST_INSERT_HEAD(&core->streams, flight, link);
     }
     flight->listened(flight);

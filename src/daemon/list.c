@@ -226,7 +226,8 @@ static void line_look(struct list *list, size_t start, size_t number)
     refusal_line(core, list->name, number, text, length,
                  &(struct refusal){.reason = reason,
                                    .message = error.text,
-                                   .submitted = line->drop.submitted},
+                                   .submitted = line->drop.submitted,
+                                   .owner = list->take.status.st_uid},
                  line_refused, line);
 }
 

@@ -19,6 +19,7 @@
 #include "base/xalloc.h"
 #include "retain/members.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 #define POSITION "{\"position\":" /* how each line begins */
 
@@ -42,6 +43,7 @@ struct manifest {
     struct line *lines;
     size_t count;
     size_t capacity;
+    uid_t reader;  /* who may read a run that is made; 0: nobody besides */
     size_t astray; /* replacements of jobs that the run does not have */
     uv_work_t work;
     int result;
@@ -121,6 +123,7 @@ struct manifest *manifest_new(struct core *core, const struct manifest_header *h
              (intmax_t)status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
     manifest->core = core;
     manifest->header = *header;
+    manifest->reader = core->spool->owner_only ? status->st_uid : 0;
     manifest->work.data = manifest;
     return manifest;
 }
@@ -416,7 +419,9 @@ static int write_in(struct manifest *manifest, int dir)
 
     if (fd < 0)
         return fd;
-    result = append_missing(manifest, fd);
+    result = visible_grant_first(fd, manifest->reader);
+    if (result == 0)
+        result = append_missing(manifest, fd);
     if (close(fd) < 0 && result == 0)
         result = -errno;
     return result < 0 ? result : file_sync_dir(dir);
@@ -428,11 +433,20 @@ static int open_run(const struct manifest *manifest, int runs)
     mode_t mode = manifest->core->spool->shared ? 0750 : 0700;
     int dir;
 
+    int result = 0;
+
     if (!manifest->header.replace && mkdirat(runs, manifest->header.name, mode) < 0 &&
         errno != EEXIST)
         return -errno;
     dir = openat(runs, manifest->header.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return dir >= 0 ? dir : -errno;
+    if (dir < 0)
+        return -errno;
+    if (!manifest->header.replace)
+        result = visible_grant_first(dir, manifest->reader);
+    if (result == 0)
+        return dir;
+    (void)close(dir);
+    return result;
 }
 
 static void write_work(uv_work_t *work)
