@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "base/xalloc.h"
 #include "client/records.h"
 #include "client/tally.h"
 #include "client/upkeep.h"
@@ -79,4 +80,24 @@ json_t *overview_read(const struct spool *spool, struct error *error)
     }
     json_object_set_new(overview, "failures", tally_failures(spool, FAILURES_READ));
     return overview;
+}
+
+char *overview_stopped(const struct spool *spool)
+{
+    json_t *status;
+    const char *trouble;
+    char *reason = NULL;
+
+    if (!spool_owned(spool)) {
+        return xstrdup("no daemon runs");
+    }
+    status = records_status(spool);
+    trouble = jsontext_get_text(status, "trouble", NULL);
+    if (jsontext_get_bool(status, "paused", false)) {
+        reason = xstrdup("paused (llmspool-ctl resume)");
+    } else if (trouble != NULL) {
+        reason = xstrdup(trouble);
+    }
+    json_decref(status);
+    return reason;
 }

@@ -262,10 +262,9 @@ static json_t *group_find(const json_t *groups, const char *status, const char *
     return NULL;
 }
 
-/* Counts one failure; the first of its group is the newest, and stands for it. */
-static void group_add(json_t *groups, const json_t *record)
+void tally_group(json_t *groups, const json_t *record)
 {
-    static const char *const kept[] = {"id", "name", "message"};
+    static const char *const kept[] = {"id", "name", "message", "advice"};
     const char *status = jsontext_get_text(record, "status", "failed");
     const char *reason = jsontext_get_text(record, "reason", "unknown");
     json_t *group = group_find(groups, status, reason);
@@ -296,8 +295,7 @@ static int compare_groups(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-/* The groups with the most frequent first; takes groups over. */
-static json_t *groups_sorted(json_t *groups)
+json_t *tally_sorted(json_t *groups)
 {
     size_t count = json_array_size(groups);
     json_t **order = xcalloc(count + 1, sizeof *order);
@@ -324,11 +322,11 @@ json_t *tally_failures(const struct spool *spool, size_t limit)
         json_t *record = records_load(spool, FOLDER_FAILED, newest.files[i].name, NULL);
 
         if (record != NULL) {
-            group_add(groups, record);
+            tally_group(groups, record);
         }
         json_decref(record);
         free(newest.files[i].name);
     }
     free(newest.files);
-    return groups_sorted(groups);
+    return tally_sorted(groups);
 }

@@ -39,8 +39,15 @@ int tally_read(const struct spool *spool, const json_t *counts, struct tally *ta
 size_t tally_before(const struct spool *spool, int64_t submitted_ms);
 
 /* The newest failures, grouped by status and reason, the most frequent first: an array of {status,
- * reason, jobs, message, id or name, finished} of which the last four are of the newest. At most
+ * reason, jobs, message, advice, id or name, finished} of which the last five are of the newest. At most
  * limit error files are read, of no more than TALLY_LIMIT entries of the folder. */
 json_t *tally_failures(const struct spool *spool, size_t limit);
+
+/* Counts one failure, by its error file, in an array of such groups; the first of its group stands for
+ * it. */
+void tally_group(json_t *groups, const json_t *record);
+
+/* The groups with the most frequent first, a new reference; takes groups over. */
+json_t *tally_sorted(json_t *groups);
 
 #endif
