@@ -194,7 +194,7 @@ static int find_targets(struct plan *plan, struct error *error)
     if (!selects && !plan->all) {
         return 0;
     }
-    if (!selects && tally_read(plan->spool, &plan->tally, error) < 0) {
+    if (!selects && tally_read(plan->spool, NULL, &plan->tally, error) < 0) {
         return -1;
     }
     return selects || each ? chosen_each(plan->spool, plan->selection, folders_of(plan->verb), now,

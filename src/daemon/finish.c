@@ -389,6 +389,7 @@ static void ending_count(const struct ending *ending)
         totals->expired++;
     else
         totals->failed++;
+    status_ended(core->status, ending->task, ending_completed(ending));
 }
 
 /* The job is where it belongs: what was beside it goes, and it is forgotten. */

@@ -18,6 +18,7 @@
 #include "job/state.h"
 #include "spool/layout.h"
 
+struct ages;
 struct lane;
 struct lanes;
 struct flight;
@@ -77,6 +78,8 @@ struct task {
     bool stream;         /* its answer is to be seen while it grows */
     bool has_partial;    /* cur/ID.partial is there */
     bool no_detour;      /* a fallback cannot take it while its gate is closed: it waits */
+    struct ages *ages;   /* that count it while it waits */
+    int64_t age_minute;  /* as what */
     size_t ready_place;  /* in its flow's heap of … */
     int ready_priority;  /* … this priority */
     size_t alarm_place;  /* in the queue's alarms */
