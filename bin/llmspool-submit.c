@@ -46,6 +46,10 @@ static const char usage[] =
     "  -m, --model MODEL       --system TEXT          --param NAME=VALUE ...\n"
     "      --schema FILE       the JSON Schema that the answer has to fit\n"
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
+    "Types (--types lists them):\n"
+    "      --type summarize [--length TEXT]               --type translate --to LANGUAGE\n"
+    "      --type classify --labels A,B,...               --type extract --fields NAME[:TYPE],...\n"
+    "      --type NAME [--var NAME=VALUE ...]             your own: templates/NAME.json\n"
     "How and when:\n"
     "      --name NAME         --meta NAME=TEXT ...   --priority 0-9     --webhook URL\n"
     "      --delay D           --not-before TIME      --expires TIME     --timeout D\n"
@@ -85,8 +89,11 @@ static const struct option options[] = {
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
+    {"fields", required_argument, NULL, OPTION_FIELD},
     {"fresh", no_argument, NULL, OPTION_FIELD},
     {"keep", required_argument, NULL, OPTION_FIELD},
+    {"labels", required_argument, NULL, OPTION_FIELD},
+    {"length", required_argument, NULL, OPTION_FIELD},
     {"max-age", required_argument, NULL, OPTION_FIELD},
     {"max-attempts", required_argument, NULL, OPTION_FIELD},
     {"meta", required_argument, NULL, OPTION_FIELD},
@@ -102,8 +109,10 @@ static const struct option options[] = {
     {"stream", no_argument, NULL, OPTION_FIELD},
     {"system", required_argument, NULL, OPTION_FIELD},
     {"timeout", required_argument, NULL, OPTION_FIELD},
+    {"to", required_argument, NULL, OPTION_FIELD},
     {"type", required_argument, NULL, OPTION_FIELD},
     {"user", required_argument, NULL, OPTION_FIELD},
+    {"var", required_argument, NULL, OPTION_FIELD},
     {"webhook", required_argument, NULL, OPTION_FIELD},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},

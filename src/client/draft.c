@@ -12,15 +12,17 @@
 
 #include "base/buffer.h"
 #include "base/jsontext.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "client/input.h"
-
-enum { SCHEMA_NAME_LIMIT = 64 }; /* bytes of a json_schema's name, by OpenAI's rules */
+#include "job/question.h"
+#include "job/templates.h"
 
 struct draft {
     json_t *changes; /* what the flags say, as members of a job */
     const char *default_model;
+    struct templates *templates;
     char *owner; /* of what we drop, in a shared spool */
     struct wall now;
 };
@@ -180,17 +182,6 @@ static int take_meta(const struct flag *flag, json_t *changes, const char *value
     return take_pair(flag, changes, value, text_json, error);
 }
 
-/* The name that a provider wants a schema to have: its title, where that may be one. It must not
- * come from the file's name, because it decides the job's identity. */
-static const char *schema_name(const json_t *schema)
-{
-    const char *title = jsontext_get_text(schema, "title", "");
-    size_t length = strspn(title, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                  "0123456789_-");
-
-    return length > 0 && length <= SCHEMA_NAME_LIMIT && title[length] == '\0' ? title : "answer";
-}
-
 static int take_schema(const struct flag *flag, json_t *changes, const char *path,
                        struct error *error)
 {
@@ -211,18 +202,57 @@ static int take_schema(const struct flag *flag, json_t *changes, const char *pat
     if (schema == NULL) {
         return -1;
     }
-    set_inner(changes, flag->key, "response_format",
-              json_pack("{s:s, s:{s:s, s:o}}", "type", "json_schema", "json_schema", "name",
-                        schema_name(schema), "schema", schema));
+    set_inner(changes, flag->key, "response_format", template_schema_format(schema, false));
+    json_decref(schema);
     return 0;
+}
+
+/* Variables of templates. */
+
+static int take_variable(const struct flag *flag, json_t *changes, const char *value,
+                         struct error *error)
+{
+    return take_pair(flag, changes, value, text_json, error);
+}
+
+/* A flag of a variable's own name. */
+static int take_named(const struct flag *flag, json_t *changes, const char *value,
+                      struct error *error)
+{
+    json_t *text = text_json(flag, value, error);
+
+    if (text == NULL) {
+        return -1;
+    }
+    set_inner(changes, flag->key, flag->name, text);
+    return 0;
+}
+
+/* A number alone is one of words. */
+static int take_length(const struct flag *flag, json_t *changes, const char *value,
+                       struct error *error)
+{
+    char *words;
+    int result;
+
+    if (!is_integer(value) || *value == '-') {
+        return take_named(flag, changes, value, error);
+    }
+    words = xasprintf("%s word%s", value, strcmp(value, "1") == 0 ? "" : "s");
+    result = take_named(flag, changes, words, error);
+    free(words);
+    return result;
 }
 
 static const struct flag flags[] = {
     {"delay", "delay", take_text},
     {"expires", "expires", take_text},
     {"fallback", "fallback", take_item},
+    {"fields", "variables", take_named},
     {"fresh", "max_age", take_fresh},
     {"keep", "keep", take_text},
+    {"labels", "variables", take_named},
+    {"length", "variables", take_length},
     {"max-age", "max_age", take_text},
     {"max-attempts", "max_attempts", take_number},
     {"meta", "metadata", take_meta},
@@ -238,8 +268,10 @@ static const struct flag flags[] = {
     {"stream", "stream", take_true},
     {"system", "system", take_text},
     {"timeout", "timeout", take_text},
+    {"to", "variables", take_named},
     {"type", "type", take_text},
     {"user", "user", take_text},
+    {"var", "variables", take_variable},
     {"webhook", "webhook", take_text},
 };
 
@@ -279,6 +311,7 @@ struct draft *draft_new(const struct spool *spool, struct wall now)
     *draft = (struct draft){
         .changes = json_object(),
         .default_model = spool->default_model,
+        .templates = templates_new(spool, &clock_system),
         .owner = spool->shared ? own_name() : NULL,
         .now = now,
     };
@@ -289,6 +322,7 @@ void draft_free(struct draft *draft)
 {
     if (draft != NULL) {
         json_decref(draft->changes);
+        templates_free(draft->templates);
         free(draft->owner);
         free(draft);
     }
@@ -323,6 +357,63 @@ static void apply(json_t *changes, json_t *document)
     }
 }
 
+/* The variables of a template. */
+struct variables {
+    const char *names[TEMPLATE_PLACES_LIMIT];
+    size_t count;
+};
+
+static int note_name(void *context, const char *name)
+{
+    struct variables *variables = context;
+
+    if (variables->count < TEMPLATE_PLACES_LIMIT) {
+        variables->names[variables->count++] = name;
+    }
+    return 0;
+}
+
+static int refuse_variable(const struct template *template, const char *name, struct error *error)
+{
+    struct variables variables = {.count = 0};
+    struct buffer list = {0};
+    const char *nearest;
+
+    template_variables(template, note_name, &variables);
+    nearest = nearest_word(name, variables.names, variables.count);
+    for (size_t i = 0; i < variables.count; i++) {
+        buffer_printf(&list, "%s%s", i > 0 ? ", " : "", variables.names[i]);
+    }
+    error_set(error, ERROR_DATA, "type %s has no variable \"%s\"%s%s%s; it has %s", template->name,
+              name, nearest != NULL ? " (did you mean \"" : "", nearest != NULL ? nearest : "",
+              nearest != NULL ? "\"?)" : "", list.bytes != NULL ? list.bytes : "none");
+    buffer_free(&list);
+    return -1;
+}
+
+/* A row of data may have more than a template takes; what a flag says is meant. */
+static int check_variables(const struct draft *draft, const json_t *document, struct error *error)
+{
+    json_t *variables = json_object_get(draft->changes, "variables");
+    const char *type = jsontext_get_text(document, "type", "chat");
+    const struct template *template =
+        variables != NULL && question_type(type) == NULL
+            ? templates_find(draft->templates, type, NULL)
+            : NULL;
+    const char *name;
+    const json_t *value;
+
+    if (template != NULL) {
+        json_object_foreach(variables, name, value)
+        {
+            if (!template_takes(template, name)) {
+                return refuse_variable(template, name, error);
+            }
+        }
+    }
+    return 0;
+}
+
 /* Checks and completes a document, which it takes over, in the form in which the daemon would read
  * it. */
 static struct job *read_document(const struct draft *draft, json_t *document, struct error *error)
@@ -332,12 +423,17 @@ static struct job *read_document(const struct draft *draft, json_t *document, st
         .submitted = draft->now,
         .owner = draft->owner,
         .trusted = true, /* whether we are is for the daemon to know */
+        .templates = draft->templates,
     };
     struct buffer text = {0};
     struct job *job = NULL;
 
     if (json_is_object(document)) {
         apply(draft->changes, document);
+    }
+    if (check_variables(draft, document, error) < 0) {
+        json_decref(document);
+        return NULL;
     }
     jsontext_write(&text, document);
     json_decref(document);

@@ -20,6 +20,7 @@
 #include "daemon/owners.h"
 #include "daemon/refusal.h"
 #include "daemon/rules.h"
+#include "job/templates.h"
 #include "spool/move.h"
 #include "spool/take.h"
 
@@ -59,6 +60,7 @@ struct intake {
     char reason[400];
     uid_t owner_uid; /* of owner_name: the last one looked up */
     char *owner_name;
+    struct templates *templates;
 };
 
 /* A file of new/ on its way through admit. */
@@ -212,7 +214,8 @@ static struct job_context intake_context(struct intake *intake, const struct tak
 {
     const struct spool *spool = intake->core->spool;
     struct job_context context = {.default_model = spool->default_model,
-                                  .submitted = {time_ms(take->status.st_ctim)}};
+                                  .submitted = {time_ms(take->status.st_ctim)},
+                                  .templates = intake->templates};
 
     if (spool->shared) {
         context.owner = intake_owner(intake, take->status.st_uid);
@@ -238,6 +241,7 @@ static struct job *intake_read(struct intake *intake, const char *name, struct t
     int result = take_read(take, &text);
 
     context.reason = &reason;
+    templates_look_again(intake->templates);
     if (result == 0)
         document = jsontext_read(text.bytes != NULL ? text.bytes : "", text.length, &error);
     if (document != NULL) {
@@ -509,6 +513,7 @@ struct intake *intake_open(struct core *core)
     struct intake *intake = xcalloc(1, sizeof *intake);
 
     intake->core = core;
+    intake->templates = templates_new(core->spool, core->clock);
     intake->hints.last = &intake->hints.first;
     intake->lists.last = &intake->lists.first;
     uv_timer_init(core->loop, &intake->soon);
@@ -520,6 +525,7 @@ static void intake_free(uv_handle_t *handle)
 {
     struct intake *intake = handle->data;
 
+    templates_free(intake->templates);
     free(intake->owner_name);
     free(intake);
 }

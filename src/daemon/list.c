@@ -15,6 +15,7 @@
 #include "daemon/refusal.h"
 #include "daemon/rules.h"
 #include "job/job.h"
+#include "job/templates.h"
 #include "spool/move.h"
 
 enum { LINES_A_TURN = 64 };
@@ -34,6 +35,7 @@ struct list {
     char *name;
     char *owner;
     bool trusted;
+    struct templates *templates; /* of this list: all its lines are expanded with the same */
     struct take take;
     struct buffer text;
     enum list_stage stage;
@@ -75,6 +77,7 @@ struct list *list_open(struct core *core, const char *name, struct take *take,
     list->name = xstrdup(name);
     list->owner = xstrdup(owner);
     list->trusted = trusted;
+    list->templates = templates_new(core->spool, core->clock);
     list->take = *take;
     list->number = 1;
     buffer_reserve(&list->text, 1); /* an empty list has a text, too */
@@ -95,6 +98,7 @@ void list_close(struct list *list)
         manifest_forget(list->manifest);
     else
         manifest_free(list->manifest);
+    templates_free(list->templates);
     take_close(&list->take);
     buffer_free(&list->text);
     free(list->later);
@@ -181,6 +185,7 @@ static struct job *line_read(struct list *list, size_t start, const char **reaso
                                           .submitted = {submitted},
                                           .owner = list->owner,
                                           .trusted = list->trusted,
+                                          .templates = list->templates,
                                           .reason = reason},
                     error);
 }

@@ -9,9 +9,11 @@
 #include "base/sha256.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "job/expand.h"
 #include "job/keys.h"
 #include "job/question.h"
 #include "job/refusal.h"
+#include "job/templates.h"
 
 static const char default_type[] = "chat";
 
@@ -154,12 +156,31 @@ static int check_together(const struct job *job, struct refusal *refusal)
     return 0;
 }
 
+/* A type that is no protocol's is a template's. */
+static int expand_type(struct job *job, const struct job_context *context, struct refusal *refusal)
+{
+    const json_t *type = json_object_get(job->document, "type");
+    const struct template *template;
+    struct error problem;
+    if (context->templates == NULL || !json_is_string(type) ||
+        question_type(json_string_value(type)) != NULL) {
+        return 0;
+    }
+    template = templates_find(context->templates, json_string_value(type), &problem);
+    if (template == NULL) {
+        return expand_refuse(&problem, refusal);
+    }
+    job->rewritten = true;
+    return expand(job->document, template, refusal);
+}
+
 /* Makes a job of document, which it takes over; without a context it must be complete. */
 static struct job *make(json_t *document, const struct job_context *context,
                         struct refusal *refusal)
 {
     struct job *job = job_new(document);
-    if (take_keys(job, refusal) != 0 ||
+    if ((context != NULL && expand_type(job, context, refusal) != 0) ||
+        take_keys(job, refusal) != 0 ||
         (context != NULL ? complete(job, context, refusal) : check_complete(job, refusal)) != 0 ||
         check_together(job, refusal) != 0) {
         job_free(job);

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/jsontext.h"
 #include "base/nearest.h"
 #include "base/timetext.h"
+#include "job/label.h"
 #include "job/messages.h"
 #include "job/question.h"
 
@@ -136,9 +138,8 @@ static int take_type(const struct key *key, const json_t *value, struct job *job
     }
     job->type = question_type(json_string_value(value));
     if (job->type == NULL) {
-        return refuse(refusal, "unsupported",
-                      "type %s is not supported by this version, which has chat, completion and "
-                      "embed",
+        return refuse(refusal, "unknown_type",
+                      "\"type\" must be chat, completion or embed here, and is \"%s\"",
                       refusal_quote(json_string_value(value), shown));
     }
     return 0;
@@ -307,6 +308,23 @@ static int take_fallback(const struct key *key, const json_t *value, struct job 
     return 0;
 }
 
+/* Labels are the one form of an answer that is ours to understand. */
+static int check_format(const json_t *format, struct refusal *refusal)
+{
+    struct error error;
+    if (strcmp(jsontext_get_text(format, "type", ""), "labels") != 0) {
+        return 0;
+    }
+    const json_t *value = json_object_get(format, "labels");
+    json_t *labels = json_is_array(value) ? label_list(value, &error) : NULL;
+    if (labels == NULL) {
+        return refuse(refusal, "bad_value", "\"response_format\" in \"params\": %s",
+                      json_is_array(value) ? error.text : "\"labels\" must be an array of texts");
+    }
+    json_decref(labels);
+    return 0;
+}
+
 static int take_params(const struct key *key, const json_t *value, struct job *job,
                        struct refusal *refusal)
 {
@@ -323,12 +341,25 @@ static int take_params(const struct key *key, const json_t *value, struct job *j
                           outside[i], key->name, outside[i]);
         }
     }
+    if (check_format(json_object_get(value, "response_format"), refusal) != 0) {
+        return -1;
+    }
     const json_t *max_tokens = json_object_get(value, "max_tokens");
     if (max_tokens != NULL && !read_integer(max_tokens, 1, 0x1p53, &number)) {
         return refuse(refusal, "bad_value",
                       "\"max_tokens\" in \"%s\" must be an integer of 1 or more", key->name);
     }
     return 0;
+}
+
+/* Of a job with a template, which is expanded before its keys are checked. */
+static int take_variables(const struct key *key, const json_t *value, struct job *job,
+                          struct refusal *refusal)
+{
+    (void)value;
+    (void)job;
+    return refuse(refusal, "bad_value",
+                  "\"%s\" are for a template: name one as \"type\", such as classify", key->name);
 }
 
 /* Known words of later versions: never ignored in silence. */
@@ -370,6 +401,7 @@ static const struct key keys[] = {
     {"timeout", false, take_timeout, FIELD(timeout)},
     {"type", true, take_type, NO_FIELD},
     {"user", true, take_word, FIELD(user)},
+    {"variables", false, take_variables, NO_FIELD},
     {"webhook", false, take_webhook, FIELD(webhook)},
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "provider/structured.h"
 
 static bool is_one_of(const char *word, const char *const *words)
 {
@@ -72,7 +73,7 @@ void openai_add_params(json_t *body, json_t *params)
     const char *key;
     json_t *value;
     json_object_foreach (params, key, value) {
-        if (!is_one_of(key, ours)) {
+        if (!is_one_of(key, ours) && !structured_is_ours(key, value)) {
             json_object_set(body, key, value);
         }
     }

@@ -92,6 +92,13 @@ struct entry entry_read(const char *name);
  * 64 hex digits (it would be taken for an ID). */
 bool layout_name_ok(const char *name);
 
+/* The file in templates/ of a type of jobs, NAME.json; false for what no template may be called: other
+ * than 1 to 100 of [A-Za-z0-9._-], or with a leading dot. */
+bool template_name_write(const char *name, char out[NAME_LIMIT]);
+
+/* Takes such a file name apart; false when it is none. */
+bool template_name_read(const char *file, char name[NAME_LIMIT]);
+
 /* What a file name in new/ says of its content. */
 enum drop_kind {
     DROP_NONE, /* begins with a dot or ends otherwise: left alone */
