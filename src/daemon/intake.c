@@ -429,6 +429,8 @@ static bool work_on_list(struct intake *intake)
     }
     more = list_work(intake->list);
     if (list_finished(intake->list)) {
+        if (list_put_off(intake->list))
+            look_soon(intake);
         list_end(intake);
         return true;
     }

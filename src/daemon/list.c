@@ -11,22 +11,29 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/admit.h"
+#include "daemon/batch_file.h"
+#include "daemon/batches.h"
 #include "daemon/manifest.h"
 #include "daemon/refusal.h"
 #include "daemon/rules.h"
 #include "job/job.h"
 #include "spool/move.h"
 
-enum { LINES_A_TURN = 64 };
+enum {
+    LINES_A_TURN = 64,
+    YOUNG_MS = 2000, /* a batch this young that is no good may still be written */
+};
 
 /* A list that names a run is read twice: its manifest is durable before its first job is accepted. */
 enum list_stage {
     LIST_BEGIN,
     LIST_GATHERING, /* reading for the manifest */
+    LIST_ENTERING,  /* a batch's run is being made */
     LIST_WRITING,   /* the manifest is being written */
     LIST_LIMITING,  /* what the run may cost is being written */
     LIST_FAILED,    /* it could not be: gathered again a second later */
     LIST_TAKING,    /* lines become jobs */
+    LIST_ACCEPTED,  /* that all of a batch did is being noted */
 };
 
 struct list {
@@ -38,6 +45,7 @@ struct list {
     struct buffer text;
     enum list_stage stage;
     struct manifest_header header;
+    struct batch_file *batch;  /* its lines are a batch's; or NULL */
     struct manifest *manifest; /* while gathering and writing */
     struct limit *limit;       /* while limiting */
     size_t body;     /* where the jobs begin: behind the run's line, if there is one */
@@ -51,6 +59,8 @@ struct list {
     size_t pass_count;
     size_t pass_at;
     bool left;
+    bool noted;   /* the batch's record says that all lines are accepted or answered */
+    bool put_off; /* it stays in new/, to be looked at again */
 };
 
 /* Waits for a list's max_cost to be durable; the list may go meanwhile. */
@@ -95,6 +105,8 @@ void list_close(struct list *list)
         manifest_forget(list->manifest);
     else
         manifest_free(list->manifest);
+    batch_file_free(list->batch);
+    json_decref(list->header.job);
     take_close(&list->take);
     buffer_free(&list->text);
     free(list->later);
@@ -142,6 +154,12 @@ static int64_t list_submitted(const struct list *list)
     return (int64_t)ctime.tv_sec * 1000 + ctime.tv_nsec / 1000000;
 }
 
+/* Whether its jobs are a run's. */
+static bool is_named(const struct list *list)
+{
+    return list->header.name[0] != '\0';
+}
+
 static struct list_line *line_new(struct list *list, size_t start, size_t number)
 {
     struct list_line *line = xcalloc(1, sizeof *line);
@@ -151,7 +169,7 @@ static struct list_line *line_new(struct list *list, size_t start, size_t number
                                .fd = -1,
                                .status = list->take.status,
                                .submitted = list_submitted(list),
-                               .in_run = list->body > 0 ? list->header.name : NULL,
+                               .in_run = is_named(list) ? list->header.name : NULL,
                                .ended = line_ended,
                                .context = line};
     list->pending++;
@@ -171,18 +189,24 @@ static bool is_blank(const char *text, size_t length)
     return strspn(text, " \t\r") >= length;
 }
 
+static struct job_context line_context(const struct list *list, const char **reason)
+{
+    return (struct job_context){.default_model = list->core->spool->default_model,
+                                .submitted = {list_submitted(list)},
+                                .owner = list->owner,
+                                .trusted = list->trusted,
+                                .reason = reason};
+}
+
 static struct job *line_read(struct list *list, size_t start, const char **reason,
                              struct error *error)
 {
-    int64_t submitted = list_submitted(list);
+    struct job_context context = line_context(list, reason);
+    const char *text = list->text.bytes + start;
+    size_t length = line_length(list, start);
 
-    return job_read(list->text.bytes + start, line_length(list, start),
-                    &(struct job_context){.default_model = list->core->spool->default_model,
-                                          .submitted = {submitted},
-                                          .owner = list->owner,
-                                          .trusted = list->trusted,
-                                          .reason = reason},
-                    error);
+    return list->batch != NULL ? batch_file_job(list->batch, text, length, &context, error)
+                               : job_read(text, length, &context, error);
 }
 
 /* Whether a job may come in: by the rules, and where it is to take another's place because it says
@@ -255,16 +279,42 @@ static bool list_next_again(struct list *list)
 
 /* --- the run --------------------------------------------------------------------------------------------- */
 
-static void list_refuse(struct list *list, const struct error *error)
+static void list_refuse(struct list *list, const char *reason, const struct error *error)
 {
     refusal_file(list->core, FOLDER_NEW, list->name,
-                 &(struct refusal){.reason = "bad_run",
+                 &(struct refusal){.reason = reason,
                                    .message = error->text,
                                    .submitted = list_submitted(list)});
     list->left = true;
 }
 
-/* Looks whether the first line names a run. */
+/* A batch is refused as a whole, unless it may not be all there yet. */
+static void list_refuse_batch(struct list *list, const char *reason, const struct error *error)
+{
+    int64_t written = (int64_t)list->take.status.st_mtim.tv_sec * 1000;
+
+    list->put_off = clock_wall(list->core->clock).ms - written < YOUNG_MS;
+    list->left = true;
+    if (!list->put_off)
+        list_refuse(list, reason, error);
+}
+
+/* Reads for the manifest, from the first job on. */
+static void list_gather_from(struct list *list)
+{
+    bool said = list->body > 0;
+
+    if (list->batch != NULL) {
+        batch_file_free(list->batch);
+        list->batch = batch_file_new(list->core, list->name, &list->header, said);
+    }
+    list->position = list->body;
+    list->number = said ? 2 : 1;
+    list->manifest = manifest_new(list->core, &list->header, &list->take.status);
+    list->stage = LIST_GATHERING;
+}
+
+/* Looks whether the first line names a run, and whether the others are a batch's. */
 static void list_begin(struct list *list)
 {
     struct error error;
@@ -272,15 +322,22 @@ static void list_begin(struct list *list)
     int result = manifest_header_read(list->text.bytes, length, &list->header, &error);
 
     list->stage = LIST_TAKING;
-    if (result < 0) {
-        list_refuse(list, &error);
-    } else if (result > 0) {
-        list->body = length + 1;
-        list->position = list->body;
-        list->number = 2;
-        list->manifest = manifest_new(list->core, &list->header, &list->take.status);
-        list->stage = LIST_GATHERING;
+    if (result > 0)
+        list->body = length + 1 < list->text.length ? length + 1 : list->text.length;
+    if (result >= 0 &&
+        batch_file_is(list->text.bytes + list->body, list->text.length - list->body)) {
+        result = batch_file_header(list->name, &list->header, &error) < 0 ? -1 : 1;
+        if (result > 0)
+            list->batch =
+                batch_file_new(list->core, list->name, &list->header, list->body > 0);
+    } else if (result > 0 && list->header.job != NULL) {
+        error_set(&error, ERROR_DATA, "the first line has \"job\", which is for batches alone");
+        result = -1;
     }
+    if (result < 0)
+        list_refuse(list, "bad_run", &error);
+    else if (result > 0)
+        list_gather_from(list);
 }
 
 static void limit_written(void *context, int result)
@@ -319,6 +376,7 @@ static void manifest_written(void *context, int result)
 
     list->manifest = NULL;
     list->position = list->body;
+    list->number = list->body > 0 ? 2 : 1;
     if (result == 0)
         list_limit(list);
     else
@@ -329,11 +387,62 @@ static void manifest_written(void *context, int result)
     core_touch(list->core);
 }
 
+static void batch_entered(void *context, int result)
+{
+    struct list *list = context;
+    struct error error;
+
+    core_touch(list->core);
+    if (result == 0) {
+        list->stage = LIST_WRITING;
+        manifest_write(list->manifest, manifest_written, list);
+        return;
+    }
+    manifest_free(list->manifest);
+    list->manifest = NULL;
+    if (result == -EEXIST) {
+        error_set(&error, ERROR_DATA,
+                  "there is a run %s already, of other work: drop it under another name, or begin it "
+                  "with {\"run\": \"NAME\"}",
+                  list->header.name);
+        list_refuse(list, "run_exists", &error);
+        return;
+    }
+    list->stage = LIST_FAILED;
+    log_warning(&list->core->log, "runs/%s: the batch cannot be entered, trying again: %s",
+                list->header.name, strerror(-result));
+}
+
+/* All lines were gathered: what they are of is made durable before the first of them is accepted. */
+static void list_gathered(struct list *list)
+{
+    const char *reason;
+    struct error error;
+
+    if (list->batch == NULL) {
+        list->stage = LIST_WRITING;
+        manifest_write(list->manifest, manifest_written, list);
+    } else if (batch_file_judge(list->batch, &reason, &error) < 0) {
+        list_refuse_batch(list, reason, &error);
+    } else {
+        list->stage = LIST_ENTERING;
+        batch_file_enter(list->batch, list->take.fd, (off_t)list->body, batch_entered, list);
+    }
+}
+
 /* Adds a line to the manifest. Who will not come in takes nobody's place. */
 static void list_gather_line(struct list *list, size_t start)
 {
     const char *reason;
-    struct job *job = line_read(list, start, NULL, NULL);
+    struct job_context context = line_context(list, NULL);
+    struct job *job;
+
+    if (list->batch != NULL) {
+        batch_file_gather(list->batch, list->manifest, list->number, list->text.bytes + start,
+                          line_length(list, start), &context);
+        return;
+    }
+    job = line_read(list, start, NULL, NULL);
 
     if (job != NULL && list->header.replace && !line_allowed(list, job, &reason, NULL)) {
         job_free(job);
@@ -351,15 +460,14 @@ static bool list_gather(struct list *list)
         size_t length;
 
         if (start >= list->text.length) {
-            list->stage = LIST_WRITING;
-            manifest_write(list->manifest, manifest_written, list);
-            return false;
+            list_gathered(list);
+            return list->left;
         }
         length = line_length(list, start);
         list->position = start + length + 1;
-        if (is_blank(list->text.bytes + start, length))
-            continue;
-        list_gather_line(list, start);
+        if (!is_blank(list->text.bytes + start, length))
+            list_gather_line(list, start);
+        list->number++;
     }
     return true;
 }
@@ -379,8 +487,7 @@ bool list_waits(const struct list *list)
 void list_again(struct list *list)
 {
     if (list->stage == LIST_FAILED) {
-        list->stage = LIST_GATHERING;
-        list->manifest = manifest_new(list->core, &list->header, &list->take.status);
+        list_gather_from(list);
         return;
     }
     free(list->pass);
@@ -398,10 +505,35 @@ static void list_leave(struct list *list)
     int result = move_out(core->spool, FOLDER_NEW, list->name, &list->take.status);
 
     list->left = true;
+    if (list->batch != NULL)
+        batches_add(core->batches, list->header.name);
     if (result < 0 && result != -ENOENT)
         log_warning(&core->log, "new/%s cannot be removed, it will be looked at again: %s",
                     list->name, strerror(-result));
     core_progress(core);
+}
+
+static void batch_accepted(void *context, int result)
+{
+    struct list *list = context;
+
+    list->noted = result == 0;
+    list->stage = list->noted ? LIST_TAKING : LIST_FAILED;
+    if (result < 0)
+        log_warning(&list->core->log, "runs/%s: the batch's record cannot be written, trying again: %s",
+                    list->header.name, strerror(-result));
+    core_touch(list->core);
+}
+
+/* The record of a batch is ahead of its file's leaving: by it a start knows what is still to be done. */
+static void list_through(struct list *list)
+{
+    if (list->batch == NULL || list->noted) {
+        list_leave(list);
+        return;
+    }
+    list->stage = LIST_ACCEPTED;
+    batch_file_accepted(list->batch, batch_accepted, list);
 }
 
 static bool list_take_lines(struct list *list)
@@ -412,7 +544,7 @@ static bool list_take_lines(struct list *list)
         if (list->pending > 0)
             return false; /* line_ended asks for another turn */
         if (list->again == 0 && !list->left)
-            list_leave(list);
+            list_through(list);
         return false;
     }
     return true;
@@ -425,11 +557,13 @@ bool list_work(struct list *list)
         list_begin(list);
         return true;
     case LIST_GATHERING:
-        return list_gather(list);
+        return list->left ? false : list_gather(list);
     case LIST_TAKING:
         return list->left ? false : list_take_lines(list);
+    case LIST_ENTERING:
     case LIST_WRITING:
     case LIST_LIMITING:
+    case LIST_ACCEPTED:
     case LIST_FAILED:
         break;
     }
@@ -439,4 +573,9 @@ bool list_work(struct list *list)
 bool list_finished(const struct list *list)
 {
     return list->left;
+}
+
+bool list_put_off(const struct list *list)
+{
+    return list->put_off;
 }
