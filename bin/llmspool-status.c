@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "client/batch_view.h"
 #include "client/chronicle.h"
 #include "client/cli.h"
 #include "client/gates.h"
@@ -19,14 +20,14 @@
 #define PROGRAM "llmspool-status"
 
 static const char usage[] =
-    "usage: llmspool-status [-s DIR] [--gates] [--json] [JOB...|-]\n"
+    "usage: llmspool-status [-s DIR] [--gates] [--json] [JOB|BATCH...|-]\n"
     "       llmspool-status [-s DIR] --spend [--by COLUMNS] [--month M|--day D|--since D]\n"
     "                       [--csv|--json]\n"
     "       llmspool-status [-s DIR] --events [--since T] [--until T] [--user U] [--model M]\n"
     "                       [--run R] [--event KIND] [--json] [JOB...|-]\n"
     "Shows how the spool stands: the daemon, jobs by state and what they wait for, gates,\n"
     "figures, the last failures. With jobs: where each is and why, its attempts, versions\n"
-    "and events.\n"
+    "and events. With the name of a batch's run: how far it is.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --gates       all of the gates: windows, limits and where they come from\n"
@@ -186,6 +187,24 @@ static void print_story(struct view *view, const struct id *id, const json_t *st
     story_print(&screen, id, story, clock_wall(&clock_system));
 }
 
+/* Whether a word is the name of a batch's run, which is told then. */
+static bool show_batch(struct view *view, const char *word)
+{
+    struct screen screen = screen_open(stdout);
+    json_t *batch = batch_view_read(view->spool, word, NULL);
+
+    if (batch != NULL && view->json) {
+        show_json(stdout, batch);
+    } else if (batch != NULL) {
+        if (view->shown++ > 0) {
+            putchar('\n');
+        }
+        batch_view_print(&screen, batch);
+    }
+    json_decref(batch);
+    return batch != NULL;
+}
+
 static int show_job(void *context, const char *word)
 {
     struct view *view = context;
@@ -193,6 +212,9 @@ static int show_job(void *context, const char *word)
     struct error error;
     json_t *story = NULL;
 
+    if (show_batch(view, word)) {
+        return 0;
+    }
     if (locate_reference(view->spool, word, &reference, &error) == 0) {
         story = story_read(view->spool, &reference.id, clock_wall(&clock_system), &error);
     }

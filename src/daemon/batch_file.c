@@ -58,31 +58,10 @@ bool batch_file_is(const char *text, size_t length)
     return false;
 }
 
-/* What is no key for all jobs of a batch, or NULL. Its lines say what is asked. */
-static const char *foreign_key(json_t *job)
-{
-    static const char *const keys[] = {
-        "delay",    "expires",    "fallback", "keep",     "max_age",  "max_attempts", "metadata",
-        "not_before", "on_doubt", "priority", "provider", "timeout",  "user",         "webhook",
-    };
-    const char *name;
-    json_t *value;
-
-    json_object_foreach (job, name, value) {
-        bool known = false;
-
-        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-            known = known || strcmp(keys[i], name) == 0;
-        if (!known)
-            return name;
-    }
-    return NULL;
-}
-
 int batch_file_header(const char *list, struct manifest_header *header, struct error *error)
 {
     size_t length = strlen(list) - strlen(".jsonl");
-    const char *foreign = foreign_key(header->job);
+    const char *foreign = batch_foreign_key(header->job);
 
     if (header->name[0] == '\0') {
         snprintf(header->name, sizeof header->name, "%.*s", (int)length, list);

@@ -238,3 +238,23 @@ json_t *batch_line_job(const struct batch_line *line, struct refusal *refusal)
     json_decref(job);
     return NULL;
 }
+
+const char *batch_foreign_key(json_t *job)
+{
+    static const char *const keys[] = {
+        "delay",      "expires",  "fallback", "keep",     "max_age", "max_attempts", "metadata",
+        "not_before", "on_doubt", "priority", "provider", "timeout", "user",         "webhook",
+    };
+    const char *name;
+    json_t *value;
+    json_object_foreach (job, name, value) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            known = known || strcmp(keys[i], name) == 0;
+        }
+        if (!known) {
+            return name;
+        }
+    }
+    return NULL;
+}

@@ -44,4 +44,8 @@ int batch_line_read(const json_t *line, struct batch_line *read, struct refusal 
  * cannot be said as a job: this line alone is no good. */
 json_t *batch_line_job(const struct batch_line *line, struct refusal *refusal);
 
+/* The first member of job that is none for all jobs of a batch, whose lines say what is asked: only how and when
+ * it is, for whom and by which provider. NULL when there is none. */
+const char *batch_foreign_key(json_t *job);
+
 #endif

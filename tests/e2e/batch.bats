@@ -65,6 +65,10 @@ load rig
     scenario batch.py forgotten
 }
 
+@test "llmspool-submit --batch hands a file over, llmspool-status tells how it stands" {
+    scenario batch.py submitted
+}
+
 @test "killed at any system call, no line is lost, doubled or paid again" {
     scenario batch.py killed_at_calls
 }

@@ -430,6 +430,68 @@ def forgotten(rig):
     rig.check()
 
 
+# --- by the commands ---------------------------------------------------------------------------------------
+
+def command(rig, program, *arguments, data=None, code=0):
+    """What it prints; it must leave with the code."""
+    done = subprocess.run([os.path.join(BUILD, program), "-s", rig.spool.path, *arguments], input=data,
+                          capture_output=True, text=True, check=False, timeout=60)
+    equal(done.returncode, code, f"{program} {' '.join(arguments)}: {done.stderr}")
+    return done.stdout if code == 0 else done.stderr
+
+
+def write(rig, name, text):
+    path = os.path.join(rig.folder, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+@scenario
+def submitted(rig):
+    """llmspool-submit --batch and llmspool-status, from the file to its end."""
+    rig.mock()
+    rig.spool.switch("pause")
+    path = write(rig, "nightly.jsonl", DOCUMENTED)
+    equal(command(rig, "llmspool-submit", "--batch", path), "nightly\n", "what is printed")
+    equal(json.loads(command(rig, "llmspool-status", "--json", "nightly"))["status"], "validating",
+          "status without a daemon")
+    expect("is still waiting" in command(rig, "llmspool-submit", "--batch", path, code=75), "twice")
+    equal(json.loads(command(rig, "llmspool-submit", "--json", "--run", "other", "--priority", "2",
+                             "--keep", "9d", "--batch", "-", data=DOCUMENTED)),
+          {"run": "other", "requests": 2}, "JSON")
+    daemon = rig.daemon()
+    until(lambda: not rig.spool.names("new"), "the lists' leaving")
+    for run in ("nightly", "other"):
+        found = json.loads(command(rig, "llmspool-status", "--json", run))
+        equal((found["status"], found["request_counts"]),
+              ("in_progress", {"total": 2, "completed": 0, "failed": 0}), f"status of {run}")
+    states = [rig.spool.json("cur", name) for name in rig.spool.names("cur", ".state.json")]
+    equal([state["priority"] for state in states], [2, 2], "what the flags widened")
+    expect("requests 0 of 2 have ended" in command(rig, "llmspool-status", "nightly"), "in words")
+    rig.spool.switch("pause", False)
+    until(lambda: all(record(rig, run)["status"] == "completed" for run in ("nightly", "other")),
+          "the ends")
+    expect("2 completed, 0 failed" in command(rig, "llmspool-status", "nightly"), "in words")
+    equal(command(rig, "llmspool-submit", "--batch", path), "nightly\n", "the same file again")
+    until(lambda: not rig.spool.names("new") and record(rig, "nightly")["status"] == "completed",
+          "its end")
+    daemon.stop()
+    equal(rig.mocks[-1].requests(), 2, "requests")
+    other = write(rig, "other.jsonl", text_of(line("x")))
+    expect("already, of other work" in command(rig, "llmspool-submit", "--batch", other, code=65),
+           "another file of that name")
+    bad = write(rig, "bad.jsonl", text_of(line("x"), line("x")))
+    expect("line 2: its custom_id" in command(rig, "llmspool-submit", "--batch", bad, code=65), "bad")
+    expect("--batch does not go with what sets \"model\"" in
+           command(rig, "llmspool-submit", "-m", "x", "--run", "z", "--batch", path, code=64), "model")
+    for words in (["--run", "x", "text"], ["--batch", path, "text"], ["--batch", path, "--wait"]):
+        command(rig, "llmspool-submit", *words, code=64)
+    command(rig, "llmspool-submit", "--run", "a b", "--batch", path, code=64)
+    equal(rig.spool.names("new"), [], "what was refused")
+    command(rig, "llmspool-status", "nobody", code=69)
+
+
 # --- killed ------------------------------------------------------------------------------------------------
 
 CALLS = ("openat", "write", "fsync", "renameat2", "renameat", "unlinkat", "fchmod")
