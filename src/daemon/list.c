@@ -2,7 +2,7 @@
 /*
  * list: see list.h.
  */
-#include "daemon/list.h"
+#include "daemon/list_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,62 +11,12 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/admit.h"
-#include "daemon/batch_file.h"
 #include "daemon/batches.h"
-#include "daemon/manifest.h"
 #include "daemon/refusal.h"
 #include "daemon/rules.h"
-#include "job/job.h"
 #include "spool/move.h"
 
-enum {
-    LINES_A_TURN = 64,
-    YOUNG_MS = 2000, /* a batch this young that is no good may still be written */
-};
-
-/* A list that names a run is read twice: its manifest is durable before its first job is accepted. */
-enum list_stage {
-    LIST_BEGIN,
-    LIST_GATHERING, /* reading for the manifest */
-    LIST_ENTERING,  /* a batch's run is being made */
-    LIST_WRITING,   /* the manifest is being written */
-    LIST_LIMITING,  /* what the run may cost is being written */
-    LIST_FAILED,    /* it could not be: gathered again a second later */
-    LIST_TAKING,    /* lines become jobs */
-    LIST_ACCEPTED,  /* that all of a batch did is being noted */
-};
-
-struct list {
-    struct core *core;
-    char *name;
-    char *owner;
-    bool trusted;
-    struct take take;
-    struct buffer text;
-    enum list_stage stage;
-    struct manifest_header header;
-    struct batch_file *batch;  /* its lines are a batch's; or NULL */
-    struct manifest *manifest; /* while gathering and writing */
-    struct limit *limit;       /* while limiting */
-    size_t body;     /* where the jobs begin: behind the run's line, if there is one */
-    size_t position; /* of the next line in text */
-    size_t number;   /* of that line, from 1 */
-    size_t pending;  /* lines handed on and not ended */
-    size_t again;    /* lines of this pass that must be looked at again */
-    size_t *later;   /* start and number of those lines, in pairs */
-    size_t later_capacity;
-    size_t *pass;    /* the pairs that this pass looks at; NULL in the first pass, which reads on */
-    size_t pass_count;
-    size_t pass_at;
-    bool left;
-    bool noted;   /* the batch's record says that all lines are accepted or answered */
-    bool put_off; /* it stays in new/, to be looked at again */
-};
-
-/* Waits for a list's max_cost to be durable; the list may go meanwhile. */
-struct limit {
-    struct list *list; /* NULL: it went */
-};
+enum { LINES_A_TURN = 64 };
 
 /* One line on its way: tells its list. */
 struct list_line {
@@ -147,7 +97,7 @@ static void line_refused(void *context, int result, int failed_file)
     line_ended(&line->drop, result == 0 || result == -EEXIST ? DROP_ANSWERED : DROP_LATER);
 }
 
-static int64_t list_submitted(const struct list *list)
+int64_t list_submitted(const struct list *list)
 {
     struct timespec ctime = list->take.status.st_ctim;
 
@@ -176,7 +126,7 @@ static struct list_line *line_new(struct list *list, size_t start, size_t number
     return line;
 }
 
-static size_t line_length(const struct list *list, size_t start)
+size_t list_line_length(const struct list *list, size_t start)
 {
     const char *text = list->text.bytes + start;
     const char *end = memchr(text, '\n', list->text.length - start);
@@ -184,12 +134,12 @@ static size_t line_length(const struct list *list, size_t start)
     return end != NULL ? (size_t)(end - text) : list->text.length - start;
 }
 
-static bool is_blank(const char *text, size_t length)
+bool list_line_blank(const char *text, size_t length)
 {
     return strspn(text, " \t\r") >= length;
 }
 
-static struct job_context line_context(const struct list *list, const char **reason)
+struct job_context list_context(const struct list *list, const char **reason)
 {
     return (struct job_context){.default_model = list->core->spool->default_model,
                                 .submitted = {list_submitted(list)},
@@ -198,12 +148,12 @@ static struct job_context line_context(const struct list *list, const char **rea
                                 .reason = reason};
 }
 
-static struct job *line_read(struct list *list, size_t start, const char **reason,
+struct job *list_line_read(struct list *list, size_t start, const char **reason,
                              struct error *error)
 {
-    struct job_context context = line_context(list, reason);
+    struct job_context context = list_context(list, reason);
     const char *text = list->text.bytes + start;
-    size_t length = line_length(list, start);
+    size_t length = list_line_length(list, start);
 
     return list->batch != NULL ? batch_file_job(list->batch, text, length, &context, error)
                                : job_read(text, length, &context, error);
@@ -211,7 +161,7 @@ static struct job *line_read(struct list *list, size_t start, const char **reaso
 
 /* Whether a job may come in: by the rules, and where it is to take another's place because it says
  * whose. */
-static bool line_allowed(const struct list *list, const struct job *job, const char **reason,
+bool list_line_allowed(const struct list *list, const struct job *job, const char **reason,
                          struct error *error)
 {
     struct id old;
@@ -231,17 +181,17 @@ static void line_look(struct list *list, size_t start, size_t number)
 {
     struct core *core = list->core;
     const char *text = list->text.bytes + start;
-    size_t length = line_length(list, start);
+    size_t length = list_line_length(list, start);
     const char *reason = "bad_job";
     struct list_line *line;
     struct error error;
     struct job *job;
 
-    if (is_blank(text, length))
+    if (list_line_blank(text, length))
         return;
     line = line_new(list, start, number);
-    job = line_read(list, start, &reason, &error);
-    if (job != NULL && line_allowed(list, job, &reason, &error)) {
+    job = list_line_read(list, start, &reason, &error);
+    if (job != NULL && list_line_allowed(list, job, &reason, &error)) {
         admit(core, job, &line->drop);
         return;
     }
@@ -261,7 +211,7 @@ static bool list_next_line(struct list *list)
 
     if (start >= list->text.length)
         return false;
-    list->position = start + line_length(list, start) + 1;
+    list->position = start + list_line_length(list, start) + 1;
     line_look(list, start, list->number++);
     return true;
 }
@@ -274,201 +224,6 @@ static bool list_next_again(struct list *list)
         return false;
     list->pass_at++;
     line_look(list, list->pass[2 * at], list->pass[2 * at + 1]);
-    return true;
-}
-
-/* --- the run --------------------------------------------------------------------------------------------- */
-
-static void list_refuse(struct list *list, const char *reason, const struct error *error)
-{
-    refusal_file(list->core, FOLDER_NEW, list->name,
-                 &(struct refusal){.reason = reason,
-                                   .message = error->text,
-                                   .submitted = list_submitted(list)});
-    list->left = true;
-}
-
-/* A batch is refused as a whole, unless it may not be all there yet. */
-static void list_refuse_batch(struct list *list, const char *reason, const struct error *error)
-{
-    int64_t written = (int64_t)list->take.status.st_mtim.tv_sec * 1000;
-
-    list->put_off = clock_wall(list->core->clock).ms - written < YOUNG_MS;
-    list->left = true;
-    if (!list->put_off)
-        list_refuse(list, reason, error);
-}
-
-/* Reads for the manifest, from the first job on. */
-static void list_gather_from(struct list *list)
-{
-    bool said = list->body > 0;
-
-    if (list->batch != NULL) {
-        batch_file_free(list->batch);
-        list->batch = batch_file_new(list->core, list->name, &list->header, said);
-    }
-    list->position = list->body;
-    list->number = said ? 2 : 1;
-    list->manifest = manifest_new(list->core, &list->header, &list->take.status);
-    list->stage = LIST_GATHERING;
-}
-
-/* Looks whether the first line names a run, and whether the others are a batch's. */
-static void list_begin(struct list *list)
-{
-    struct error error;
-    size_t length = line_length(list, 0);
-    int result = manifest_header_read(list->text.bytes, length, &list->header, &error);
-
-    list->stage = LIST_TAKING;
-    if (result > 0)
-        list->body = length + 1 < list->text.length ? length + 1 : list->text.length;
-    if (result >= 0 &&
-        batch_file_is(list->text.bytes + list->body, list->text.length - list->body)) {
-        result = batch_file_header(list->name, &list->header, &error) < 0 ? -1 : 1;
-        if (result > 0)
-            list->batch =
-                batch_file_new(list->core, list->name, &list->header, list->body > 0);
-    } else if (result > 0 && list->header.job != NULL) {
-        error_set(&error, ERROR_DATA, "the first line has \"job\", which is for batches alone");
-        result = -1;
-    }
-    if (result < 0)
-        list_refuse(list, "bad_run", &error);
-    else if (result > 0)
-        list_gather_from(list);
-}
-
-static void limit_written(void *context, int result)
-{
-    struct limit *limit = context;
-    struct list *list = limit->list;
-
-    free(limit);
-    if (list == NULL)
-        return;
-    list->limit = NULL;
-    list->stage = result == 0 ? LIST_TAKING : LIST_FAILED;
-    core_touch(list->core);
-}
-
-/* The most that the run may cost is durable before its first job is accepted. A higher one than before
- * may let jobs go that wait for it. */
-static void list_limit(struct list *list)
-{
-    struct core *core = list->core;
-
-    list->stage = LIST_TAKING;
-    if (list->header.max_cost_nano < 0)
-        return;
-    list->stage = LIST_LIMITING;
-    list->limit = xcalloc(1, sizeof *list->limit);
-    list->limit->list = list;
-    money_run_limit(core->money, list->header.name, list->header.max_cost_nano);
-    core->asks = afford_count(core->afford);
-    money_flush(core->money, limit_written, list->limit);
-}
-
-static void manifest_written(void *context, int result)
-{
-    struct list *list = context;
-
-    list->manifest = NULL;
-    list->position = list->body;
-    list->number = list->body > 0 ? 2 : 1;
-    if (result == 0)
-        list_limit(list);
-    else
-        list->stage = LIST_FAILED;
-    if (result < 0)
-        log_warning(&list->core->log, "runs/%s: the manifest cannot be written, trying again: %s",
-                    list->header.name, strerror(-result));
-    core_touch(list->core);
-}
-
-static void batch_entered(void *context, int result)
-{
-    struct list *list = context;
-    struct error error;
-
-    core_touch(list->core);
-    if (result == 0) {
-        list->stage = LIST_WRITING;
-        manifest_write(list->manifest, manifest_written, list);
-        return;
-    }
-    manifest_free(list->manifest);
-    list->manifest = NULL;
-    if (result == -EEXIST) {
-        error_set(&error, ERROR_DATA,
-                  "there is a run %s already, of other work: drop it under another name, or begin it "
-                  "with {\"run\": \"NAME\"}",
-                  list->header.name);
-        list_refuse(list, "run_exists", &error);
-        return;
-    }
-    list->stage = LIST_FAILED;
-    log_warning(&list->core->log, "runs/%s: the batch cannot be entered, trying again: %s",
-                list->header.name, strerror(-result));
-}
-
-/* All lines were gathered: what they are of is made durable before the first of them is accepted. */
-static void list_gathered(struct list *list)
-{
-    const char *reason;
-    struct error error;
-
-    if (list->batch == NULL) {
-        list->stage = LIST_WRITING;
-        manifest_write(list->manifest, manifest_written, list);
-    } else if (batch_file_judge(list->batch, &reason, &error) < 0) {
-        list_refuse_batch(list, reason, &error);
-    } else {
-        list->stage = LIST_ENTERING;
-        batch_file_enter(list->batch, list->take.fd, (off_t)list->body, batch_entered, list);
-    }
-}
-
-/* Adds a line to the manifest. Who will not come in takes nobody's place. */
-static void list_gather_line(struct list *list, size_t start)
-{
-    const char *reason;
-    struct job_context context = line_context(list, NULL);
-    struct job *job;
-
-    if (list->batch != NULL) {
-        batch_file_gather(list->batch, list->manifest, list->number, list->text.bytes + start,
-                          line_length(list, start), &context);
-        return;
-    }
-    job = line_read(list, start, NULL, NULL);
-
-    if (job != NULL && list->header.replace && !line_allowed(list, job, &reason, NULL)) {
-        job_free(job);
-        job = NULL;
-    }
-    manifest_add(list->manifest, job);
-    job_free(job);
-}
-
-/* Adds some lines to the manifest, and has it written when all are there. */
-static bool list_gather(struct list *list)
-{
-    for (int i = 0; i < LINES_A_TURN; i++) {
-        size_t start = list->position;
-        size_t length;
-
-        if (start >= list->text.length) {
-            list_gathered(list);
-            return list->left;
-        }
-        length = line_length(list, start);
-        list->position = start + length + 1;
-        if (!is_blank(list->text.bytes + start, length))
-            list_gather_line(list, start);
-        list->number++;
-    }
     return true;
 }
 
