@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "client/batch_view.h"
 #include "client/chronicle.h"
 #include "client/cli.h"
 #include "client/failures.h"
@@ -38,7 +39,8 @@ static const char usage[] =
     "                       [--model M] [--run R] [--event KIND] [--json] [JOB...|-]\n"
     "Shows how the spool stands: the daemon, jobs by state and what they wait for, gates,\n"
     "figures, the last failures. With jobs: where each is and why, its attempts, versions\n"
-    "and events. With a run: how far it is, how fast, what it cost and when it will end.\n"
+    "and events. With a run, a batch's too: how far it is, how fast, what it cost and when it\n"
+    "will end.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --gates       all of the gates: windows, limits and where they come from\n"
@@ -208,6 +210,25 @@ static int show_job(struct view *view, const struct id *id, struct error *error)
     return 0;
 }
 
+/* A batch tells how it stands by its own record. */
+static int show_run(struct view *view, const char *run, struct error *error)
+{
+    json_t *batch = batch_view_read(view->spool, run, error);
+
+    if (batch == NULL) {
+        return error->kind == ERROR_ABSENT
+                   ? standing_show(view->spool, run, view->screen, view->json, error)
+                   : -1;
+    }
+    if (view->json) {
+        show_json(view->screen->out, batch);
+    } else {
+        batch_view_print(view->screen, batch);
+    }
+    json_decref(batch);
+    return 0;
+}
+
 /* A job, or else a run, of that name. */
 static int show_word(struct view *view, const char *word, struct error *error)
 {
@@ -218,7 +239,7 @@ static int show_word(struct view *view, const char *word, struct error *error)
         return show_job(view, &reference.id, error);
     }
     if (error->kind == ERROR_ABSENT && layout_name_ok(word)) {
-        if (standing_show(view->spool, word, view->screen, view->json, &no_run) == 0) {
+        if (show_run(view, word, &no_run) == 0) {
             view->shown++;
             return 0;
         }
@@ -279,7 +300,7 @@ static int show_page(void *context, const struct screen *screen, struct error *e
         break;
     }
     if (view->chronicle.run != NULL) {
-        return standing_show(view->spool, view->chronicle.run, screen, view->json, error);
+        return show_run(view, view->chronicle.run, error);
     }
     return view->words[0] != NULL ? show_words(view, error)
                                   : put_rows(view, overview_read(view->spool, error),

@@ -15,6 +15,7 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "spool/spool.h"
+#include "client/batch_file.h"
 #include "client/cli.h"
 #include "client/draft.h"
 #include "client/estimate.h"
@@ -26,6 +27,7 @@
 
 static const char usage[] =
     "usage: llmspool-submit [-s DIR] [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
+    "       llmspool-submit [-s DIR] [options] --batch FILE [--run NAME]\n"
     "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE (that text,\n"
     "or with --job a job as JSON), or for standard input (-), and prints their IDs when they\n"
     "are durable.\n"
@@ -33,6 +35,8 @@ static const char usage[] =
     "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked for)\n"
     "  -f, --file FILE         a prompt\n"
     "      --job FILE          a whole job\n"
+    "      --batch FILE        an OpenAI Batch file; prints the name of its run\n"
+    "      --run NAME          that name, in place of the file's own\n"
     "  -w, --wait              wait, and print the answers in the order of the jobs\n"
     "      --wait-timeout D    wait for so long at most, then leave with 75\n"
     "      --fail-fast         do not wait when nothing can move: leave with 69\n"
@@ -62,6 +66,8 @@ enum {
     INPUT = 1, /* what getopt_long gives for a word that is no option */
     OPTION_FIELD = 256,
     OPTION_JOB,
+    OPTION_BATCH,
+    OPTION_RUN,
     OPTION_WAIT_TIMEOUT,
     OPTION_FAIL_FAST,
     OPTION_JSON,
@@ -78,6 +84,8 @@ static const struct option options[] = {
     {"spool", required_argument, NULL, 's'},
     {"file", required_argument, NULL, 'f'},
     {"job", required_argument, NULL, OPTION_JOB},
+    {"batch", required_argument, NULL, OPTION_BATCH},
+    {"run", required_argument, NULL, OPTION_RUN},
     {"wait", no_argument, NULL, 'w'},
     {"wait-timeout", required_argument, NULL, OPTION_WAIT_TIMEOUT},
     {"fail-fast", no_argument, NULL, OPTION_FAIL_FAST},
@@ -119,12 +127,14 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN, MODE_ESTIMATE };
+enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN, MODE_ESTIMATE, MODE_BATCH };
 
 struct command {
     const char *place; /* of the spool, as given */
     enum mode mode;
     const char *prices; /* a file, or NULL */
+    const char *batch;  /* a file, or NULL */
+    const char *run;    /* of the batch, or NULL: named as its file is */
     bool json;
     bool progress; /* a line on stderr that is written over */
     struct field {
@@ -363,6 +373,27 @@ static int estimate(struct command *command)
     return EXIT_DONE;
 }
 
+/* One batch: what is printed is the name by which all of it is known. */
+static int submit_batch(struct command *command)
+{
+    char name[NAME_LIMIT];
+    size_t requests;
+    json_t *told;
+
+    if (batch_file_drop(command->spool, command->draft, command->batch, command->run, name,
+                        &requests, &command->error) < 0) {
+        return cli_fail(PROGRAM, &command->error);
+    }
+    if (!command->json) {
+        puts(name);
+        return EXIT_DONE;
+    }
+    told = json_pack("{s:s, s:I}", "run", name, "requests", (json_int_t)requests);
+    show_json(stdout, told);
+    json_decref(told);
+    return EXIT_DONE;
+}
+
 static int submit(struct command *command)
 {
     if (prepare(command) < 0) {
@@ -373,6 +404,9 @@ static int submit(struct command *command)
     }
     if (command->mode == MODE_ESTIMATE) {
         return estimate(command);
+    }
+    if (command->mode == MODE_BATCH) {
+        return submit_batch(command);
     }
     if (drop_all(command) < 0) {
         return cli_fail(PROGRAM, &command->error);
@@ -452,6 +486,12 @@ static int take_option(struct command *command, int option, int index)
     case OPTION_JOB:
         submission_add(&command->jobs, SOURCE_WHOLE, optarg);
         break;
+    case OPTION_BATCH:
+        command->batch = optarg;
+        break;
+    case OPTION_RUN:
+        command->run = optarg;
+        break;
     case OPTION_FIELD:
         add_field(command, options[index].name);
         break;
@@ -473,6 +513,20 @@ static int take_option(struct command *command, int option, int index)
     return -1;
 }
 
+/* Returns an exit code, or -1 to go on. */
+static int take_batch(struct command *command)
+{
+    if (command->batch == NULL) {
+        return cli_usage(PROGRAM, "--run goes with --batch");
+    }
+    if (command->mode != MODE_DROP || command->jobs.count > 0) {
+        return cli_usage(PROGRAM, "--batch FILE goes with no other input, and only drops: "
+                                  "llmspool-status tells how it stands");
+    }
+    command->mode = MODE_BATCH;
+    return -1;
+}
+
 /* Options and inputs may stand in any order; inputs keep theirs. */
 static int take_words(struct command *command, int argc, char **argv)
 {
@@ -486,6 +540,9 @@ static int take_words(struct command *command, int argc, char **argv)
     }
     if (result < 0 && command->prices != NULL && command->mode != MODE_ESTIMATE) {
         return cli_usage(PROGRAM, "--prices goes with --estimate");
+    }
+    if (result < 0 && (command->batch != NULL || command->run != NULL)) {
+        return take_batch(command);
     }
     if (result < 0 && command->jobs.count == 0) {
         return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");

@@ -293,6 +293,11 @@ int draft_flag(struct draft *draft, const char *name, const char *value, struct 
     return flag->take(flag, draft->changes, value, error);
 }
 
+json_t *draft_changes(const struct draft *draft)
+{
+    return draft->changes;
+}
+
 /* --- jobs ----------------------------------------------------------------------------------------
  */
 

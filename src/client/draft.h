@@ -30,6 +30,9 @@ void draft_free(struct draft *draft);
  * error: ERROR_USAGE for a member without "=", ERROR_DATA for a schema that cannot be read. */
 int draft_flag(struct draft *draft, const char *name, const char *value, struct error *error);
 
+/* What the flags say, as members of a job; borrowed. */
+json_t *draft_changes(const struct draft *draft);
+
 /* The job with this prompt (for --type embed, with this input), or the job whose text this is, with
  * the flags; completed, its ID computed. NULL with an error of kind ERROR_DATA, in the words with
  * which the daemon would refuse it. */

@@ -64,6 +64,19 @@ int drop_list(const struct spool *spool, const char *text, size_t length, struct
     return drop_file(spool, FOLDER_NEW, name, text, length, error);
 }
 
+int drop_batch(const struct spool *spool, const char *run, const char *text, size_t length,
+               struct error *error)
+{
+    char name[NAME_LIMIT];
+
+    snprintf(name, sizeof name, "%s.jsonl", run);
+    if (faccessat(spool->dir[FOLDER_NEW], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        error_set(error, ERROR_LATER, "new/%s is still waiting to be taken: say another --run", name);
+        return -1;
+    }
+    return drop_file(spool, FOLDER_NEW, name, text, length, error);
+}
+
 int drop_order(const struct spool *spool, const char *kind, const char *text, size_t length,
                struct error *error)
 {

@@ -4,6 +4,7 @@
  */
 #include "daemon/daemon.h"
 #include "daemon/archived.h"
+#include "daemon/batches.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -143,6 +144,7 @@ static bool nothing_under_way(const struct daemon *daemon)
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
            finish_stuck(core->finish) == 0 && archived_idle(core->archived) &&
+           batches_idle(core->batches) &&
            queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
 }
@@ -178,7 +180,8 @@ static void look_at_stop(struct daemon *daemon)
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
-             archived_idle(daemon->core.archived) && !money_writing(daemon->core.money))
+             archived_idle(daemon->core.archived) && batches_idle(daemon->core.batches) &&
+             !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
@@ -240,6 +243,7 @@ static void turn(uv_prepare_t *prepare)
     if (core->spool_lost)
         look_at_spool(daemon);
     more = intake_work(core->intake);
+    more = batches_work(core->batches) || more;
     orders_work(core->orders);
     dispatch_work(core->dispatch);
     events_flush(core->events);
@@ -377,6 +381,7 @@ static void stop_begin(struct daemon *daemon)
     log_info(&core->log, "stopping: %u requests in flight have %s to end",
              dispatch_in_flight(core->dispatch), bound);
     events_add(core->events, "daemon_stopping", NULL);
+    batches_stop(core->batches);
     notify_send("STOPPING=1\nEXTEND_TIMEOUT_USEC=30000000\nSTATUS=Finishing what is in flight");
     uv_timer_start(&daemon->extend, extend_fired, EXTEND_MS, EXTEND_MS);
     core_touch(core);
@@ -503,6 +508,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->crash = crash_open(core);
     core->status = status_open(core);
     core->archived = archived_open(core);
+    core->batches = batches_open(core);
     return 0;
 }
 
@@ -561,6 +567,7 @@ static int start(struct daemon *daemon, struct error *error)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         uv_signal_start(&daemon->signals[i], signalled, numbers[i]);
     start_watching(daemon);
+    batches_start(core->batches);
     orders_scan(core->orders);
     intake_scan(core->intake);
     uv_prepare_start(&daemon->turn, turn);
@@ -595,6 +602,7 @@ static void close_parts(struct daemon *daemon)
     marks_close(core->marks);
     status_close(core->status);
     archived_close(core->archived);
+    batches_close(core->batches);
     crash_close(core->crash);
     publish_close(core->publish);
     transfers_close(core->transfers);

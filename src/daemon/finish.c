@@ -16,6 +16,7 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/again.h"
+#include "daemon/batches.h"
 #include "daemon/crash.h"
 #include "daemon/debt.h"
 #include "daemon/orders.h"
@@ -395,10 +396,14 @@ static void ending_count(const struct ending *ending)
 /* The job is where it belongs: what was beside it goes, and it is forgotten. */
 static void ending_leave(struct ending *ending)
 {
+    struct core *core = ending->finish->core;
+
     ending_clear_away(ending);
     ending_log(ending);
     ending_count(ending);
-    queue_remove(ending->finish->core->queue, ending->task);
+    if (ending->task->watched)
+        batches_ended(core->batches);
+    queue_remove(core->queue, ending->task);
     ending_free(ending);
 }
 

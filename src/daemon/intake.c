@@ -415,6 +415,15 @@ static void scan_step(struct intake *intake)
     intake->core->kick(intake->core); /* orders may wait for it; it changes nothing that status shows */
 }
 
+/* A batch that is no good as it stands may still be written: it is opened anew a second later. */
+static void list_is_young(struct intake *intake)
+{
+    intake->waiting++;
+    snprintf(intake->reason, sizeof intake->reason, "%.60s: still being written?",
+             intake->list_name);
+    look_soon(intake);
+}
+
 /* Goes on with the list, or begins the next. Returns whether there is more to do at once. */
 static bool work_on_list(struct intake *intake)
 {
@@ -433,6 +442,8 @@ static bool work_on_list(struct intake *intake)
     }
     more = list_work(intake->list);
     if (list_finished(intake->list)) {
+        if (list_put_off(intake->list))
+            list_is_young(intake);
         list_end(intake);
         return true;
     }

@@ -76,13 +76,15 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
     const json_t *first = json_object_get(line, "first");
     const json_t *max_cost = json_object_get(line, "max_cost");
     const json_t *replace = json_object_get(line, "replace");
+    json_t *job = json_object_get(line, "job");
     const char *name = json_string_value(json_object_get(line, "run"));
 
     if (name == NULL || !layout_name_ok(name))
         return "its name is none: 1 to 100 of A-Z a-z 0-9 . _ -, no leading dot, not 6 to 64 hex "
                "digits";
-    if (json_object_size(line) != 1U + (first != NULL) + (max_cost != NULL) + (replace != NULL))
-        return "it has keys other than run, first, replace and max_cost";
+    if (json_object_size(line) !=
+        1U + (first != NULL) + (max_cost != NULL) + (replace != NULL) + (job != NULL))
+        return "it has keys other than run, first, replace, max_cost and job";
     if (replace != NULL && !json_is_true(replace))
         return "replace is not true";
     if (replace != NULL && first != NULL)
@@ -92,6 +94,7 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
     if (!read_max_cost(max_cost, &header->max_cost_nano))
         return "max_cost is no amount of money";
     strcpy(header->name, name);
+    header->job = json_incref(job);
     header->first = (uint64_t)json_integer_value(first);
     header->replace = replace != NULL;
     return NULL;
@@ -207,20 +210,37 @@ static void add_replacement(struct manifest *manifest, const struct job *job)
     line->length = manifest->text.length - line->start;
 }
 
+/* Adds the next position with the text of its line. */
+static void add_text(struct manifest *manifest, const struct buffer *text)
+{
+    struct line *line = line_new(manifest);
+
+    line->position = manifest->header.first + manifest->count - 1;
+    write_position(&manifest->text, line->position, text->bytes, text->length);
+    line->length = manifest->text.length - line->start;
+}
+
 void manifest_add(struct manifest *manifest, const struct job *job)
 {
     struct buffer text = {0};
-    struct line *line;
 
     if (manifest->header.replace) {
         add_replacement(manifest, job);
         return;
     }
-    line = line_new(manifest);
-    line->position = manifest->header.first + manifest->count - 1;
     write_line(&text, job, NULL, NULL);
-    write_position(&manifest->text, line->position, text.bytes, text.length);
-    line->length = manifest->text.length - line->start;
+    add_text(manifest, &text);
+    buffer_free(&text);
+}
+
+void manifest_add_line(struct manifest *manifest, json_t *line)
+{
+    struct buffer text = {0};
+
+    jsontext_write(&text, line);
+    buffer_byte(&text, '\n');
+    json_decref(line);
+    add_text(manifest, &text);
     buffer_free(&text);
 }
 

@@ -76,6 +76,7 @@ struct task {
     bool cancel;         /* an order asks for its end */
     bool unwritten;      /* SETTLING, and its state file could not be written: tried again */
     bool stream;         /* its answer is to be seen while it grows */
+    bool watched;        /* a batch waits for its end */
     bool has_partial;    /* cur/ID.partial is there */
     bool no_detour;      /* a fallback cannot take it while its gate is closed: it waits */
     struct ages *ages;   /* that count it while it waits */

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/sha256.h"
 #include "job/field.h"
 #include "job/record.h"
 #include "spool/file.h"
@@ -105,27 +104,15 @@ void refusal_file(struct core *core, enum folder folder, const char *name,
     publish_add(core->publish, publication);
 }
 
-static void hash_line(const char *list, size_t number, const char *line, size_t length,
-                      char hash[SHA256_HEX_SIZE])
-{
-    struct buffer text = {0};
-
-    buffer_printf(&text, "%s\n%zu\n", list, number);
-    buffer_append(&text, line, length);
-    sha256_hex(text.bytes, text.length, hash);
-    buffer_free(&text);
-}
-
 void refusal_line(struct core *core, const char *list, size_t number, const char *line,
                   size_t length, const struct refusal *refusal, publish_done *done,
                   void *context)
 {
     struct publication *publication = publication_new(done, context);
     struct buffer text = {0};
-    char hash[SHA256_HEX_SIZE], kept[ENTRY_NAME_SIZE], name[ERROR_NAME_SIZE];
+    char kept[ENTRY_NAME_SIZE], name[ERROR_NAME_SIZE];
 
-    hash_line(list, number, line, length, hash);
-    snprintf(kept, sizeof kept, "refused-%s.json", hash);
+    refused_line_name(list, number, line, length, kept);
     snprintf(name, sizeof name, "%s:%zu", list, number);
     tell_refused(core, name, refusal);
     write_error(core, &text, name, refusal);

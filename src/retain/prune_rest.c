@@ -185,7 +185,8 @@ static bool is_old_manifest(const struct pruning *pruning, int dir, const char *
 /* Deletes the files of a run, the manifest last. */
 static int delete_files(int dir)
 {
-    static const char *const files[] = {"input.jsonl", "output.jsonl", "errors.jsonl", MANIFEST};
+    static const char *const files[] = {"input.jsonl", "output.jsonl", "errors.jsonl", "batch.json",
+                                        MANIFEST};
 
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/random.h"
 #include "base/sha256.h"
 
@@ -125,6 +126,18 @@ static bool shape_match(const struct shape *shape, const char *rest, unsigned *v
         rest = version_read(rest, version);
     }
     return rest != NULL && strcmp(rest, shape->after) == 0;
+}
+
+void refused_line_name(const char *list, size_t number, const char *line, size_t length,
+                       char out[ENTRY_NAME_SIZE])
+{
+    struct buffer text = {0};
+    char hash[SHA256_HEX_SIZE];
+    buffer_printf(&text, "%s\n%zu\n", list, number);
+    buffer_append(&text, line, length);
+    sha256_hex(text.bytes, text.length, hash);
+    snprintf(out, ENTRY_NAME_SIZE, "refused-%s.json", hash);
+    buffer_free(&text);
 }
 
 struct entry entry_read(const char *name)

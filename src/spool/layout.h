@@ -84,6 +84,11 @@ struct entry {
 void entry_write(enum entry_kind kind, const struct id *id, unsigned version,
                  char out[ENTRY_NAME_SIZE]);
 
+/* Writes the name in failed/ under which a refused line of a list is kept: refused-H.json, H the SHA-256 of list
+ * name, line number (from 1) and line. */
+void refused_line_name(const char *list, size_t number, const char *line, size_t length,
+                       char out[ENTRY_NAME_SIZE]);
+
 /* Takes a file name apart; what is none of ours, or has a version with a leading zero or above
  * 999,999,999, is ENTRY_OTHER. */
 struct entry entry_read(const char *name);
