@@ -13,18 +13,49 @@
 #include "base/random.h"
 #include "spool/file.h"
 #include "spool/move.h"
+#include "spool/rights.h"
 
 /* Files of ours in a shared spool are for the daemon's user, too. */
 static mode_t drop_mode(const struct spool *spool)
 {
-    return spool->shared ? 0640 : 0600;
+    return spool->shared && !spool->confined ? 0640 : 0600;
+}
+
+/* Where results are for their users alone, so is what is asked: the daemon's user reads it, the group does
+ * not. */
+static int confine(const struct spool *spool, const char *temp)
+{
+    int fd = openat(spool->dir[FOLDER_TMP], temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int result = fd < 0 ? -errno : rights_give(fd, spool->owner);
+
+    if (result == 0 && fsync(fd) < 0) {
+        result = -errno;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return result;
+}
+
+static int make_temp(const struct spool *spool, char temp[RANDOM_NAME_SIZE], const char *text,
+                     size_t length)
+{
+    int result = file_make_temp(spool->dir[FOLDER_TMP], temp, drop_mode(spool), text, length, true);
+
+    if (result == 0 && spool->confined) {
+        result = confine(spool, temp);
+        if (result < 0) {
+            (void)unlinkat(spool->dir[FOLDER_TMP], temp, 0);
+        }
+    }
+    return result;
 }
 
 static int drop_file(const struct spool *spool, enum folder folder, const char *name,
                      const char *text, size_t length, struct error *error)
 {
     char temp[RANDOM_NAME_SIZE];
-    int result = file_make_temp(spool->dir[FOLDER_TMP], temp, drop_mode(spool), text, length, true);
+    int result = make_temp(spool, temp, text, length);
 
     if (result < 0) {
         error_system(error, -result, "%s/tmp: a file cannot be written", spool->path);

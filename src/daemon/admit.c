@@ -17,6 +17,7 @@
 #include "daemon/orders.h"
 #include "daemon/recover.h"
 #include "spool/move.h"
+#include "spool/rights.h"
 #include "spool/unit.h"
 
 /* A drop whose admission waits for something to be durable. */
@@ -312,12 +313,13 @@ static struct timespec wall_timespec(int64_t ms)
 
 /* Gives the dropped file the job's mode, and as its mtime the time of submission: on the open file,
  * before the move, so that no inherited x bit looks like running. */
-static int stamp_drop(const struct drop *drop, mode_t mode)
+static int stamp_drop(const struct spool *spool, const struct drop *drop, const char *user)
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, wall_timespec(drop->submitted)};
+    int result = rights_apply(spool, drop->fd, user);
 
-    if ((drop->status.st_mode & 07777) != mode && fchmod(drop->fd, mode) < 0)
-        return -errno;
+    if (result < 0)
+        return result;
     return futimens(drop->fd, times) == 0 ? 0 : -errno;
 }
 
@@ -328,7 +330,7 @@ static int accept_move(struct admission *admission, const char *name)
     const struct spool *spool = admission->core->spool;
     const struct drop *drop = admission->drop;
     struct stat now;
-    int result = stamp_drop(drop, spool->job_mode);
+    int result = stamp_drop(spool, drop, admission->job->user);
 
     if (result == 0)
         result = move_noreplace(spool->dir[FOLDER_NEW], drop->name, spool->dir[FOLDER_CUR], name);
@@ -418,6 +420,7 @@ static void accept_anew(struct admission *admission, struct state *memory)
     task->memory = memory;
     if (memory != NULL)
         task_publish_memory(core, task, publication);
+    core_confine(core, admission->job->user, publication);
     job_write(admission->job, &text);
     entry_write(ENTRY_JOB, &admission->id, 0, name);
     publication_file(publication, FOLDER_CUR, name, core->spool->job_mode, &text, false, FOLDER_TMP,

@@ -113,6 +113,7 @@ struct config {
     size_t job_limit;         /* bytes of one job: 32 MiB */
     uint64_t floor_bytes;     /* free space below which nothing is sent: 64 MiB */
     uint64_t floor_inodes;    /* 1,000 */
+    bool confined;            /* visibility = owner; false: group */
     char **trusted_droppers;  /* login names or numbers of uids, NULL-terminated */
     char *ca_file;            /* or NULL */
     struct policy retention;  /* without the rules of models and users; see config_read_policy */

@@ -13,6 +13,7 @@
 #include "job/job.h"
 #include "job/tokens.h"
 #include "spool/file.h"
+#include "spool/rights.h"
 
 enum { OUTPUT_USUAL = 1024 }; /* tokens of an answer that nothing bounds, for limits and turns */
 
@@ -152,11 +153,18 @@ void task_apply(struct core *core, struct task *task, const struct job *job)
         task->submitted = memory->submitted;
 }
 
+void core_confine(const struct core *core, const char *user, struct publication *publication)
+{
+    if (core->spool->confined)
+        publication_confine(publication, rights_reader(core->spool, user));
+}
+
 void task_publish_memory(struct core *core, struct task *task, struct publication *publication)
 {
     struct buffer text = {0};
     char name[ENTRY_NAME_SIZE];
 
+    core_confine(core, task->user, publication);
     state_write(task_memory(task), &text);
     entry_write(ENTRY_STATE, &task->id, 0, name);
     publication_file(publication, FOLDER_CUR, name, core->spool->job_mode, &text, true, FOLDER_TMP,

@@ -116,6 +116,10 @@ void task_find_lane(struct core *core, struct task *task, const struct job *job)
  * waits. */
 void task_find_share(struct core *core, struct task *task);
 
+/* What is added to the publication from now on is a user's (or NULL's): where the spool is confined,
+ * nobody else's of the group. */
+void core_confine(const struct core *core, const char *user, struct publication *publication);
+
 /* Adds to a publication the replacing of cur/ID.state.json by what the task remembers. */
 void task_publish_memory(struct core *core, struct task *task, struct publication *publication);
 

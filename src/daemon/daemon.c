@@ -29,6 +29,7 @@
 #include "daemon/purse.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
+#include "spool/rights.h"
 #include "spool/watch.h"
 
 enum {
@@ -385,8 +386,12 @@ static int reconfigure(struct daemon *daemon, struct config *config, struct erro
 {
     struct core *core = &daemon->core;
 
-    if (purse_configure(core, config, error) < 0)
+    if (rights_confine(core->spool, config->confined, error) < 0)
         return -1;
+    if (purse_configure(core, config, error) < 0) {
+        (void)rights_confine(core->spool, core->config->confined, NULL);
+        return -1;
+    }
     lanes_configure(core->lanes, config, clock_mono(core->clock));
     core->config = config;
     config_free(daemon->config);
@@ -481,7 +486,8 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->transfers = transfers_open(core->loop, 0, core->config->ca_file, error);
     if (core->transfers == NULL)
         return -1;
-    if (purse_open(core, error) < 0)
+    if (rights_confine(core->spool, core->config->confined, error) < 0 ||
+        purse_open(core, error) < 0)
         return -1;
     core->events = events_open(core->spool, core->clock);
     core->publish = publish_open(core->loop, core->spool, SYNC_THREADS);

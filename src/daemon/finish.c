@@ -125,6 +125,7 @@ static void ending_add_record(struct ending *ending, struct publication *publica
     mode_t mode = ending->finish->core->spool->job_mode;
     struct buffer text = {0};
 
+    core_confine(ending->finish->core, ending->task->user, publication);
     switch (ending->source) {
     case ENDING_MADE:
         ending_record(ending, &text);

@@ -16,6 +16,7 @@
 #include "daemon/status.h"
 #include "job/tokens.h"
 #include "provider/ratelimit.h"
+#include "spool/rights.h"
 
 enum {
     MODEL_TRUSTED_MS = 10 * 60 * 1000, /* a success this young says that URL and model are right */
@@ -429,6 +430,8 @@ static bool flight_heard(void *context, const struct transfer_head *head, const 
         flight->first_token = clock_wall(core->clock).ms;
         flight->partial = partial_open(core->spool->dir[FOLDER_CUR], &flight->task->id,
                                        core->spool->job_mode);
+        if (core->spool->confined)
+            partial_confine(flight->partial, rights_reader(core->spool, flight->task->user));
         LIST_INSERT_HEAD(&core->streams, flight, link);
     }
     flight->listened(flight);

@@ -14,6 +14,7 @@
 
 #include "base/xalloc.h"
 #include "spool/file.h"
+#include "spool/rights.h"
 
 struct partial {
     int cur;
@@ -24,6 +25,8 @@ struct partial {
     int64_t due_ms; /* monotonic: not written before */
     bool waits;     /* there is more text than was shown */
     bool told;      /* that it failed */
+    bool confined;  /* reader alone may read it */
+    uid_t reader;
 };
 
 struct partial *partial_open(int cur, const struct id *id, mode_t mode)
@@ -32,6 +35,12 @@ struct partial *partial_open(int cur, const struct id *id, mode_t mode)
     *partial = (struct partial){.cur = cur, .mode = mode, .fd = -1, .due_ms = INT64_MIN};
     entry_write(ENTRY_PARTIAL, id, 0, partial->name);
     return partial;
+}
+
+void partial_confine(struct partial *partial, uid_t reader)
+{
+    partial->confined = true;
+    partial->reader = reader;
 }
 
 /* Emptied, not replaced: whoever follows the file goes on with this request. */
@@ -44,10 +53,12 @@ static int partial_make(struct partial *partial)
     if (fd == -1)
         return -errno;
     int failed = 0;
-    if (fstat(fd, &status) == -1 || fchmod(fd, partial->mode) == -1)
+    if (fstat(fd, &status) == -1 || (!partial->confined && fchmod(fd, partial->mode) == -1))
         failed = -errno;
     else if (!S_ISREG(status.st_mode))
         failed = -EEXIST;
+    else if (partial->confined)
+        failed = rights_give(fd, partial->reader);
     if (failed != 0)
         (void)close(fd);
     else

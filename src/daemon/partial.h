@@ -25,6 +25,9 @@ struct partial;
  * request, when the first text is shown. */
 struct partial *partial_open(int cur, const struct id *id, mode_t mode);
 
+/* The file is for this user alone (rights_give). Before the first partial_show. */
+void partial_confine(struct partial *partial, uid_t reader);
+
 /* Appends what text has beyond what the file has; text only grows, by whole characters. Writes at
  * once, or not before PARTIAL_EVERY_MS after the last time. Returns 0, or -errno the first time
  * that it fails: a person is told once, though later calls try again. What is in the file is a

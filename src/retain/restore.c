@@ -16,6 +16,7 @@
 #include "retain/restore_look.h"
 #include "spool/file.h"
 #include "spool/move.h"
+#include "spool/rights.h"
 #include "spool/unit.h"
 
 enum {
@@ -108,10 +109,11 @@ static int stamp(int fd, const struct bundle *bundle, size_t number)
 
 static int fill(int fd, const struct restore *restore, const struct bundle *bundle, size_t number)
 {
-    int result = file_write(fd, bundle_bytes(bundle, number), bundle->files[number].length);
+    const json_t *record = bundle->files[number == 0 ? 1 : number].document;
+    int result = rights_apply(restore->spool, fd, jsontext_get_text(record, "user", NULL));
 
-    if (result == 0 && fchmod(fd, restore->spool->job_mode) < 0) {
-        result = -errno;
+    if (result == 0) {
+        result = file_write(fd, bundle_bytes(bundle, number), bundle->files[number].length);
     }
     if (result == 0 && geteuid() == 0 && restore->spool->owner != 0 &&
         fchown(fd, restore->spool->owner, (gid_t)-1) < 0) {

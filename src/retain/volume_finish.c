@@ -224,12 +224,14 @@ void volume_write_discard(const struct spool *spool, struct volume_made *made)
 
 int volume_write_seal(const struct spool *spool, struct volume_made *made)
 {
+    /* A volume has the results of many users. */
+    mode_t mode = spool->confined ? S_IRUSR | S_IWUSR : spool->job_mode;
     int result = 0;
 
     for (size_t i = 0; i < SUFFIXES; i++) {
         int fd = made->fds[i];
 
-        if (result == 0 && (fchmod(fd, spool->job_mode) < 0 || fsync(fd) < 0)) {
+        if (result == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0)) {
             result = -errno;
         }
         if (close(fd) < 0 && result == 0) {

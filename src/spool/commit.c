@@ -14,6 +14,7 @@
 
 #include "base/xalloc.h"
 #include "spool/file.h"
+#include "spool/rights.h"
 #include "spool/move.h"
 
 enum {
@@ -35,11 +36,12 @@ static int start_writeback(int fd)
 static int create_temp(int dir, const struct step *step)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int fd = openat(dir, step->temp_name, flags, step->mode);
+    mode_t mode = step->confined ? step->mode & S_IRWXU : step->mode;
+    int fd = openat(dir, step->temp_name, flags, mode);
     if (fd < 0 && errno == EEXIST) {
         if (unlinkat(dir, step->temp_name, 0) < 0 && errno != ENOENT)
             return -errno;
-        fd = openat(dir, step->temp_name, flags, step->mode);
+        fd = openat(dir, step->temp_name, flags, mode);
     }
     return fd < 0 ? -errno : fd;
 }
@@ -61,7 +63,8 @@ static int make_file(const struct spool *spool, struct step *step)
     if (step->fd < 0)
         return step->fd;
     step->littered = true;
-    int result = exact_mode(step->fd, step->mode);
+    int result = step->confined ? rights_give(step->fd, step->reader)
+                                : exact_mode(step->fd, step->mode);
     if (result == 0)
         result = file_write(step->fd, step->bytes.bytes, step->bytes.length);
     buffer_free(&step->bytes);

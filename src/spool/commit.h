@@ -35,6 +35,8 @@ struct step {
     char *temp_name;
     struct buffer bytes; /* of STEP_FILE */
     mode_t mode;         /* of STEP_FILE */
+    bool confined;       /* of STEP_FILE: reader alone may read it */
+    uid_t reader;
     bool replace;        /* of files */
     char *target;        /* of STEP_LINK */
     char *only_from;     /* of STEP_LINK, or NULL */
@@ -50,6 +52,8 @@ struct publication {
     struct step *steps;
     size_t count;
     size_t capacity;
+    bool confined;   /* what is added is for … */
+    uid_t reader;    /* … this user alone */
     int files;       /* numbers given out */
     int result;      /* 0, or -errno of the first step that failed */
     int failed_file; /* its number, or -1 */

@@ -96,6 +96,12 @@ static struct step *publication_step(struct publication *publication, enum step_
     return step;
 }
 
+void publication_confine(struct publication *publication, uid_t reader)
+{
+    publication->confined = true;
+    publication->reader = reader;
+}
+
 void publication_file(struct publication *publication, enum folder folder, const char *name,
                       mode_t mode, struct buffer *bytes, bool replace, enum folder temp_folder,
                       const char *temp_name)
@@ -111,6 +117,8 @@ void publication_file(struct publication *publication, enum folder folder, const
     step->bytes = *bytes;
     *bytes = (struct buffer){0};
     step->mode = mode;
+    step->confined = publication->confined;
+    step->reader = publication->reader;
     step->replace = replace;
 }
 

@@ -50,6 +50,9 @@ void publish_on_commit(struct publish *publish, void (*hook)(void *context), voi
 struct publication *publication_new(publish_done *done, void *context);
 void publication_free(struct publication *publication);
 
+/* Files that are added from now on may be read by this user alone, beside their owner (rights_give). */
+void publication_confine(struct publication *publication, uid_t reader);
+
 /* Adds a file: bytes (taken over; *bytes is empty afterwards) become folder/name with this mode.
  * temp_folder is where it is written, under temp_name (an old file of that name is removed first),
  * or a random name when temp_name is NULL. replace: rename over what is there; otherwise never

@@ -12,6 +12,7 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "spool/file.h"
+#include "spool/rights.h"
 #include "spool/settings.h"
 
 enum {
@@ -132,6 +133,7 @@ static int open_all(struct spool *spool, const char *path, struct error *error)
             return -1;
         }
     }
+    spool->confined = rights_confined(spool);
     return 0;
 }
 
