@@ -153,8 +153,8 @@ int batch_check_end(struct batch_check *check, struct refusal *refusal)
     if (check->bad == 1) {
         return refuse(refusal, check->reason, "line %zu: %s", check->bad_line, check->error.text);
     }
-    return refuse(refusal, check->reason, "line %zu: %s; %zu more lines are wrong",
-                  check->bad_line, check->error.text, check->bad - 1);
+    return refuse(refusal, check->reason, "line %zu: %s; %zu more line%s wrong", check->bad_line,
+                  check->error.text, check->bad - 1, check->bad == 2 ? " is" : "s are");
 }
 
 const struct batch_endpoint *batch_check_endpoint(const struct batch_check *check)

@@ -4,6 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 load rig
+load node
 
 @test "OpenAI's documented example file works as it is" {
     scenario batch.py documented_example
@@ -19,6 +20,13 @@ load rig
 
 @test "whoever answers, the body has the form of the line's endpoint" {
     scenario batch.py any_provider
+}
+
+@test "OpenAI's client reads the results as it reads its own" {
+    node_packages
+    install -D -m 644 "$LLMSPOOL_SOURCE/tests/e2e/batch.mjs" "$node_folder/run/batch.mjs"
+    export NODE_FOLDER=$node_folder
+    scenario batch.py official_client
 }
 
 @test "without stored responses the bodies are made of the outputs" {

@@ -430,6 +430,26 @@ def forgotten(rig):
     rig.check()
 
 
+@scenario
+def official_client(rig):
+    """OpenAI's own client reads the results, whoever gave them."""
+    mock = rig.mock()
+    rig.configuration("store_response = no\n" + provider(mock, "anthropic", "a") +
+                      provider(mock, "openai", "o") +
+                      'model "claude*" { provider = "a" }\nmodel "*" { provider = "o" }\n')
+    runs = {kind: [line("a", kind, "Say it"), line("b", kind, "Say more")] for kind in URLS}
+    for kind in ("chat", "response"):
+        runs[f"claude-{kind}"] = [line("c", kind, "Say it", model="claude-x")]
+    for run, lines in runs.items():
+        put(rig, run, *lines)
+    rig.until_empty()
+    for run in runs:
+        script = os.path.join(os.environ["NODE_FOLDER"], "run", "batch.mjs")
+        done = subprocess.run(["node", script, rig.spool.path, run], capture_output=True, text=True,
+                              check=False, timeout=60)
+        equal(done.returncode, 0, f"{run}: {done.stderr}")
+
+
 # --- by the commands ---------------------------------------------------------------------------------------
 
 def command(rig, program, *arguments, data=None, code=0):
