@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <uthash.h>
 
-struct flow;
+struct backlog;
 
 struct share {
     char *key;
@@ -20,7 +20,7 @@ struct share {
     size_t tasks; /* in cur/ */
     unsigned in_flight;
     unsigned max_in_flight; /* 0: any number */
-    struct flow *flows;     /* its ready tasks, lane by lane; linked by next_of_share */
+    struct backlog *backlogs;     /* its ready tasks, lane by lane; linked by next_of_share */
 };
 
 struct shares;
