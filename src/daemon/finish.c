@@ -18,6 +18,7 @@
 #include "daemon/again.h"
 #include "daemon/crash.h"
 #include "daemon/debt.h"
+#include "daemon/flows.h"
 #include "daemon/orders.h"
 #include "daemon/status.h"
 #include "spool/move.h"
@@ -391,10 +392,20 @@ static void ending_count(const struct ending *ending)
 /* The job is where it belongs: what was beside it goes, and it is forgotten. */
 static void ending_leave(struct ending *ending)
 {
+    struct core *core = ending->finish->core;
+    struct task *task = ending->task;
+    struct id id = task->id;
+    char *name = xstrdup(task->name);
+    json_t *names = task->memory != NULL ? json_incref(task->memory->names) : NULL;
+
     ending_clear_away(ending);
     ending_log(ending);
     ending_count(ending);
-    queue_remove(ending->finish->core->queue, ending->task);
+    queue_remove(core->queue, task);
+    flows_ended(core->flows, &id,
+                ending->folder == FOLDER_DONE ? "completed" : ending->end.status, name, names);
+    json_decref(names);
+    free(name);
     ending_free(ending);
 }
 

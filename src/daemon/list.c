@@ -175,14 +175,21 @@ static struct job *line_read(struct list *list, size_t start, const char **reaso
                              struct error *error)
 {
     int64_t submitted = list_submitted(list);
-
-    return job_read(list->text.bytes + start, line_length(list, start),
+    struct job *job = job_read(list->text.bytes + start, line_length(list, start),
                     &(struct job_context){.default_model = list->core->spool->default_model,
                                           .submitted = {submitted},
                                           .owner = list->owner,
                                           .trusted = list->trusted,
                                           .reason = reason},
-                    error);
+                               error);
+
+    if (job == NULL || job->after == NULL || list->body == 0)
+        return job;
+    if (reason != NULL)
+        *reason = "unsupported";
+    error_set(error, ERROR_DATA, "a job of a run cannot be after others: that is what flows are for");
+    job_free(job);
+    return NULL;
 }
 
 /* Whether a job may come in: by the rules, and where it is to take another's place because it says
