@@ -14,6 +14,7 @@
 #include "daemon/again.h"
 #include "daemon/archived.h"
 #include "daemon/debt.h"
+#include "daemon/flows.h"
 #include "daemon/orders.h"
 #include "daemon/recover.h"
 #include "spool/move.h"
@@ -147,6 +148,10 @@ static void answered(void *context, int result, int failed_file)
     if (result == 0)
         tell_duplicate(admission,
                        admission->unit.folder == FOLDER_DONE ? "completed" : "failed");
+    if (result == 0) /* who waits for one of its names need wait no longer */
+        flows_ended(admission->core->flows, &admission->id,
+                    admission->unit.folder == FOLDER_DONE ? "completed" : "failed",
+                    admission->job->name, NULL);
     admission_end(admission, result == 0 ? DROP_ANSWERED : DROP_LATER);
 }
 
@@ -497,5 +502,8 @@ static void admit_look(struct admission *admission)
 
 void admit(struct core *core, struct job *job, struct drop *drop)
 {
-    admit_look(admission_new(core, job, drop));
+    if (job->after != NULL)
+        flows_take_job(core->flows, job, drop);
+    else
+        admit_look(admission_new(core, job, drop));
 }

@@ -23,6 +23,7 @@
 #include "daemon/crash.h"
 #include "daemon/dispatch.h"
 #include "daemon/finish.h"
+#include "daemon/flows.h"
 #include "daemon/intake.h"
 #include "daemon/mark.h"
 #include "daemon/notify.h"
@@ -144,7 +145,7 @@ static bool nothing_under_way(const struct daemon *daemon)
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
            finish_stuck(core->finish) == 0 && archived_idle(core->archived) &&
-           batches_idle(core->batches) &&
+           batches_idle(core->batches) && flows_quiet(core->flows) &&
            queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
 }
@@ -181,6 +182,7 @@ static void look_at_stop(struct daemon *daemon)
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
              archived_idle(daemon->core.archived) && batches_idle(daemon->core.batches) &&
+             flows_quiet(daemon->core.flows) &&
              !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
@@ -216,14 +218,15 @@ static void look_at_empty(struct daemon *daemon)
     const char *reason;
 
     if (!daemon->options->until_empty || daemon->stop != STOP_NO || !nothing_under_way(daemon) ||
-        !intake_idle(core->intake))
+        !intake_idle(core->intake) || !flows_idle(core->flows))
         return;
     if (queue_size(core->queue) == 0 && intake_waiting(core->intake, &reason) == 0 &&
-        orders_waiting(core->orders) == 0) {
+        orders_waiting(core->orders) == 0 && flows_waiting(core->flows) == 0) {
         daemon_leave(daemon, any_failed(core) ? 1 : 0);
     } else if (!may_move(daemon)) {
         log_warning(&core->log, "%zu jobs are left that cannot move; llmspool-status says why",
-                    queue_size(core->queue) + intake_waiting(core->intake, &reason));
+                    queue_size(core->queue) + intake_waiting(core->intake, &reason) +
+                        flows_waiting(core->flows));
         daemon_leave(daemon, 75);
     }
 }
@@ -244,6 +247,7 @@ static void turn(uv_prepare_t *prepare)
         look_at_spool(daemon);
     more = intake_work(core->intake);
     more = batches_work(core->batches) || more;
+    flows_work(core->flows);
     orders_work(core->orders);
     dispatch_work(core->dispatch);
     events_flush(core->events);
@@ -509,6 +513,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->status = status_open(core);
     core->archived = archived_open(core);
     core->batches = batches_open(core);
+    core->flows = flows_open(core);
     return 0;
 }
 
@@ -562,7 +567,7 @@ static int start(struct daemon *daemon, struct error *error)
     mend_events(core);
     events_add(core->events, "daemon_started", json_pack("{s:i}", "pid", (int)getpid()));
     status_recall(core);
-    if (recover_all(core, error) < 0)
+    if (recover_all(core, error) < 0 || flows_recall(core->flows, error) < 0)
         return -1;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         uv_signal_start(&daemon->signals[i], signalled, numbers[i]);
@@ -601,6 +606,7 @@ static void close_parts(struct daemon *daemon)
     finish_close(core->finish);
     marks_close(core->marks);
     status_close(core->status);
+    flows_close(core->flows);
     archived_close(core->archived);
     batches_close(core->batches);
     crash_close(core->crash);

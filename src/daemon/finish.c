@@ -19,6 +19,7 @@
 #include "daemon/batches.h"
 #include "daemon/crash.h"
 #include "daemon/debt.h"
+#include "daemon/flows.h"
 #include "daemon/orders.h"
 #include "daemon/status.h"
 #include "spool/move.h"
@@ -397,13 +398,21 @@ static void ending_count(const struct ending *ending)
 static void ending_leave(struct ending *ending)
 {
     struct core *core = ending->finish->core;
+    struct task *task = ending->task;
+    struct id id = task->id;
+    char *name = xstrdup(task->name);
+    json_t *names = task->memory != NULL ? json_incref(task->memory->names) : NULL;
 
     ending_clear_away(ending);
     ending_log(ending);
     ending_count(ending);
-    if (ending->task->watched)
+    if (task->watched)
         batches_ended(core->batches);
-    queue_remove(core->queue, ending->task);
+    queue_remove(core->queue, task);
+    flows_ended(core->flows, &id,
+                ending->folder == FOLDER_DONE ? "completed" : ending->end.status, name, names);
+    json_decref(names);
+    free(name);
     ending_free(ending);
 }
 

@@ -121,7 +121,7 @@ struct flight *flight_new(struct core *core, const struct pick *pick, struct job
     if (pick->task->stream && flight->protocol->stream != NULL)
         flight->stream = stream_new(flight->protocol);
     flight->ticket = gate_sent(pick->upstream->gate, &pick->cost, clock_mono(core->clock));
-    ready_sent(pick->task, ready_flow(&pick->task->lane->ready, pick->task->share),
+    ready_sent(pick->task, ready_backlog(&pick->task->lane->ready, pick->task->share),
                flight->started);
     pick->task->flight = flight;
     return flight;

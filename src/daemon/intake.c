@@ -16,11 +16,13 @@
 #include "base/xalloc.h"
 #include "daemon/admit.h"
 #include "daemon/archived.h"
+#include "daemon/flows.h"
 #include "daemon/list.h"
 #include "daemon/owners.h"
 #include "daemon/refusal.h"
 #include "daemon/rules.h"
 #include "job/templates.h"
+#include "job/flow.h"
 #include "spool/move.h"
 #include "spool/take.h"
 
@@ -229,47 +231,56 @@ static bool still_young(struct intake *intake, const struct take *take)
     return clock_wall(intake->core->clock).ms - time_ms(take->status.st_mtim) < YOUNG_MS;
 }
 
-/* Reads the job of an opened file. NULL: it was refused, or waits. */
-static struct job *intake_read(struct intake *intake, const char *name, struct take *take)
+/* Reads the document of an opened file. NULL: it was refused, or waits. */
+static json_t *intake_document(struct intake *intake, const char *name, struct take *take)
 {
-    struct job_context context = intake_context(intake, take);
-    const char *reason = "bad_job";
     struct buffer text = {0};
     struct error error;
-    struct job *job = NULL;
     json_t *document = NULL;
     int result = take_read(take, &text);
 
-    context.reason = &reason;
-    templates_look_again(intake->templates);
     if (result == 0)
         document = jsontext_read(text.bytes != NULL ? text.bytes : "", text.length, &error);
-    if (document != NULL) {
-        job = job_from_json(document, &context, &error);
-        json_decref(document);
-        if (job != NULL && !rules_allow(intake->core, job, &reason, &error)) {
-            job_free(job);
-            job = NULL;
-        }
-        if (job == NULL)
-            intake_refuse(intake, name, take, reason, error.text);
-    } else if (result < 0) {
+    if (result < 0) {
         snprintf(take->reason, sizeof take->reason, "cannot be read: %s", strerror(-result));
         leave_waiting(intake, name, take);
-    } else if (still_young(intake, take)) {
+    } else if (document == NULL && still_young(intake, take)) {
         snprintf(take->reason, sizeof take->reason, "still being written?");
         leave_waiting(intake, name, take);
-    } else {
+    } else if (document == NULL) {
         intake_refuse(intake, name, take, "bad_json", error.text);
     }
     buffer_free(&text);
+    return document;
+}
+
+/* The job of a document, which is taken over. NULL: it was refused. */
+static struct job *intake_job(struct intake *intake, const char *name, struct take *take,
+                              json_t *document)
+{
+    struct job_context context = intake_context(intake, take);
+    const char *reason = "bad_job";
+    struct error error;
+    struct job *job;
+
+    context.reason = &reason;
+    templates_look_again(intake->templates);
+    job = job_from_json(document, &context, &error);
+    json_decref(document);
+    if (job != NULL && !rules_allow(intake->core, job, &reason, &error)) {
+        job_free(job);
+        job = NULL;
+    }
+    if (job == NULL)
+        intake_refuse(intake, name, take, reason, error.text);
     return job;
 }
 
 /* A file with another name may be one that our own move by link left behind; its ID tells. */
 static void take_linked_job(struct intake *intake, const char *name, struct take *take)
 {
-    struct job *job = intake_read(intake, name, take);
+    json_t *document = intake_document(intake, name, take);
+    struct job *job = document != NULL ? intake_job(intake, name, take, document) : NULL;
 
     if (job != NULL) {
         switch (take_linked(intake->core->spool, name, &job->id, take)) {
@@ -287,16 +298,11 @@ static void take_linked_job(struct intake *intake, const char *name, struct take
     take_close(take);
 }
 
-static void take_job(struct intake *intake, const char *name, struct take *take)
+static struct intake_drop *drop_new(struct intake *intake, const char *name,
+                                    const struct take *take)
 {
-    struct job *job = intake_read(intake, name, take);
-    struct intake_drop *drop;
+    struct intake_drop *drop = xcalloc(1, sizeof *drop);
 
-    if (job == NULL) {
-        take_close(take);
-        return;
-    }
-    drop = xcalloc(1, sizeof *drop);
     drop->intake = intake;
     drop->take = *take;
     drop->busy = busy_add(intake, name);
@@ -307,7 +313,39 @@ static void take_job(struct intake *intake, const char *name, struct take *take)
                                .submitted = time_ms(take->status.st_ctim),
                                .ended = drop_ended,
                                .context = drop};
-    admit(intake->core, job, &drop->drop);
+    return drop;
+}
+
+static void take_flow(struct intake *intake, const char *name, struct take *take,
+                      json_t *document)
+{
+    struct job_context context = intake_context(intake, take);
+    struct intake_drop *drop = drop_new(intake, name, take);
+    const char *reason = "bad_flow";
+    struct error error;
+
+    context.reason = &reason;
+    if (flows_take(intake->core->flows, document, &context, &drop->drop, &error))
+        return;
+    intake_refuse(intake, name, take, reason, error.text);
+    drop_ended(&drop->drop, DROP_TAKEN); /* it is in failed/ */
+}
+
+static void take_job(struct intake *intake, const char *name, struct take *take)
+{
+    json_t *document = intake_document(intake, name, take);
+    struct job *job;
+
+    if (document != NULL && flow_is(document)) {
+        take_flow(intake, name, take, document);
+        json_decref(document);
+        return;
+    }
+    job = document != NULL ? intake_job(intake, name, take, document) : NULL;
+    if (job != NULL)
+        admit(intake->core, job, &drop_new(intake, name, take)->drop);
+    else
+        take_close(take);
 }
 
 /* --- lists --------------------------------------------------------------------------------------------- */

@@ -158,9 +158,17 @@ struct job *list_line_read(struct list *list, size_t start, const char **reason,
     struct job_context context = list_context(list, reason);
     const char *text = list->text.bytes + start;
     size_t length = list_line_length(list, start);
+    struct job *job = list->batch != NULL
+                          ? batch_file_job(list->batch, text, length, &context, error)
+                          : job_read(text, length, &context, error);
 
-    return list->batch != NULL ? batch_file_job(list->batch, text, length, &context, error)
-                               : job_read(text, length, &context, error);
+    if (job == NULL || job->after == NULL || list->body == 0)
+        return job;
+    if (reason != NULL)
+        *reason = "unsupported";
+    error_set(error, ERROR_DATA, "a job of a run cannot be after others: that is what flows are for");
+    job_free(job);
+    return NULL;
 }
 
 /* Whether a job may come in: by the rules, and where it is to take another's place because it says

@@ -22,7 +22,7 @@ struct ages;
 struct lane;
 struct lanes;
 struct flight;
-struct flow;
+struct backlog;
 struct share;
 struct afford_reason;
 
@@ -47,7 +47,7 @@ struct task {
     enum task_rest rest;
     struct lane *lane;
     struct share *share;   /* whose turn it takes */
-    struct flow *flow;     /* while READY or in flight: the share's part of the lane */
+    struct backlog *backlog;     /* while READY or in flight: the share's part of the lane */
     struct state *memory;  /* ID.state.json, or NULL while there is nothing to remember */
     struct flight *flight; /* while RUNNING */
     char *name;            /* the job's own name, or NULL */
@@ -81,7 +81,7 @@ struct task {
     bool no_detour;      /* a fallback cannot take it while its gate is closed: it waits */
     struct ages *ages;   /* that count it while it waits */
     int64_t age_minute;  /* as what */
-    size_t ready_place;  /* in its flow's heap of … */
+    size_t ready_place;  /* in its backlog's heap of … */
     int ready_priority;  /* … this priority */
     size_t alarm_place;  /* in the queue's alarms */
     int64_t alarm;       /* wall ms: when it becomes due or expires */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
-struct flow;
+struct backlog;
 
 struct share {
     char *key;
@@ -24,7 +24,7 @@ struct share {
     uint64_t failed;    /* of today: ended in any other way */
     unsigned in_flight;
     unsigned max_in_flight; /* 0: any number */
-    struct flow *flows;     /* its ready tasks, lane by lane; linked by next_of_share */
+    struct backlog *backlogs;     /* its ready tasks, lane by lane; linked by next_of_share */
 };
 
 struct shares;

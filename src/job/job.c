@@ -10,6 +10,7 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "job/expand.h"
+#include "job/flow.h"
 #include "job/keys.h"
 #include "job/question.h"
 #include "job/refusal.h"
@@ -153,6 +154,9 @@ static int check_together(const struct job *job, struct refusal *refusal)
         return refuse(refusal, "bad_value",
                       "\"expires\" must be later than \"not_before\" or the end of \"delay\"");
     }
+    if (job->after == NULL && json_object_get(job->document, "on_failure") != NULL) {
+        return refuse(refusal, "bad_value", "\"on_failure\" needs \"after\": failure of what?");
+    }
     return 0;
 }
 
@@ -189,6 +193,11 @@ static struct job *make(json_t *document, const struct job_context *context,
     /* An absent type is a chat: taking that word away is no completion. */
     if (strcmp(job->type, default_type) == 0) {
         json_object_del(document, "type");
+    }
+    if (context != NULL && job->after != NULL &&
+        flow_check_places(job, &refusal->reason, refusal->error) < 0) {
+        job_free(job);
+        return NULL;
     }
     job_identity(document, &job->id);
     return job;

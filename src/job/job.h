@@ -22,6 +22,7 @@ struct templates;
 enum {
     JOB_SIZE_LIMIT = 32 * 1024 * 1024, /* bytes of a job file */
     JOB_PRIORITY_DEFAULT = 5,
+    JOB_AFTER_LIMIT = 100000, /* jobs that one may wait for */
 };
 
 #define JOB_NEVER INT64_MAX /* an expires that does not come */
@@ -56,6 +57,8 @@ struct job {
     enum on_doubt on_doubt;
     bool on_doubt_given;
     const char *webhook;
+    const json_t *after;  /* array of the names and IDs that it waits for, or NULL */
+    bool runs_on_failure; /* also when one of these failed */
 };
 
 /* What completes and judges a drop. */

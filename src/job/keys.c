@@ -362,21 +362,57 @@ static int take_variables(const struct key *key, const json_t *value, struct job
                   "\"%s\" are for a template: name one as \"type\", such as classify", key->name);
 }
 
-/* Known words of later versions: never ignored in silence. */
+/* Steps */
 
-static int take_later(const struct key *key, const json_t *value, struct job *job,
+static int take_after(const struct key *key, const json_t *value, struct job *job,
                       struct refusal *refusal)
 {
-    (void)value;
-    (void)job;
-    return refuse(refusal, "unsupported", "key \"%s\" is not supported by this version", key->name);
+    char shown[REFUSAL_QUOTE_SIZE];
+    struct id id;
+    size_t count = json_array_size(value), i;
+    json_t *seen = json_object();
+    const char *twice = NULL;
+    bool good = count > 0 && count <= JOB_AFTER_LIMIT;
+    for (i = 0; good && twice == NULL && i < count; i++) {
+        const char *word = json_string_value(json_array_get(value, i));
+        good = word != NULL && (layout_name_ok(word) || id_read(word, &id));
+        if (good && json_object_get(seen, word) != NULL) {
+            twice = word;
+        } else if (good) {
+            json_object_set_new(seen, word, json_true());
+        }
+    }
+    json_decref(seen);
+    if (twice != NULL) {
+        return refuse(refusal, "bad_value", "\"%s\" names %s twice", key->name,
+                      refusal_quote(twice, shown));
+    }
+    if (!good) {
+        return refuse(refusal, "bad_value",
+                      "\"%s\" must be an array of 1 to %d names of jobs or full IDs (64 lower-case "
+                      "hex digits)",
+                      key->name, JOB_AFTER_LIMIT);
+    }
+    job->after = value;
+    return 0;
+}
+
+static int take_on_failure(const struct key *key, const json_t *value, struct job *job,
+                           struct refusal *refusal)
+{
+    const char *word = json_string_value(value);
+    if (word == NULL || (strcmp(word, "fail") != 0 && strcmp(word, "run") != 0)) {
+        return refuse(refusal, "bad_value", "\"%s\" must be \"fail\" or \"run\"", key->name);
+    }
+    job->runs_on_failure = strcmp(word, "run") == 0;
+    return 0;
 }
 
 #define FIELD(member) offsetof(struct job, member)
 #define NO_FIELD      0
 
 static const struct key keys[] = {
-    {"after", false, take_later, NO_FIELD},
+    {"after", false, take_after, NO_FIELD},
     {"delay", false, take_delay, NO_FIELD},
     {"expires", false, take_time, FIELD(expires)},
     {"fallback", false, take_fallback, NO_FIELD},
@@ -390,7 +426,7 @@ static const struct key keys[] = {
     {"name", false, take_name, FIELD(name)},
     {"not_before", false, take_time, FIELD(not_before)},
     {"on_doubt", false, take_on_doubt, NO_FIELD},
-    {"on_failure", false, take_later, NO_FIELD},
+    {"on_failure", false, take_on_failure, NO_FIELD},
     {"params", true, take_params, NO_FIELD},
     {"priority", false, take_priority, NO_FIELD},
     {"prompt", true, take_prompt, NO_FIELD},

@@ -172,6 +172,11 @@ static void words_of_later_versions_are_refused(void **state)
     (void)state;
     refused("{" QUESTION ",\"after\":[]}", "unsupported", "\"after\" is not supported");
     refused("{" QUESTION ",\"on_failure\":\"fail\"}", "unsupported", "\"on_failure\" is not");
+    refused("{" QUESTION ",\"type\":\"summarize\"}", "unsupported",
+            "type summarize is not supported by this version, which has chat, completion and "
+            "embed");
+    refused("{" QUESTION ",\"after\":[]}", "bad_value", "\"after\" must be an array");
+    refused("{" QUESTION ",\"on_failure\":\"fail\"}", "bad_value", "\"on_failure\" needs");
 }
 
 static void fallbacks_that_are_none_are_refused(void **state)
