@@ -167,14 +167,9 @@ static void types_of_templates_are_refused_where_there_are_none(void **state)
     refused("{" QUESTION ",\"variables\":{}}", "bad_value", "\"variables\" are for a template");
 }
 
-static void words_of_later_versions_are_refused(void **state)
+static void steps_say_after_whom(void **state)
 {
     (void)state;
-    refused("{" QUESTION ",\"after\":[]}", "unsupported", "\"after\" is not supported");
-    refused("{" QUESTION ",\"on_failure\":\"fail\"}", "unsupported", "\"on_failure\" is not");
-    refused("{" QUESTION ",\"type\":\"summarize\"}", "unsupported",
-            "type summarize is not supported by this version, which has chat, completion and "
-            "embed");
     refused("{" QUESTION ",\"after\":[]}", "bad_value", "\"after\" must be an array");
     refused("{" QUESTION ",\"on_failure\":\"fail\"}", "bad_value", "\"on_failure\" needs");
 }
@@ -532,7 +527,7 @@ int main(void)
         cmocka_unit_test(what_is_no_json_object_is_refused),
         cmocka_unit_test(unknown_keys_are_refused),
         cmocka_unit_test(types_of_templates_are_refused_where_there_are_none),
-        cmocka_unit_test(words_of_later_versions_are_refused),
+        cmocka_unit_test(steps_say_after_whom),
         cmocka_unit_test(fallbacks_that_are_none_are_refused),
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(a_job_must_ask_something),
