@@ -2,7 +2,9 @@
 /*
  * llmspool-submit: turns prompts and job files into jobs; can wait for their answers.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,12 +14,19 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/moneytext.h"
+#include "base/stencil.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "spool/spool.h"
+#include "job/question.h"
 #include "client/cli.h"
 #include "client/draft.h"
 #include "client/estimate.h"
+#include "client/feed.h"
+#include "client/filling.h"
+#include "client/making.h"
+#include "client/records.h"
 #include "client/show.h"
 #include "client/submission.h"
 #include "client/wait.h"
@@ -26,13 +35,15 @@
 
 static const char usage[] =
     "usage: llmspool-submit [-s DIR] [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
-    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE (that text,\n"
-    "or with --job a job as JSON), or for standard input (-), and prints their IDs when they\n"
-    "are durable.\n"
+    "       llmspool-submit [-s DIR] [options] --lines|-0|--jsonl|--csv|--tsv [FILE ...]\n"
+    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE, record of\n"
+    "files or of standard input (-), and prints their IDs when they are durable.\n"
     "\n"
     "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked for)\n"
-    "  -f, --file FILE         a prompt\n"
-    "      --job FILE          a whole job\n"
+    "  -f, --file FILE         a prompt, or a file of records\n"
+    "      --job FILE          a whole job as JSON\n"
+    "      --each-file DIR     a prompt in each file of a folder, or of a pattern\n"
+    "      --include PATTERN   such files alone    --exclude PATTERN   no such files\n"
     "  -w, --wait              wait, and print the answers in the order of the jobs\n"
     "      --wait-timeout D    wait for so long at most, then leave with 75\n"
     "      --fail-fast         do not wait when nothing can move: leave with 69\n"
@@ -40,7 +51,21 @@ static const char usage[] =
     "      --print-id          print the IDs, submit nothing\n"
     "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
     "      --estimate          print their tokens and money (--prices FILE), submit nothing\n"
+    "  -q, --quiet             nothing on stderr but what went wrong\n"
     "      --help, --version\n"
+    "\n"
+    "Records:\n"
+    "      --lines             each line is a prompt\n"
+    "  -0, --null              each text ended by NUL is one; IDs end in NUL, too\n"
+    "      --jsonl             each line is a job, or has fields for a template\n"
+    "      --csv, --tsv        each row has columns for a template\n"
+    "      --template TEXT     the prompt, with {}, {column}, {1}, {file} or {n} in it\n"
+    "      --template-file FILE\n"
+    "      --limit N           the first N records   --samples K   K answers to each\n"
+    "      --run NAME          what all are called together\n"
+    "      --max-cost SUM      the most that the run may cost\n"
+    "      --max-waiting N     go on when fewer jobs wait (default 1000000; 0: never wait)\n"
+    "  -y, --yes               ask nothing\n"
     "\n"
     "What decides the answer:\n"
     "  -m, --model MODEL       --system TEXT          --param NAME=VALUE ...\n"
@@ -65,8 +90,23 @@ enum {
     OPTION_DRY_RUN,
     OPTION_ESTIMATE,
     OPTION_PRICES,
+    OPTION_LINES,
+    OPTION_JSONL,
+    OPTION_CSV,
+    OPTION_TSV,
+    OPTION_EACH_FILE,
+    OPTION_INCLUDE,
+    OPTION_EXCLUDE,
+    OPTION_TEMPLATE,
+    OPTION_TEMPLATE_FILE,
+    OPTION_LIMIT,
+    OPTION_SAMPLES,
+    OPTION_RUN,
+    OPTION_MAX_COST,
+    OPTION_MAX_WAITING,
     OPTION_HELP,
     OPTION_VERSION,
+    MAX_WAITING = 1000000, /* jobs, where --max-waiting says nothing */
     SHOWN_JOBS = 8, /* in the line that says how to come back */
 };
 
@@ -82,6 +122,23 @@ static const struct option options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"estimate", no_argument, NULL, OPTION_ESTIMATE},
     {"prices", required_argument, NULL, OPTION_PRICES},
+    {"quiet", no_argument, NULL, 'q'},
+    {"yes", no_argument, NULL, 'y'},
+    {"null", no_argument, NULL, '0'},
+    {"lines", no_argument, NULL, OPTION_LINES},
+    {"jsonl", no_argument, NULL, OPTION_JSONL},
+    {"csv", no_argument, NULL, OPTION_CSV},
+    {"tsv", no_argument, NULL, OPTION_TSV},
+    {"each-file", required_argument, NULL, OPTION_EACH_FILE},
+    {"include", required_argument, NULL, OPTION_INCLUDE},
+    {"exclude", required_argument, NULL, OPTION_EXCLUDE},
+    {"template", required_argument, NULL, OPTION_TEMPLATE},
+    {"template-file", required_argument, NULL, OPTION_TEMPLATE_FILE},
+    {"limit", required_argument, NULL, OPTION_LIMIT},
+    {"samples", required_argument, NULL, OPTION_SAMPLES},
+    {"run", required_argument, NULL, OPTION_RUN},
+    {"max-cost", required_argument, NULL, OPTION_MAX_COST},
+    {"max-waiting", required_argument, NULL, OPTION_MAX_WAITING},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
@@ -117,17 +174,27 @@ struct command {
     enum mode mode;
     const char *prices; /* a file, or NULL */
     bool json;
+    bool quiet;
+    bool nul;      /* IDs end in NUL */
     bool progress; /* a line on stderr that is written over */
     struct field {
         const char *name, *value;
     } * fields; /* flags for the jobs, in order */
     size_t field_count;
+    struct feed_plan input;
+    const char *template_text, *template_file; /* or NULL */
+    uint64_t samples;
+    struct submission_plan submission;
     struct spool *spool;
     struct draft *draft;
-    struct submission jobs;
+    struct stencil *stencil;
+    struct feed *feed;
+    struct making *making;
+    struct estimate *estimate;
     struct wait *wait;
     struct wait_plan plan;
     size_t *numbers; /* of the jobs in the set that is waited for */
+    size_t count;    /* of them */
     size_t printed;  /* so many jobs have been told of */
     bool failed;
     struct error error;
@@ -135,12 +202,20 @@ struct command {
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-static int prepare(struct command *command)
+static const char *field_value(const struct command *command, const char *name)
 {
-    command->spool = cli_spool(command->place, &command->error);
-    if (command->spool == NULL) {
-        return -1;
+    const char *value = NULL;
+
+    for (size_t i = 0; i < command->field_count; i++) {
+        if (strcmp(command->fields[i].name, name) == 0) {
+            value = command->fields[i].value;
+        }
     }
+    return value;
+}
+
+static int prepare_draft(struct command *command)
+{
     command->draft = draft_new(command->spool, clock_wall(&clock_system));
     for (size_t i = 0; i < command->field_count; i++) {
         if (draft_flag(command->draft, command->fields[i].name, command->fields[i].value,
@@ -148,37 +223,138 @@ static int prepare(struct command *command)
             return -1;
         }
     }
-    return submission_read(&command->jobs, command->draft, &command->error);
+    return 0;
 }
 
-static int print_all(const struct command *command)
+static int prepare_template(struct command *command)
 {
-    for (size_t i = 0; i < command->jobs.count; i++) {
-        const struct job *job = command->jobs.jobs[i].job;
+    if (command->template_text != NULL) {
+        command->stencil = filling_read(command->template_text, &command->error);
+    } else if (command->template_file != NULL) {
+        command->stencil = filling_load(command->template_file, &command->error);
+    } else {
+        return 0;
+    }
+    return command->stencil != NULL ? 0 : -1;
+}
 
+static int prepare(struct command *command)
+{
+    const char *type = field_value(command, "type");
+
+    command->spool = cli_spool(command->place, &command->error);
+    if (command->spool == NULL || prepare_draft(command) < 0 || prepare_template(command) < 0) {
+        return -1;
+    }
+    command->feed = feed_open(&command->input, &command->error);
+    if (command->feed == NULL) {
+        return -1;
+    }
+    command->making = making_new(&(struct making_plan){
+        .feed = command->feed,
+        .draft = command->draft,
+        .stencil = command->stencil,
+        .fields = command->input.format >= FEED_JSONL && command->stencil == NULL &&
+                  type != NULL && question_type(type) == NULL,
+        .keep_names = field_value(command, "name") != NULL,
+        .samples = command->samples,
+    });
+    command->estimate = estimate_new(command->spool, command->prices, clock_wall(&clock_system),
+                                     &command->error);
+    return command->estimate != NULL ? 0 : -1;
+}
+
+static void print_id(const struct command *command, const struct job *job)
+{
+    char hex[ID_TEXT_SIZE];
+
+    if (command->nul && !command->json) {
+        id_write(&job->id, hex);
+        fwrite(hex, 1, sizeof hex, stdout); /* with its NUL */
+    } else {
+        show_submitted(stdout, job, command->json);
+    }
+}
+
+/* What submits nothing: prints each job, or its ID, or what all come to. */
+static int look_only(struct command *command)
+{
+    struct screen screen = screen_open(stdout);
+    struct made made;
+    int result;
+
+    while ((result = making_next(command->making, &made, &command->error)) > 0) {
         if (command->mode == MODE_PRINT_ID) {
-            show_submitted(stdout, job, command->json);
+            print_id(command, made.job);
+        } else if (command->mode == MODE_DRY_RUN) {
+            show_json(stdout, made.job->document);
         } else {
-            show_json(stdout, job->document);
+            estimate_add(command->estimate, made.job);
         }
+        job_free(made.job);
+    }
+    if (result < 0) {
+        return cli_fail(PROGRAM, &command->error);
+    }
+    if (command->mode == MODE_ESTIMATE) {
+        estimate_print(command->estimate, command->json, &screen);
     }
     return EXIT_DONE;
 }
 
-/* An ID is printed when its job is durable, so that after a failure it is known which ones are. */
-static int drop_all(struct command *command)
+static void add_to_wait(struct command *command, const struct bulk *bulk, size_t number)
 {
-    for (size_t i = 0; i < command->jobs.count; i++) {
-        struct submitted *submitted = &command->jobs.jobs[i];
+    const struct id *id = &bulk->items[number].job->id;
+    unsigned lowest, highest = 0;
 
-        if (submission_drop(command->spool, submitted, &command->error) < 0) {
-            return -1;
-        }
-        if (command->mode == MODE_DROP) {
-            show_submitted(stdout, submitted->job, command->json);
+    if ((command->count & (command->count - 1)) == 0) {
+        command->numbers = xrealloc(command->numbers, (command->count > 0 ? 2 * command->count : 1) *
+                                                          sizeof *command->numbers);
+    }
+    if (records_versions(command->spool, id, &lowest, &highest) < 0) {
+        highest = 0;
+    }
+    command->numbers[command->count] = wait_add(command->wait, id, 0);
+    wait_expect(command->wait, command->numbers[command->count], bulk->drop, highest + 1);
+    command->count++;
+}
+
+/* An ID is printed when its job is durable, so that after a failure it is known which ones are. */
+static void jobs_dropped(void *context, const struct bulk *bulk)
+{
+    struct command *command = context;
+
+    for (size_t i = 0; i < bulk->count; i++) {
+        if (command->mode == MODE_WAIT) {
+            add_to_wait(command, bulk, i);
+        } else {
+            print_id(command, bulk->items[i].job);
         }
     }
-    return 0;
+    fflush(stdout);
+}
+
+/* Few words on a command line are a run, too, but no script that names them wants to hear of it. */
+static void run_named(void *context, const char *run)
+{
+    const struct command *command = context;
+    bool few = command->input.format == FEED_WHOLE_FILES && isatty(STDERR_FILENO) != 1;
+
+    if (!command->quiet && !few) {
+        fprintf(stderr, PROGRAM ": run %s\n", run);
+    }
+}
+
+static void spool_full(void *context, uint64_t waiting)
+{
+    const struct command *command = context;
+
+    if (waiting > 0 && !command->quiet) {
+        fprintf(stderr,
+                PROGRAM ": %" PRIu64 " jobs wait in the spool; going on when there are fewer "
+                        "(--max-waiting)\n",
+                waiting);
+    }
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -252,7 +428,7 @@ static void job_ended(void *context, size_t number)
         command->failed = true;
         print_failure(command, number);
     }
-    while (command->printed < command->jobs.count) {
+    while (command->printed < command->count) {
         size_t next = command->numbers[command->printed];
 
         if (wait_job(command->wait, next)->state == AWAITED_OPEN) {
@@ -327,14 +503,6 @@ static int wait_for_all(struct command *command)
     enum wait_result result;
     int problem;
 
-    command->wait = wait_new(command->spool, &clock_system);
-    command->numbers = xcalloc(command->jobs.count, sizeof *command->numbers);
-    for (size_t i = 0; i < command->jobs.count; i++) {
-        const struct submitted *submitted = &command->jobs.jobs[i];
-
-        command->numbers[i] = wait_add(command->wait, &submitted->job->id, 0);
-        wait_expect(command->wait, command->numbers[i], submitted->drop, submitted->run);
-    }
     progress_show(command);
     problem = wait_run(command->wait, &command->plan, &result, &command->error);
     progress_hide(command);
@@ -343,39 +511,47 @@ static int wait_for_all(struct command *command)
 
 /* --- the command line ------------------------------------------------------------------------- */
 
-static int estimate(struct command *command)
-{
-    struct screen screen = screen_open(stdout);
-
-    if (estimate_print(command->spool, &command->jobs, command->prices, command->json, &screen,
-                       clock_wall(&clock_system), &command->error) < 0) {
-        return cli_fail(PROGRAM, &command->error);
-    }
-    return EXIT_DONE;
-}
-
 static int submit(struct command *command)
 {
+    struct submission_plan *plan = &command->submission;
+
     if (prepare(command) < 0) {
         return cli_fail(PROGRAM, &command->error);
     }
-    if (command->mode == MODE_PRINT_ID || command->mode == MODE_DRY_RUN) {
-        return print_all(command);
+    if (command->mode != MODE_DROP && command->mode != MODE_WAIT) {
+        return look_only(command);
     }
-    if (command->mode == MODE_ESTIMATE) {
-        return estimate(command);
-    }
-    if (drop_all(command) < 0) {
+    command->wait = wait_new(command->spool, &clock_system);
+    plan->spool = command->spool;
+    plan->feed = command->feed;
+    plan->making = command->making;
+    plan->estimate = command->estimate;
+    if (submission_run(plan, &command->error) < 0) {
         return cli_fail(PROGRAM, &command->error);
     }
     return command->mode == MODE_WAIT ? wait_for_all(command) : EXIT_DONE;
 }
 
+static void add_word(struct command *command, enum feed_source source, const char *word)
+{
+    struct feed_plan *input = &command->input;
+
+    input->words = xrealloc(input->words, (input->count + 1) * sizeof *input->words);
+    input->words[input->count++] = (struct feed_word){.source = source, .word = word};
+    if (source != SOURCE_TEXT && command->submission.input == NULL) {
+        command->submission.input = word;
+    }
+}
+
 static void add_input(struct command *command, const char *word)
 {
-    bool standard = strcmp(word, "-") == 0;
+    add_word(command, strcmp(word, "-") == 0 ? SOURCE_FILE : SOURCE_TEXT, word);
+}
 
-    submission_add(&command->jobs, standard ? SOURCE_PROMPT : SOURCE_TEXT, word);
+static void add_pattern(const char ***patterns, size_t *count, const char *pattern)
+{
+    *patterns = xrealloc(*patterns, (*count + 1) * sizeof **patterns);
+    (*patterns)[(*count)++] = pattern;
 }
 
 static void add_field(struct command *command, const char *name)
@@ -390,6 +566,103 @@ static void want_wait(struct command *command)
 {
     if (command->mode == MODE_DROP) {
         command->mode = MODE_WAIT;
+    }
+}
+
+/* A number of 1 or more (0 where zero says that it may be). Returns an exit code, or -1 to go on. */
+static int take_number(const char *option, bool zero, uint64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoull(optarg, &end, 10);
+    if (errno != 0 || optarg[0] < '0' || optarg[0] > '9' || *end != '\0' ||
+        (*number == 0 && !zero) || *number > INT64_MAX) {
+        return cli_usage(PROGRAM, "--%s %s is no number%s", option, optarg,
+                         zero ? "" : " of 1 or more");
+    }
+    return -1;
+}
+
+static int take_format(struct command *command, enum feed_format format)
+{
+    if (command->input.format != FEED_WHOLE_FILES && command->input.format != format) {
+        return cli_usage(PROGRAM, "--lines, --null, --jsonl, --csv and --tsv exclude each other");
+    }
+    command->input.format = format;
+    return -1;
+}
+
+/* The options that say what the records are. Returns an exit code, or -1 to go on. */
+static int take_records(struct command *command, int option)
+{
+    struct tree_filter *filter = &command->input.filter;
+
+    switch (option) {
+    case OPTION_LINES:
+        return take_format(command, FEED_LINES);
+    case '0':
+        command->nul = true;
+        return take_format(command, FEED_NUL);
+    case OPTION_JSONL:
+        return take_format(command, FEED_JSONL);
+    case OPTION_CSV:
+        return take_format(command, FEED_CSV);
+    case OPTION_TSV:
+        return take_format(command, FEED_TSV);
+    case OPTION_EACH_FILE:
+        add_word(command, SOURCE_TREE, optarg);
+        return -1;
+    case OPTION_INCLUDE:
+        add_pattern(&filter->include, &filter->include_count, optarg);
+        return -1;
+    case OPTION_EXCLUDE:
+        add_pattern(&filter->exclude, &filter->exclude_count, optarg);
+        return -1;
+    case OPTION_TEMPLATE:
+        command->template_text = optarg;
+        return -1;
+    case OPTION_TEMPLATE_FILE:
+        command->template_file = optarg;
+        return -1;
+    case OPTION_LIMIT:
+        return take_number("limit", false, &command->input.limit);
+    case OPTION_SAMPLES:
+        return take_number("samples", false, &command->samples);
+    default:
+        return EXIT_USAGE;
+    }
+}
+
+/* The options that say how a run is submitted. Returns an exit code, or -1 to go on. */
+static int take_run(struct command *command, int option)
+{
+    struct submission_plan *plan = &command->submission;
+    int64_t nano;
+
+    switch (option) {
+    case OPTION_RUN:
+        plan->run = optarg;
+        if (!layout_name_ok(optarg)) {
+            return cli_usage(PROGRAM,
+                             "--run %s is no name: letters, digits, dot, underscore, hyphen, up "
+                             "to 100, and not as an ID",
+                             optarg);
+        }
+        return -1;
+    case OPTION_MAX_COST:
+        plan->max_cost = optarg;
+        if (moneytext_read(optarg, &nano) < 0) {
+            return cli_usage(PROGRAM, "--max-cost %s is no sum such as 5.00", optarg);
+        }
+        return -1;
+    case OPTION_MAX_WAITING:
+        return take_number("max-waiting", true, &plan->max_waiting);
+    case 'y':
+        plan->yes = true;
+        return -1;
+    default:
+        return take_records(command, option);
     }
 }
 
@@ -425,7 +698,7 @@ static int take_mode(struct command *command, int option)
     case OPTION_VERSION:
         return cli_version(PROGRAM);
     default:
-        return EXIT_USAGE;
+        return take_run(command, option);
     }
     return -1;
 }
@@ -438,10 +711,10 @@ static int take_option(struct command *command, int option, int index)
         add_input(command, optarg);
         break;
     case 'f':
-        submission_add(&command->jobs, SOURCE_PROMPT, optarg);
+        add_word(command, SOURCE_FILE, optarg);
         break;
     case OPTION_JOB:
-        submission_add(&command->jobs, SOURCE_WHOLE, optarg);
+        add_word(command, SOURCE_JOB, optarg);
         break;
     case OPTION_FIELD:
         add_field(command, options[index].name);
@@ -458,8 +731,35 @@ static int take_option(struct command *command, int option, int index)
     case OPTION_JSON:
         command->json = true;
         break;
+    case 'q':
+        command->quiet = true;
+        command->progress = false;
+        break;
     default:
         return take_mode(command, option);
+    }
+    return -1;
+}
+
+/* What options must or must not stand together. Returns an exit code, or -1 to go on. */
+static int check_words(struct command *command)
+{
+    struct feed_plan *input = &command->input;
+
+    if (command->prices != NULL && command->mode != MODE_ESTIMATE) {
+        return cli_usage(PROGRAM, "--prices goes with --estimate");
+    }
+    if (command->template_text != NULL && command->template_file != NULL) {
+        return cli_usage(PROGRAM, "--template and --template-file exclude each other");
+    }
+    if (command->samples > 0 && field_value(command, "sample") != NULL) {
+        return cli_usage(PROGRAM, "--sample and --samples exclude each other");
+    }
+    if (input->count == 0 && input->format == FEED_WHOLE_FILES) {
+        return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");
+    }
+    if (input->format != FEED_WHOLE_FILES && command->submission.input == NULL) {
+        command->submission.input = input->count > 0 ? input->words[0].word : "-";
     }
     return -1;
 }
@@ -469,19 +769,13 @@ static int take_words(struct command *command, int argc, char **argv)
 {
     int option, result = -1, index = 0;
 
-    while (result < 0 && (option = getopt_long(argc, argv, "-s:f:m:w", options, &index)) != -1) {
+    while (result < 0 && (option = getopt_long(argc, argv, "-s:f:m:wqy0", options, &index)) != -1) {
         result = take_option(command, option, index);
     }
     for (; result < 0 && optind < argc; optind++) {
         add_input(command, argv[optind]);
     }
-    if (result < 0 && command->prices != NULL && command->mode != MODE_ESTIMATE) {
-        return cli_usage(PROGRAM, "--prices goes with --estimate");
-    }
-    if (result < 0 && command->jobs.count == 0) {
-        return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");
-    }
-    return result;
+    return result < 0 ? check_words(command) : result;
 }
 
 int main(int argc, char **argv)
@@ -492,14 +786,25 @@ int main(int argc, char **argv)
     cli_start();
     command.plan = (struct wait_plan){
         .timeout_ms = -1, .ended = job_ended, .stalled = jobs_stalled, .context = &command};
+    command.submission = (struct submission_plan){.max_waiting = MAX_WAITING,
+                                                  .dropped = jobs_dropped,
+                                                  .named = run_named,
+                                                  .full = spool_full,
+                                                  .context = &command};
     result = take_words(&command, argc, argv);
     if (result < 0) {
         result = cli_finish(PROGRAM, submit(&command));
     }
     wait_free(command.wait);
-    submission_clear(&command.jobs);
+    estimate_free(command.estimate);
+    making_free(command.making);
+    feed_close(command.feed);
+    stencil_free(command.stencil);
     draft_free(command.draft);
     spool_close(command.spool);
+    free(command.input.filter.include);
+    free(command.input.filter.exclude);
+    free(command.input.words);
     free(command.numbers);
     free(command.fields);
     return result;
