@@ -8,19 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/timetext.h"
 #include "base/xalloc.h"
 #include "spool/spool.h"
 #include "client/cli.h"
 #include "client/draft.h"
 #include "client/estimate.h"
+#include "client/harvest.h"
 #include "client/show.h"
 #include "client/submission.h"
-#include "client/wait.h"
 
 #define PROGRAM "llmspool-submit"
 
@@ -34,8 +32,7 @@ static const char usage[] =
     "  -f, --file FILE         a prompt\n"
     "      --job FILE          a whole job\n"
     "  -w, --wait              wait, and print the answers in the order of the jobs\n"
-    "      --wait-timeout D    wait for so long at most, then leave with 75\n"
-    "      --fail-fast         do not wait when nothing can move: leave with 69\n"
+    HARVEST_USAGE
     "      --json              print JSON, a line for each job\n"
     "      --print-id          print the IDs, submit nothing\n"
     "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
@@ -58,8 +55,6 @@ enum {
     INPUT = 1, /* what getopt_long gives for a word that is no option */
     OPTION_FIELD = 256,
     OPTION_JOB,
-    OPTION_WAIT_TIMEOUT,
-    OPTION_FAIL_FAST,
     OPTION_JSON,
     OPTION_PRINT_ID,
     OPTION_DRY_RUN,
@@ -67,7 +62,6 @@ enum {
     OPTION_PRICES,
     OPTION_HELP,
     OPTION_VERSION,
-    SHOWN_JOBS = 8, /* in the line that says how to come back */
 };
 
 static const struct option options[] = {
@@ -75,8 +69,6 @@ static const struct option options[] = {
     {"file", required_argument, NULL, 'f'},
     {"job", required_argument, NULL, OPTION_JOB},
     {"wait", no_argument, NULL, 'w'},
-    {"wait-timeout", required_argument, NULL, OPTION_WAIT_TIMEOUT},
-    {"fail-fast", no_argument, NULL, OPTION_FAIL_FAST},
     {"json", no_argument, NULL, OPTION_JSON},
     {"print-id", no_argument, NULL, OPTION_PRINT_ID},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
@@ -105,6 +97,7 @@ static const struct option options[] = {
     {"type", required_argument, NULL, OPTION_FIELD},
     {"user", required_argument, NULL, OPTION_FIELD},
     {"webhook", required_argument, NULL, OPTION_FIELD},
+    HARVEST_OPTIONS,
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -117,7 +110,6 @@ struct command {
     enum mode mode;
     const char *prices; /* a file, or NULL */
     bool json;
-    bool progress; /* a line on stderr that is written over */
     struct field {
         const char *name, *value;
     } * fields; /* flags for the jobs, in order */
@@ -125,11 +117,8 @@ struct command {
     struct spool *spool;
     struct draft *draft;
     struct submission jobs;
-    struct wait *wait;
-    struct wait_plan plan;
-    size_t *numbers; /* of the jobs in the set that is waited for */
-    size_t printed;  /* so many jobs have been told of */
-    bool failed;
+    struct harvest_plan plan;
+    struct harvest *harvest;
     struct error error;
 };
 
@@ -183,162 +172,37 @@ static int drop_all(struct command *command)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void progress_show(const struct command *command)
+static int add_all(struct command *command)
 {
-    if (command->progress) {
-        size_t count = wait_count(command->wait);
-        size_t ended = count - wait_open(command->wait);
+    for (size_t i = 0; i < command->jobs.count; i++) {
+        const struct submitted *submitted = &command->jobs.jobs[i];
+        const struct harvest_item item = {.id = submitted->job->id,
+                                          .drop = submitted->drop,
+                                          .run = submitted->run,
+                                          .position = i,
+                                          .name = submitted->job->name};
 
-        fprintf(stderr, "\r%zu of %zu job%s %s ended\033[K", ended, count, count == 1 ? "" : "s",
-                ended == 1 ? "has" : "have");
-    }
-}
-
-/* Whatever else is printed begins on a line of its own. */
-static void progress_hide(const struct command *command)
-{
-    if (command->progress) {
-        fputs("\r\033[K", stderr);
-    }
-}
-
-static void print_failure(const struct command *command, size_t number)
-{
-    json_t *record = wait_record(command->wait, number);
-    char *sentence = wait_failure(command->wait, number, record);
-
-    fprintf(stderr, PROGRAM ": %s\n", sentence);
-    free(sentence);
-    json_decref(record);
-}
-
-/* A job that left no record still gets its line of JSON: lines stand for jobs. */
-static json_t *stand_in(const struct command *command, size_t number)
-{
-    char hex[ID_TEXT_SIZE];
-
-    id_write(&wait_job(command->wait, number)->id, hex);
-    return json_pack("{s:s, s:s}", "id", hex, "status", wait_word(command->wait, number, NULL));
-}
-
-static void print_answer(struct command *command, size_t number)
-{
-    bool completed = wait_job(command->wait, number)->state == AWAITED_COMPLETED;
-    json_t *record = completed || command->json ? wait_record(command->wait, number) : NULL;
-
-    if (completed && record == NULL) {
-        char shown[ID_SHORT_SIZE];
-
-        id_write_short(&wait_job(command->wait, number)->id, shown);
-        fprintf(stderr, PROGRAM ": %s: its output cannot be read\n", shown);
-        command->failed = true;
-    }
-    if (command->json) {
-        record = record != NULL ? record : stand_in(command, number);
-        show_json(stdout, record);
-    } else if (record != NULL) {
-        show_answer(stdout, record);
-    }
-    json_decref(record);
-}
-
-/* Why one failed is told at once, answers when it is their turn. */
-static void job_ended(void *context, size_t number)
-{
-    struct command *command = context;
-
-    progress_hide(command);
-    if (wait_job(command->wait, number)->state != AWAITED_COMPLETED) {
-        command->failed = true;
-        print_failure(command, number);
-    }
-    while (command->printed < command->jobs.count) {
-        size_t next = command->numbers[command->printed];
-
-        if (wait_job(command->wait, next)->state == AWAITED_OPEN) {
-            break;
-        }
-        print_answer(command, next);
-        command->printed++;
-    }
-    fflush(stdout);
-    progress_show(command);
-}
-
-static void jobs_stalled(void *context, const char *reason)
-{
-    const struct command *command = context;
-
-    progress_hide(command);
-    fprintf(stderr, PROGRAM ": still waiting: %s\n", reason);
-    progress_show(command);
-}
-
-/* How to come back to what was submitted and goes on by itself. */
-static void tell_way_back(const struct command *command, const char *why)
-{
-    size_t open = wait_open(command->wait);
-    size_t count = wait_count(command->wait);
-    size_t shown = 0;
-
-    fprintf(stderr, PROGRAM ": %s; %zu of %zu job%s %s in the spool:", why, open, count,
-            count == 1 ? "" : "s", open == 1 ? "has not ended and stays" : "have not ended and stay");
-    if (open > SHOWN_JOBS) {
-        fputs(" the same command waits for them again\n", stderr);
-        return;
-    }
-    fputs(" llmspool-wait", stderr);
-    if (command->place != NULL) {
-        fprintf(stderr, " -s %s", command->place);
-    }
-    for (size_t i = 0; i < wait_count(command->wait) && shown < open; i++) {
-        const struct awaited *awaited = wait_job(command->wait, i);
-        char text[ID_SHORT_SIZE];
-
-        if (awaited->state == AWAITED_OPEN) {
-            id_write_short(&awaited->id, text);
-            fprintf(stderr, " %s", text);
-            shown++;
+        if (harvest_add(command->harvest, &item, &command->error) < 0) {
+            return -1;
         }
     }
-    putc('\n', stderr);
-}
-
-static int exit_code(const struct command *command, enum wait_result result)
-{
-    switch (result) {
-    case WAIT_ENDED:
-        break;
-    case WAIT_TIMED_OUT:
-        tell_way_back(command, "timed out");
-        return EXIT_LATER;
-    case WAIT_STUCK:
-        tell_way_back(command, "nothing can move");
-        return EXIT_ABSENT;
-    case WAIT_INTERRUPTED:
-        tell_way_back(command, "interrupted");
-        return EXIT_INTERRUPTED;
-    }
-    return command->failed ? EXIT_SOME_FAILED : EXIT_DONE;
+    return 0;
 }
 
 static int wait_for_all(struct command *command)
 {
     enum wait_result result;
-    int problem;
 
-    command->wait = wait_new(command->spool, &clock_system);
-    command->numbers = xcalloc(command->jobs.count, sizeof *command->numbers);
-    for (size_t i = 0; i < command->jobs.count; i++) {
-        const struct submitted *submitted = &command->jobs.jobs[i];
-
-        command->numbers[i] = wait_add(command->wait, &submitted->job->id, 0);
-        wait_expect(command->wait, command->numbers[i], submitted->drop, submitted->run);
+    command->plan.place = command->place;
+    if (command->json) {
+        command->plan.style.format = ROW_RECORD;
     }
-    progress_show(command);
-    problem = wait_run(command->wait, &command->plan, &result, &command->error);
-    progress_hide(command);
-    return problem < 0 ? cli_fail(PROGRAM, &command->error) : exit_code(command, result);
+    command->harvest = harvest_new(command->spool, &clock_system, &command->plan, &command->error);
+    if (command->harvest == NULL || add_all(command) < 0 ||
+        harvest_end(command->harvest, &result, &command->error) < 0) {
+        return cli_fail(PROGRAM, &command->error);
+    }
+    return harvest_exit(command->harvest, result);
 }
 
 /* --- the command line ------------------------------------------------------------------------- */
@@ -393,21 +257,25 @@ static void want_wait(struct command *command)
     }
 }
 
+/* The options about answers: they mean to wait for them. */
+static int take_harvest(struct command *command, int option)
+{
+    int taken = harvest_option(&command->plan, option, optarg, &command->error);
+
+    if (taken < 0) {
+        return cli_usage(PROGRAM, "%s", command->error.text);
+    }
+    if (taken == 0) {
+        return EXIT_USAGE; /* getopt has told */
+    }
+    want_wait(command);
+    return -1;
+}
+
 /* The options that say what to do. Returns an exit code, or -1 to go on. */
 static int take_mode(struct command *command, int option)
 {
     switch (option) {
-    case OPTION_WAIT_TIMEOUT:
-        if (timetext_read_duration(optarg, &command->plan.timeout_ms) < 0) {
-            return cli_usage(PROGRAM, "--wait-timeout %s is no duration such as 90s or 10m",
-                             optarg);
-        }
-        want_wait(command);
-        break;
-    case OPTION_FAIL_FAST:
-        command->plan.fail_fast = true;
-        want_wait(command);
-        break;
     case OPTION_PRINT_ID:
         command->mode = MODE_PRINT_ID;
         break;
@@ -425,7 +293,7 @@ static int take_mode(struct command *command, int option)
     case OPTION_VERSION:
         return cli_version(PROGRAM);
     default:
-        return EXIT_USAGE;
+        return take_harvest(command, option);
     }
     return -1;
 }
@@ -478,6 +346,9 @@ static int take_words(struct command *command, int argc, char **argv)
     if (result < 0 && command->prices != NULL && command->mode != MODE_ESTIMATE) {
         return cli_usage(PROGRAM, "--prices goes with --estimate");
     }
+    if (result < 0 && harvest_check(&command->plan, &command->error) < 0) {
+        return cli_usage(PROGRAM, "%s", command->error.text);
+    }
     if (result < 0 && command->jobs.count == 0) {
         return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");
     }
@@ -486,21 +357,18 @@ static int take_words(struct command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct command command = {.mode = MODE_DROP, .progress = isatty(STDERR_FILENO) == 1};
+    struct command command = {.mode = MODE_DROP, .plan = harvest_plan(PROGRAM)};
     int result;
 
     cli_start();
-    command.plan = (struct wait_plan){
-        .timeout_ms = -1, .ended = job_ended, .stalled = jobs_stalled, .context = &command};
     result = take_words(&command, argc, argv);
     if (result < 0) {
         result = cli_finish(PROGRAM, submit(&command));
     }
-    wait_free(command.wait);
+    harvest_free(command.harvest);
     submission_clear(&command.jobs);
     draft_free(command.draft);
     spool_close(command.spool);
-    free(command.numbers);
     free(command.fields);
     return result;
 }
