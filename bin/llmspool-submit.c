@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,11 @@
 #include "client/estimate.h"
 #include "client/feed.h"
 #include "client/filling.h"
+#include "client/harvest.h"
 #include "client/making.h"
 #include "client/records.h"
 #include "client/show.h"
 #include "client/submission.h"
-#include "client/wait.h"
 
 #define PROGRAM "llmspool-submit"
 
@@ -45,13 +46,11 @@ static const char usage[] =
     "      --each-file DIR     a prompt in each file of a folder, or of a pattern\n"
     "      --include PATTERN   such files alone    --exclude PATTERN   no such files\n"
     "  -w, --wait              wait, and print the answers in the order of the jobs\n"
-    "      --wait-timeout D    wait for so long at most, then leave with 75\n"
-    "      --fail-fast         do not wait when nothing can move: leave with 69\n"
+    HARVEST_USAGE
     "      --json              print JSON, a line for each job\n"
     "      --print-id          print the IDs, submit nothing\n"
     "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
     "      --estimate          print their tokens and money (--prices FILE), submit nothing\n"
-    "  -q, --quiet             nothing on stderr but what went wrong\n"
     "      --help, --version\n"
     "\n"
     "Records:\n"
@@ -83,8 +82,6 @@ enum {
     INPUT = 1, /* what getopt_long gives for a word that is no option */
     OPTION_FIELD = 256,
     OPTION_JOB,
-    OPTION_WAIT_TIMEOUT,
-    OPTION_FAIL_FAST,
     OPTION_JSON,
     OPTION_PRINT_ID,
     OPTION_DRY_RUN,
@@ -107,7 +104,6 @@ enum {
     OPTION_HELP,
     OPTION_VERSION,
     MAX_WAITING = 1000000, /* jobs, where --max-waiting says nothing */
-    SHOWN_JOBS = 8, /* in the line that says how to come back */
 };
 
 static const struct option options[] = {
@@ -115,14 +111,11 @@ static const struct option options[] = {
     {"file", required_argument, NULL, 'f'},
     {"job", required_argument, NULL, OPTION_JOB},
     {"wait", no_argument, NULL, 'w'},
-    {"wait-timeout", required_argument, NULL, OPTION_WAIT_TIMEOUT},
-    {"fail-fast", no_argument, NULL, OPTION_FAIL_FAST},
     {"json", no_argument, NULL, OPTION_JSON},
     {"print-id", no_argument, NULL, OPTION_PRINT_ID},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"estimate", no_argument, NULL, OPTION_ESTIMATE},
     {"prices", required_argument, NULL, OPTION_PRICES},
-    {"quiet", no_argument, NULL, 'q'},
     {"yes", no_argument, NULL, 'y'},
     {"null", no_argument, NULL, '0'},
     {"lines", no_argument, NULL, OPTION_LINES},
@@ -162,6 +155,7 @@ static const struct option options[] = {
     {"type", required_argument, NULL, OPTION_FIELD},
     {"user", required_argument, NULL, OPTION_FIELD},
     {"webhook", required_argument, NULL, OPTION_FIELD},
+    HARVEST_OPTIONS,
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -174,9 +168,7 @@ struct command {
     enum mode mode;
     const char *prices; /* a file, or NULL */
     bool json;
-    bool quiet;
-    bool nul;      /* IDs end in NUL */
-    bool progress; /* a line on stderr that is written over */
+    bool nul; /* IDs end in NUL */
     struct field {
         const char *name, *value;
     } * fields; /* flags for the jobs, in order */
@@ -191,12 +183,9 @@ struct command {
     struct feed *feed;
     struct making *making;
     struct estimate *estimate;
-    struct wait *wait;
-    struct wait_plan plan;
-    size_t *numbers; /* of the jobs in the set that is waited for */
-    size_t count;    /* of them */
-    size_t printed;  /* so many jobs have been told of */
-    bool failed;
+    struct harvest_plan plan;
+    struct harvest *harvest;
+    char run[NAME_LIMIT]; /* its name, once it is known */
     struct error error;
 };
 
@@ -302,45 +291,91 @@ static int look_only(struct command *command)
     return EXIT_DONE;
 }
 
-static void add_to_wait(struct command *command, const struct bulk *bulk, size_t number)
+/* --- answers ---------------------------------------------------------------------------------- */
+
+/* The answers are looked for from the first drop on, when it is known what the run is called. */
+static int begin_harvest(struct command *command, struct error *error)
 {
-    const struct id *id = &bulk->items[number].job->id;
+    struct harvest_plan *plan = &command->plan;
+
+    plan->place = command->place;
+    plan->style.samples = command->samples > 0;
+    if (command->json) {
+        plan->style.format = ROW_RECORD;
+    }
+    command->harvest = harvest_new(command->spool, &clock_system, plan, error);
+    return command->harvest != NULL ? 0 : -1;
+}
+
+static int add_to_harvest(struct command *command, const struct bulk *bulk, size_t number,
+                          struct error *error)
+{
+    const struct bulk_item *item = &bulk->items[number];
     unsigned lowest, highest = 0;
 
-    if ((command->count & (command->count - 1)) == 0) {
-        command->numbers = xrealloc(command->numbers, (command->count > 0 ? 2 * command->count : 1) *
-                                                          sizeof *command->numbers);
-    }
-    if (records_versions(command->spool, id, &lowest, &highest) < 0) {
+    if (records_versions(command->spool, &item->job->id, &lowest, &highest) < 0) {
         highest = 0;
     }
-    command->numbers[command->count] = wait_add(command->wait, id, 0);
-    wait_expect(command->wait, command->numbers[command->count], bulk->drop, highest + 1);
-    command->count++;
+    return harvest_add(command->harvest,
+                       &(struct harvest_item){
+                           .id = item->job->id,
+                           .drop = bulk->drop,
+                           .line = bulk->list ? (unsigned)number + 2 : 0, /* behind the run's */
+                           .run = highest + 1,
+                           .position = item->position,
+                           .name = item->name != NULL ? item->name : item->job->name,
+                           .columns = item->columns,
+                           .sample = item->sample,
+                       },
+                       error);
 }
 
 /* An ID is printed when its job is durable, so that after a failure it is known which ones are. */
-static void jobs_dropped(void *context, const struct bulk *bulk)
+static int jobs_dropped(void *context, const struct bulk *bulk, struct error *error)
 {
     struct command *command = context;
 
+    if (command->mode == MODE_WAIT && command->harvest == NULL &&
+        begin_harvest(command, error) < 0) {
+        return -1;
+    }
     for (size_t i = 0; i < bulk->count; i++) {
-        if (command->mode == MODE_WAIT) {
-            add_to_wait(command, bulk, i);
-        } else {
+        if (command->mode == MODE_DROP) {
             print_id(command, bulk->items[i].job);
+        } else if (add_to_harvest(command, bulk, i, error) < 0) {
+            return -1;
         }
     }
     fflush(stdout);
+    return 0;
+}
+
+/* While nothing is dropped, answers are printed. */
+static int let_time_pass(void *context, int64_t timeout_ms, int input, struct error *error)
+{
+    struct command *command = context;
+    struct pollfd wanted = {.fd = input, .events = POLLIN};
+    enum wait_result result;
+
+    if (command->harvest == NULL) {
+        poll(&wanted, input >= 0, (int)timeout_ms);
+        return 0;
+    }
+    return input >= 0 ? harvest_input(command->harvest, input, &result, error)
+                      : harvest_turn(command->harvest, timeout_ms, &result, error);
 }
 
 /* Few words on a command line are a run, too, but no script that names them wants to hear of it. */
 static void run_named(void *context, const char *run)
 {
-    const struct command *command = context;
+    struct command *command = context;
     bool few = command->input.format == FEED_WHOLE_FILES && isatty(STDERR_FILENO) != 1;
 
-    if (!command->quiet && !few) {
+    if (run != command->run) {
+        snprintf(command->run, sizeof command->run, "%s", run);
+    }
+    command->plan.run = command->run;
+    if (!command->plan.quiet && !few) {
         fprintf(stderr, PROGRAM ": run %s\n", run);
     }
 }
@@ -349,7 +384,7 @@ static void spool_full(void *context, uint64_t waiting)
 {
     const struct command *command = context;
 
-    if (waiting > 0 && !command->quiet) {
+    if (!command->plan.quiet) {
         fprintf(stderr,
                 PROGRAM ": %" PRIu64 " jobs wait in the spool; going on when there are fewer "
                         "(--max-waiting)\n",
@@ -357,156 +392,16 @@ static void spool_full(void *context, uint64_t waiting)
     }
 }
 
-/* --- answers ---------------------------------------------------------------------------------- */
-
-static void progress_show(const struct command *command)
-{
-    if (command->progress) {
-        size_t count = wait_count(command->wait);
-        size_t ended = count - wait_open(command->wait);
-
-        fprintf(stderr, "\r%zu of %zu job%s %s ended\033[K", ended, count, count == 1 ? "" : "s",
-                ended == 1 ? "has" : "have");
-    }
-}
-
-/* Whatever else is printed begins on a line of its own. */
-static void progress_hide(const struct command *command)
-{
-    if (command->progress) {
-        fputs("\r\033[K", stderr);
-    }
-}
-
-static void print_failure(const struct command *command, size_t number)
-{
-    json_t *record = wait_record(command->wait, number);
-    char *sentence = wait_failure(command->wait, number, record);
-
-    fprintf(stderr, PROGRAM ": %s\n", sentence);
-    free(sentence);
-    json_decref(record);
-}
-
-/* A job that left no record still gets its line of JSON: lines stand for jobs. */
-static json_t *stand_in(const struct command *command, size_t number)
-{
-    char hex[ID_TEXT_SIZE];
-
-    id_write(&wait_job(command->wait, number)->id, hex);
-    return json_pack("{s:s, s:s}", "id", hex, "status", wait_word(command->wait, number, NULL));
-}
-
-static void print_answer(struct command *command, size_t number)
-{
-    bool completed = wait_job(command->wait, number)->state == AWAITED_COMPLETED;
-    json_t *record = completed || command->json ? wait_record(command->wait, number) : NULL;
-
-    if (completed && record == NULL) {
-        char shown[ID_SHORT_SIZE];
-
-        id_write_short(&wait_job(command->wait, number)->id, shown);
-        fprintf(stderr, PROGRAM ": %s: its output cannot be read\n", shown);
-        command->failed = true;
-    }
-    if (command->json) {
-        record = record != NULL ? record : stand_in(command, number);
-        show_json(stdout, record);
-    } else if (record != NULL) {
-        show_answer(stdout, record);
-    }
-    json_decref(record);
-}
-
-/* Why one failed is told at once, answers when it is their turn. */
-static void job_ended(void *context, size_t number)
-{
-    struct command *command = context;
-
-    progress_hide(command);
-    if (wait_job(command->wait, number)->state != AWAITED_COMPLETED) {
-        command->failed = true;
-        print_failure(command, number);
-    }
-    while (command->printed < command->count) {
-        size_t next = command->numbers[command->printed];
-
-        if (wait_job(command->wait, next)->state == AWAITED_OPEN) {
-            break;
-        }
-        print_answer(command, next);
-        command->printed++;
-    }
-    fflush(stdout);
-    progress_show(command);
-}
-
-static void jobs_stalled(void *context, const char *reason)
-{
-    const struct command *command = context;
-
-    progress_hide(command);
-    fprintf(stderr, PROGRAM ": still waiting: %s\n", reason);
-    progress_show(command);
-}
-
-/* How to come back to what was submitted and goes on by itself. */
-static void tell_way_back(const struct command *command, const char *why)
-{
-    size_t open = wait_open(command->wait);
-    size_t count = wait_count(command->wait);
-    size_t shown = 0;
-
-    fprintf(stderr, PROGRAM ": %s; %zu of %zu job%s %s in the spool:", why, open, count,
-            count == 1 ? "" : "s", open == 1 ? "has not ended and stays" : "have not ended and stay");
-    if (open > SHOWN_JOBS) {
-        fputs(" the same command waits for them again\n", stderr);
-        return;
-    }
-    fputs(" llmspool-wait", stderr);
-    if (command->place != NULL) {
-        fprintf(stderr, " -s %s", command->place);
-    }
-    for (size_t i = 0; i < wait_count(command->wait) && shown < open; i++) {
-        const struct awaited *awaited = wait_job(command->wait, i);
-        char text[ID_SHORT_SIZE];
-
-        if (awaited->state == AWAITED_OPEN) {
-            id_write_short(&awaited->id, text);
-            fprintf(stderr, " %s", text);
-            shown++;
-        }
-    }
-    putc('\n', stderr);
-}
-
-static int exit_code(const struct command *command, enum wait_result result)
-{
-    switch (result) {
-    case WAIT_ENDED:
-        break;
-    case WAIT_TIMED_OUT:
-        tell_way_back(command, "timed out");
-        return EXIT_LATER;
-    case WAIT_STUCK:
-        tell_way_back(command, "nothing can move");
-        return EXIT_ABSENT;
-    case WAIT_INTERRUPTED:
-        tell_way_back(command, "interrupted");
-        return EXIT_INTERRUPTED;
-    }
-    return command->failed ? EXIT_SOME_FAILED : EXIT_DONE;
-}
-
 static int wait_for_all(struct command *command)
 {
     enum wait_result result;
-    int problem;
 
-    progress_show(command);
-    problem = wait_run(command->wait, &command->plan, &result, &command->error);
-    progress_hide(command);
-    return problem < 0 ? cli_fail(PROGRAM, &command->error) : exit_code(command, result);
+    if (command->harvest == NULL) {
+        return EXIT_DONE; /* there was no record */
+    }
+    return harvest_end(command->harvest, &result, &command->error) < 0
+               ? cli_fail(PROGRAM, &command->error)
+               : harvest_exit(command->harvest, result);
 }
 
 /* --- the command line ------------------------------------------------------------------------- */
@@ -521,7 +416,6 @@ static int submit(struct command *command)
     if (command->mode != MODE_DROP && command->mode != MODE_WAIT) {
         return look_only(command);
     }
-    command->wait = wait_new(command->spool, &clock_system);
     plan->spool = command->spool;
     plan->feed = command->feed;
     plan->making = command->making;
@@ -567,6 +461,21 @@ static void want_wait(struct command *command)
     if (command->mode == MODE_DROP) {
         command->mode = MODE_WAIT;
     }
+}
+
+/* The options about answers: they mean to wait for them. */
+static int take_harvest(struct command *command, int option)
+{
+    int taken = harvest_option(&command->plan, option, optarg, &command->error);
+
+    if (taken < 0) {
+        return cli_usage(PROGRAM, "%s", command->error.text);
+    }
+    if (taken == 0) {
+        return EXIT_USAGE; /* getopt has told */
+    }
+    want_wait(command);
+    return -1;
 }
 
 /* A number of 1 or more (0 where zero says that it may be). Returns an exit code, or -1 to go on. */
@@ -630,7 +539,7 @@ static int take_records(struct command *command, int option)
     case OPTION_SAMPLES:
         return take_number("samples", false, &command->samples);
     default:
-        return EXIT_USAGE;
+        return take_harvest(command, option);
     }
 }
 
@@ -670,17 +579,6 @@ static int take_run(struct command *command, int option)
 static int take_mode(struct command *command, int option)
 {
     switch (option) {
-    case OPTION_WAIT_TIMEOUT:
-        if (timetext_read_duration(optarg, &command->plan.timeout_ms) < 0) {
-            return cli_usage(PROGRAM, "--wait-timeout %s is no duration such as 90s or 10m",
-                             optarg);
-        }
-        want_wait(command);
-        break;
-    case OPTION_FAIL_FAST:
-        command->plan.fail_fast = true;
-        want_wait(command);
-        break;
     case OPTION_PRINT_ID:
         command->mode = MODE_PRINT_ID;
         break;
@@ -732,8 +630,8 @@ static int take_option(struct command *command, int option, int index)
         command->json = true;
         break;
     case 'q':
-        command->quiet = true;
-        command->progress = false;
+    case HARVEST_QUIET: /* which does not mean to wait here */
+        command->plan.quiet = true;
         break;
     default:
         return take_mode(command, option);
@@ -761,6 +659,12 @@ static int check_words(struct command *command)
     if (input->format != FEED_WHOLE_FILES && command->submission.input == NULL) {
         command->submission.input = input->count > 0 ? input->words[0].word : "-";
     }
+    if (input->format != FEED_WHOLE_FILES) {
+        command->plan.style.escape = input->format == FEED_NUL ? ROW_NUL : ROW_COPY;
+    }
+    if (harvest_check(&command->plan, &command->error) < 0) {
+        return cli_usage(PROGRAM, "%s", command->error.text);
+    }
     return -1;
 }
 
@@ -780,14 +684,13 @@ static int take_words(struct command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct command command = {.mode = MODE_DROP, .progress = isatty(STDERR_FILENO) == 1};
+    struct command command = {.mode = MODE_DROP, .plan = harvest_plan(PROGRAM)};
     int result;
 
     cli_start();
-    command.plan = (struct wait_plan){
-        .timeout_ms = -1, .ended = job_ended, .stalled = jobs_stalled, .context = &command};
     command.submission = (struct submission_plan){.max_waiting = MAX_WAITING,
                                                   .dropped = jobs_dropped,
+                                                  .pass = let_time_pass,
                                                   .named = run_named,
                                                   .full = spool_full,
                                                   .context = &command};
@@ -795,7 +698,7 @@ int main(int argc, char **argv)
     if (result < 0) {
         result = cli_finish(PROGRAM, submit(&command));
     }
-    wait_free(command.wait);
+    harvest_free(command.harvest);
     estimate_free(command.estimate);
     making_free(command.making);
     feed_close(command.feed);
@@ -805,7 +708,6 @@ int main(int argc, char **argv)
     free(command.input.filter.include);
     free(command.input.filter.exclude);
     free(command.input.words);
-    free(command.numbers);
     free(command.fields);
     return result;
 }

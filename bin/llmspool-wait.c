@@ -97,25 +97,23 @@ static int add_job(void *context, const char *word)
 /* --- telling
  * --------------------------------------------------------------------------------------- */
 
-static void print_json(const struct command *command, size_t number, const json_t *record)
+static void print_json(const struct awaited *awaited, const json_t *record)
 {
-    const struct awaited *awaited = wait_job(command->wait, number);
     const json_t *version = json_object_get(record, "version");
     const json_t *message = json_object_get(record, "message");
     char hex[ID_TEXT_SIZE];
     json_t *line;
 
     id_write(&awaited->id, hex);
-    line =
-        json_pack("{s:s, s:s, s:O*, s:O*}", "id", hex, "status",
-                  wait_word(command->wait, number, record), "version", version, "message", message);
+    line = json_pack("{s:s, s:s, s:O*, s:O*}", "id", hex, "status", wait_word(awaited, record),
+                     "version", version, "message", message);
     show_json(stdout, line);
     json_decref(line);
 }
 
-static void print_failure(const struct command *command, size_t number, const json_t *record)
+static void print_failure(const struct awaited *awaited, const json_t *record)
 {
-    char *sentence = wait_failure(command->wait, number, record);
+    char *sentence = wait_failure(awaited, record);
 
     fflush(stdout);
     fprintf(stderr, PROGRAM ": %s\n", sentence);
@@ -123,26 +121,26 @@ static void print_failure(const struct command *command, size_t number, const js
 }
 
 /* What a job ended with is read where it is told, and only then. */
-static void job_ended(void *context, size_t number)
+static void job_ended(void *context, struct awaited *awaited)
 {
     struct command *command = context;
-    const struct awaited *awaited = wait_job(command->wait, number);
     bool failed = awaited->state != AWAITED_COMPLETED;
-    json_t *record = failed || command->json ? wait_record(command->wait, number) : NULL;
+    json_t *record = failed || command->json ? wait_record(command->wait, awaited) : NULL;
     char shown[ID_TEXT_SIZE];
 
     command->failed += failed;
     if (command->json) {
-        print_json(command, number, record);
+        print_json(awaited, record);
     } else if (command->lines) {
         printf("%s %s\n", show_id(stdout, &awaited->id, shown),
-               wait_word(command->wait, number, record));
+               wait_word(awaited, record));
     }
     if (failed && !command->quiet) {
-        print_failure(command, number, record);
+        print_failure(awaited, record);
     }
     json_decref(record);
     fflush(stdout);
+    wait_forget(command->wait, awaited);
 }
 
 static void jobs_stalled(void *context, const char *reason)
@@ -172,6 +170,8 @@ static int exit_code(const struct command *command, enum wait_result result)
                 s, have);
         return EXIT_ABSENT;
     case WAIT_INTERRUPTED:
+    case WAIT_HALTED:
+    case WAIT_CLOSED:
         break;
     }
     return EXIT_INTERRUPTED;

@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "client/drop.h"
 
-void bulk_add(struct bulk *bulk, const struct made *made, bool answered_before)
+void bulk_add(struct bulk *bulk, const struct made *made)
 {
     if (bulk->items == NULL) {
         bulk->items = xcalloc(BULK_JOBS, sizeof *bulk->items);
@@ -24,7 +24,6 @@ void bulk_add(struct bulk *bulk, const struct made *made, bool answered_before)
         .columns = json_incref(made->record->columns),
         .position = made->position,
         .sample = made->sample,
-        .before = answered_before,
     };
 }
 
@@ -54,6 +53,7 @@ int bulk_drop(struct bulk *bulk, const struct spool *spool, const char *run, con
               struct error *error)
 {
     assert(bulk->count > 0);
+    bulk->list = run != NULL;
     if (run != NULL) {
         return drop_run(bulk, spool, run, max_cost, error);
     }

@@ -27,7 +27,6 @@ struct bulk_item {
     json_t *columns; /* or NULL */
     uint64_t position;
     uint64_t sample;
-    bool before; /* it had been answered before */
 };
 
 /* Read it freely. A zeroed one is ready. */
@@ -36,10 +35,11 @@ struct bulk {
     size_t count;
     struct buffer text;
     char drop[NAME_LIMIT]; /* the file of the last drop in new/ */
+    bool list;             /* which is a list */
 };
 
 /* Gathers a job, which it takes over. */
-void bulk_add(struct bulk *bulk, const struct made *made, bool answered_before);
+void bulk_add(struct bulk *bulk, const struct made *made);
 
 /* Whether it should be dropped before more is added. */
 bool bulk_full(const struct bulk *bulk);

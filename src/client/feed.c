@@ -458,6 +458,11 @@ bool feed_ready(struct feed *feed, int timeout_ms)
     return !feed->reading || reader_ready(&feed->reader, line_end(feed), timeout_ms);
 }
 
+int feed_input(const struct feed *feed)
+{
+    return feed->reading ? feed->reader.fd : -1;
+}
+
 /* --- again ---------------------------------------------------------------------------------------
  */
 

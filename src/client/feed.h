@@ -75,6 +75,9 @@ void feed_where(const struct feed_record *record, struct error *error);
 /* Whether the next record is there within timeout_ms, or needs no waiting at all. */
 bool feed_ready(struct feed *feed, int timeout_ms);
 
+/* The descriptor that is read just now, or -1. */
+int feed_input(const struct feed *feed);
+
 /* Whether all that is fed can be read again: it lies in files, or stdin was kept. */
 bool feed_rewindable(const struct feed *feed);
 

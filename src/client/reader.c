@@ -115,7 +115,7 @@ bool reader_ready(struct reader *reader, char end, int timeout_ms)
     struct pollfd wanted = {.fd = reader->fd, .events = POLLIN};
 
     while (!reader->ended && find_end(reader, end) == NULL) {
-        if (poll(&wanted, 1, timeout_ms) == 0) {
+        if (poll(&wanted, 1, timeout_ms) <= 0) { /* a signal is for others to heed */
             return false;
         }
         /* What goes wrong is told to whom takes the piece. */

@@ -5,7 +5,6 @@
 #include "client/submission.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #include "base/amount.h"
@@ -25,6 +24,7 @@ struct submission {
     struct pressure *pressure;
     uint64_t room;     /* so many jobs may be dropped before waiting ones are counted again */
     bool ended;        /* no job comes any more */
+    bool stopped;      /* none is wanted any more */
     bool estimated;    /* all jobs are in the estimate */
     bool agreed;       /* to what it costs */
     int64_t confirm_nano;
@@ -36,18 +36,33 @@ struct submission {
 /* --- gathering -----------------------------------------------------------------------------------
  */
 
-static bool add_to_estimate(struct submission *submission, const struct job *job)
+static void add_to_estimate(struct submission *submission, const struct job *job)
 {
-    if (submission->estimated && !submission->plan->standings) {
-        return false;
+    if (!submission->estimated) {
+        estimate_add(submission->plan->estimate, job);
     }
-    return estimate_add(submission->plan->estimate, job) == STANDING_DONE;
 }
 
-/* Whether what was gathered should go, as nothing comes just now. */
-static bool is_quiet(const struct submission *submission)
+/* Waits until there is a record. Returns 1 when there is, or there is no more; 0 when what was gathered should
+ * go, as nothing comes just now, or nothing more is wanted; -1 with an error. */
+static int await_record(struct submission *submission, struct error *error)
 {
-    return submission->bulk.count > 0 && !feed_ready(submission->plan->feed, QUIET_MS);
+    const struct submission_plan *plan = submission->plan;
+    bool gathered = submission->bulk.count > 0;
+
+    while (!feed_ready(plan->feed, gathered ? QUIET_MS : 0)) {
+        int result;
+
+        if (gathered) {
+            return 0;
+        }
+        result = plan->pass(plan->context, -1, feed_input(plan->feed), error);
+        submission->stopped = result > 0;
+        if (result != 0) {
+            return result < 0 ? -1 : 0;
+        }
+    }
+    return 1;
 }
 
 /* Gathers jobs for one list. */
@@ -55,18 +70,21 @@ static int gather(struct submission *submission, struct error *error)
 {
     struct bulk *bulk = &submission->bulk;
 
-    while (!submission->ended && !bulk_full(bulk) && !is_quiet(submission)) {
+    while (!submission->ended && !submission->stopped && !bulk_full(bulk)) {
+        int result = await_record(submission, error);
         struct made made;
-        int result = making_next(submission->plan->making, &made, error);
 
+        if (result <= 0) {
+            return result;
+        }
+        result = making_next(submission->plan->making, &made, error);
         if (result < 0) {
             return -1;
         }
         submission->ended = result == 0;
         if (result > 0) {
-            bool before = add_to_estimate(submission, made.job);
-
-            bulk_add(bulk, &made, before);
+            add_to_estimate(submission, made.job);
+            bulk_add(bulk, &made);
         }
     }
     return 0;
@@ -139,26 +157,37 @@ static int agree(struct submission *submission, struct error *error)
 /* --- dropping ------------------------------------------------------------------------------------
  */
 
-/* Waits until the spool has room. */
-static void await_room(struct submission *submission)
+/* Waits until the spool has room, or nothing more is wanted. */
+static int await_room(struct submission *submission, struct error *error)
 {
     const struct submission_plan *plan = submission->plan;
+    uint64_t wanted = submission->bulk.count;
     bool told = false;
 
-    while (plan->max_waiting > 0 && submission->room < submission->bulk.count) {
+    if (plan->max_waiting == 0) {
+        return 0;
+    }
+    while (submission->room < wanted && !submission->stopped) {
         uint64_t waiting = pressure_waiting(submission->pressure);
+        int result;
 
         submission->room = waiting < plan->max_waiting ? plan->max_waiting - waiting : 0;
         /* Where less than a list has room, an empty spool takes it all the same. */
-        if (submission->room >= submission->bulk.count || waiting == 0) {
+        if (submission->room >= wanted || waiting == 0) {
             break;
         }
-        plan->full(plan->context, told ? 0 : waiting);
+        if (!told) {
+            plan->full(plan->context, waiting);
+        }
         told = true;
-        poll(NULL, 0, ROOM_MS);
+        result = plan->pass(plan->context, ROOM_MS, -1, error);
+        submission->stopped = result > 0;
+        if (result < 0) {
+            return -1;
+        }
     }
-    submission->room -= submission->room < submission->bulk.count ? submission->room
-                                                                  : submission->bulk.count;
+    submission->room -= submission->room < wanted ? submission->room : wanted;
+    return 0;
 }
 
 /* A submission of one job is no run unless it was named. */
@@ -175,7 +204,7 @@ static void name_run(struct submission *submission)
         runname_make(plan->spool, plan->input, clock_wall(&clock_system), submission->made_name);
         submission->run = submission->made_name;
     }
-    if (submission->run != NULL && plan->named != NULL) {
+    if (submission->run != NULL) {
         plan->named(plan->context, submission->run);
     }
 }
@@ -184,12 +213,19 @@ static int drop(struct submission *submission, struct error *error)
 {
     const struct submission_plan *plan = submission->plan;
     struct bulk *bulk = &submission->bulk;
+    int result;
 
     if (agree(submission, error) < 0) {
         return -1;
     }
     name_run(submission);
-    await_room(submission);
+    if (await_room(submission, error) < 0) {
+        return -1;
+    }
+    if (submission->stopped) {
+        bulk_clear(bulk);
+        return 0;
+    }
     if (bulk_drop(bulk, plan->spool, submission->run, plan->max_cost, error) < 0) {
         return -1;
     }
@@ -197,9 +233,13 @@ static int drop(struct submission *submission, struct error *error)
         pressure_note(submission->pressure, bulk->drop, bulk->count);
     }
     submission->count += (int64_t)bulk->count;
-    plan->dropped(plan->context, bulk);
+    if (plan->dropped(plan->context, bulk, error) < 0) {
+        return -1;
+    }
     bulk_clear(bulk);
-    return 0;
+    result = plan->pass(plan->context, 0, -1, error);
+    submission->stopped = result > 0;
+    return result < 0 ? -1 : 0;
 }
 
 static int submit(struct submission *submission, struct error *error)

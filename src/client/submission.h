@@ -30,22 +30,26 @@ struct submission_plan {
     const char *input;    /* for its name: a file, "-" or NULL */
     const char *max_cost; /* of the run, as text, or NULL */
     bool yes;             /* do not ask about money */
-    bool standings;       /* it is wanted to know which jobs were answered before */
     uint64_t max_waiting; /* jobs in the spool; 0: however many */
 
-    /* Told when jobs are durable: bulk has them and the name of their file. */
-    void (*dropped)(void *context, const struct bulk *bulk);
+    /* Told when jobs are durable: bulk has them and the name of their file. Returns 0, or -1 with an
+     * error. */
+    int (*dropped)(void *context, const struct bulk *bulk, struct error *error);
 
-    /* Told before the first drop of several jobs, what the run is called. May be NULL. */
+    /* Lets so much time pass at most (-1: any), or until input (-1: none) can be read. Called after each
+     * drop, too, with no time. Returns 0, 1 when nothing more is to be submitted, or -1 with an
+     * error. */
+    int (*pass)(void *context, int64_t timeout_ms, int input, struct error *error);
+
+    /* Told before the first drop of several jobs, what the run is called. */
     void (*named)(void *context, const char *run);
 
-    /* Told when it has to wait for room: once with how many jobs wait, then while waiting, about each
-     * quarter of a second, with 0. */
+    /* Told when it has to wait for room, with how many jobs wait. */
     void (*full)(void *context, uint64_t waiting);
     void *context;
 };
 
-/* Submits all. Returns how many jobs there were, or -1 with an error: ERROR_LATER when a person said no,
+/* Submits all, or until pass says to stop. Returns how many jobs there were, or -1 with an error: ERROR_LATER when a person said no,
  * ERROR_USAGE when nobody could be asked. */
 int64_t submission_run(const struct submission_plan *plan, struct error *error);
 
