@@ -29,8 +29,11 @@
 #include "client/harvest.h"
 #include "client/making.h"
 #include "client/records.h"
+#include "client/runname.h"
+#include "client/screen.h"
 #include "client/show.h"
 #include "client/submission.h"
+#include "client/trial.h"
 
 #define PROGRAM "llmspool-submit"
 
@@ -64,6 +67,7 @@ static const char usage[] =
     "      --run NAME          what all are called together\n"
     "      --max-cost SUM      the most that the run may cost\n"
     "      --max-waiting N     go on when fewer jobs wait (default 1000000; 0: never wait)\n"
+    "      --try N             N records at random first; then ask whether to go on\n"
     "  -y, --yes               ask nothing\n"
     "\n"
     "What decides the answer:\n"
@@ -101,6 +105,7 @@ enum {
     OPTION_RUN,
     OPTION_MAX_COST,
     OPTION_MAX_WAITING,
+    OPTION_TRY,
     OPTION_HELP,
     OPTION_VERSION,
     MAX_WAITING = 1000000, /* jobs, where --max-waiting says nothing */
@@ -132,6 +137,7 @@ static const struct option options[] = {
     {"run", required_argument, NULL, OPTION_RUN},
     {"max-cost", required_argument, NULL, OPTION_MAX_COST},
     {"max-waiting", required_argument, NULL, OPTION_MAX_WAITING},
+    {"try", required_argument, NULL, OPTION_TRY},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
@@ -175,7 +181,7 @@ struct command {
     size_t field_count;
     struct feed_plan input;
     const char *template_text, *template_file; /* or NULL */
-    uint64_t samples;
+    uint64_t samples, try;
     struct submission_plan submission;
     struct spool *spool;
     struct draft *draft;
@@ -406,9 +412,35 @@ static int wait_for_all(struct command *command)
 
 /* --- the command line ------------------------------------------------------------------------- */
 
+/* Asks some first. Returns an exit code, or -1 to go on with the rest. */
+static int try_some(struct command *command)
+{
+    struct submission_plan *plan = &command->submission;
+    struct screen screen = screen_open(stderr);
+    enum trial_end end = TRIAL_STOP;
+
+    if (plan->run == NULL) {
+        runname_make(command->spool, plan->input, clock_wall(&clock_system), command->run);
+        plan->run = command->run;
+    }
+    if (feed_keep(command->feed, &command->error) < 0) {
+        return cli_fail(PROGRAM, &command->error);
+    }
+    if (!feed_rewindable(command->feed)) {
+        return cli_usage(PROGRAM, "--try reads its input twice, and of pipes only stdin can be kept");
+    }
+    if (trial_run(plan, command->try, &screen, &end, &command->error) < 0) {
+        return cli_fail(PROGRAM, &command->error);
+    }
+    plan->estimated = true;
+    plan->yes = true; /* it was asked, or is not to be */
+    return end == TRIAL_GO_ON ? -1 : end == TRIAL_STOP ? EXIT_DONE : EXIT_INTERRUPTED;
+}
+
 static int submit(struct command *command)
 {
     struct submission_plan *plan = &command->submission;
+    int result;
 
     if (prepare(command) < 0) {
         return cli_fail(PROGRAM, &command->error);
@@ -420,6 +452,10 @@ static int submit(struct command *command)
     plan->feed = command->feed;
     plan->making = command->making;
     plan->estimate = command->estimate;
+    result = command->try > 0 ? try_some(command) : -1;
+    if (result >= 0) {
+        return result;
+    }
     if (submission_run(plan, &command->error) < 0) {
         return cli_fail(PROGRAM, &command->error);
     }
@@ -543,6 +579,16 @@ static int take_records(struct command *command, int option)
     }
 }
 
+static int take_try(struct command *command)
+{
+    int result = take_number("try", false, &command->try);
+
+    if (result < 0 && command->try > TRIAL_LIMIT) {
+        return cli_usage(PROGRAM, "--try %s is too many: %d at most", optarg, TRIAL_LIMIT);
+    }
+    return result;
+}
+
 /* The options that say how a run is submitted. Returns an exit code, or -1 to go on. */
 static int take_run(struct command *command, int option)
 {
@@ -567,6 +613,8 @@ static int take_run(struct command *command, int option)
         return -1;
     case OPTION_MAX_WAITING:
         return take_number("max-waiting", true, &plan->max_waiting);
+    case OPTION_TRY:
+        return take_try(command);
     case 'y':
         plan->yes = true;
         return -1;
@@ -652,6 +700,9 @@ static int check_words(struct command *command)
     }
     if (command->samples > 0 && field_value(command, "sample") != NULL) {
         return cli_usage(PROGRAM, "--sample and --samples exclude each other");
+    }
+    if (command->try > 0 && command->mode != MODE_DROP && command->mode != MODE_WAIT) {
+        return cli_usage(PROGRAM, "--try submits, and goes with nothing that does not");
     }
     if (input->count == 0 && input->format == FEED_WHOLE_FILES) {
         return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");
