@@ -53,7 +53,8 @@ static const char usage[] =
     "      --json              print JSON, a line for each job\n"
     "      --print-id          print the IDs, submit nothing\n"
     "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
-    "      --estimate          print their tokens and money (--prices FILE), submit nothing\n"
+    "      --estimate          print their tokens and money, submit nothing\n"
+    "      --prices FILE       what models cost, for --estimate and before money is spent\n"
     "      --help, --version\n"
     "\n"
     "Records:\n"
@@ -692,9 +693,6 @@ static int check_words(struct command *command)
 {
     struct feed_plan *input = &command->input;
 
-    if (command->prices != NULL && command->mode != MODE_ESTIMATE) {
-        return cli_usage(PROGRAM, "--prices goes with --estimate");
-    }
     if (command->template_text != NULL && command->template_file != NULL) {
         return cli_usage(PROGRAM, "--template and --template-file exclude each other");
     }

@@ -47,8 +47,8 @@ struct dropped {
 };
 
 /* Beginnings of IDs that were counted. When the table is full a new one takes another's place, so that
- * memory stays bounded, and a job that comes twice with very many between may be counted twice. */
-enum { SEEN_LEAST = 1 << 10, SEEN_MOST = 1 << 21, SEEN_TRIES = 8 };
+ * memory stays bounded (16 MiB), and of millions of jobs one that comes twice may be counted twice. */
+enum { SEEN_LEAST = 1 << 10, SEEN_MOST = 1 << 21, SEEN_TRIES = 64 };
 struct seen {
     uint64_t *slots; /* 0: free */
     size_t capacity; /* a power of two */
@@ -193,23 +193,26 @@ static bool answered(const struct estimate *estimate, const struct job *job)
     return finished > 0 && estimate->now.ms - finished <= job->max_age;
 }
 
-/* Whether the beginning of an ID is there; else it is put there. */
-static bool seen_note(struct seen *seen, uint64_t key)
+/* The slot of a key, or the one where it belongs. */
+static uint64_t *seen_slot(struct seen *seen, uint64_t key)
 {
     uint64_t *slot = NULL;
 
     for (size_t i = 0; i < SEEN_TRIES; i++) {
         slot = &seen->slots[(key + i) & (seen->capacity - 1)];
-        if (*slot == key) {
-            return true;
-        }
-        if (*slot == 0) {
+        if (*slot == key || *slot == 0) {
             break;
         }
     }
+    return slot;
+}
+
+static void seen_put(struct seen *seen, uint64_t key)
+{
+    uint64_t *slot = seen_slot(seen, key);
+
     seen->count += *slot == 0;
     *slot = key;
-    return false;
 }
 
 static void seen_grow(struct seen *seen)
@@ -219,22 +222,28 @@ static void seen_grow(struct seen *seen)
     grown.slots = xcalloc(grown.capacity, sizeof *grown.slots);
     for (size_t i = 0; i < seen->capacity; i++) {
         if (seen->slots[i] != 0) {
-            seen_note(&grown, seen->slots[i]);
+            seen_put(&grown, seen->slots[i]);
         }
     }
     free(seen->slots);
     *seen = grown;
 }
 
+/* Whether the ID was there; else it is put there. */
 static bool seen_before(struct seen *seen, const struct id *id)
 {
     uint64_t key;
 
     memcpy(&key, id->bytes, sizeof key);
-    if (2 * seen->count >= seen->capacity && seen->capacity < SEEN_MOST) {
+    key = key != 0 ? key : 1;
+    if (4 * seen->count >= seen->capacity && seen->capacity < SEEN_MOST) {
         seen_grow(seen);
     }
-    return seen_note(seen, key | 1);
+    if (*seen_slot(seen, key) == key) {
+        return true;
+    }
+    seen_put(seen, key);
+    return false;
 }
 
 /* The jobs of new/ that can be known by their file's name, once: to look there for each would take too
