@@ -4,38 +4,19 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
-#include <jansson.h>
-#include <poll.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buffer.h"
-#include "base/clock.h"
 #include "base/moneytext.h"
-#include "base/stencil.h"
-#include "base/timetext.h"
 #include "base/xalloc.h"
-#include "spool/spool.h"
-#include "job/question.h"
 #include "client/cli.h"
-#include "client/draft.h"
-#include "client/estimate.h"
-#include "client/feed.h"
-#include "client/filling.h"
 #include "client/harvest.h"
-#include "client/making.h"
-#include "client/records.h"
-#include "client/runname.h"
-#include "client/screen.h"
-#include "client/show.h"
-#include "client/submission.h"
+#include "client/submit.h"
 #include "client/trial.h"
+#include "spool/layout.h"
 
-#define PROGRAM "llmspool-submit"
+#define PROGRAM SUBMIT_PROGRAM
 
 static const char usage[] =
     "usage: llmspool-submit [-s DIR] [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
@@ -109,7 +90,6 @@ enum {
     OPTION_TRY,
     OPTION_HELP,
     OPTION_VERSION,
-    MAX_WAITING = 1000000, /* jobs, where --max-waiting says nothing */
 };
 
 static const struct option options[] = {
@@ -168,302 +148,9 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN, MODE_ESTIMATE };
-
-struct command {
-    const char *place; /* of the spool, as given */
-    enum mode mode;
-    const char *prices; /* a file, or NULL */
-    bool json;
-    bool nul; /* IDs end in NUL */
-    struct field {
-        const char *name, *value;
-    } * fields; /* flags for the jobs, in order */
-    size_t field_count;
-    struct feed_plan input;
-    const char *template_text, *template_file; /* or NULL */
-    uint64_t samples, try;
-    struct submission_plan submission;
-    struct spool *spool;
-    struct draft *draft;
-    struct stencil *stencil;
-    struct feed *feed;
-    struct making *making;
-    struct estimate *estimate;
-    struct harvest_plan plan;
-    struct harvest *harvest;
-    char run[NAME_LIMIT]; /* its name, once it is known */
-    struct error error;
-};
-
-/* --- jobs ------------------------------------------------------------------------------------- */
-
-static const char *field_value(const struct command *command, const char *name)
-{
-    const char *value = NULL;
-
-    for (size_t i = 0; i < command->field_count; i++) {
-        if (strcmp(command->fields[i].name, name) == 0) {
-            value = command->fields[i].value;
-        }
-    }
-    return value;
-}
-
-static int prepare_draft(struct command *command)
-{
-    command->draft = draft_new(command->spool, clock_wall(&clock_system));
-    for (size_t i = 0; i < command->field_count; i++) {
-        if (draft_flag(command->draft, command->fields[i].name, command->fields[i].value,
-                       &command->error) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int prepare_template(struct command *command)
-{
-    if (command->template_text != NULL) {
-        command->stencil = filling_read(command->template_text, &command->error);
-    } else if (command->template_file != NULL) {
-        command->stencil = filling_load(command->template_file, &command->error);
-    } else {
-        return 0;
-    }
-    return command->stencil != NULL ? 0 : -1;
-}
-
-static int prepare(struct command *command)
-{
-    const char *type = field_value(command, "type");
-
-    command->spool = cli_spool(command->place, &command->error);
-    if (command->spool == NULL || prepare_draft(command) < 0 || prepare_template(command) < 0) {
-        return -1;
-    }
-    command->feed = feed_open(&command->input, &command->error);
-    if (command->feed == NULL) {
-        return -1;
-    }
-    command->making = making_new(&(struct making_plan){
-        .feed = command->feed,
-        .draft = command->draft,
-        .stencil = command->stencil,
-        .fields = command->input.format >= FEED_JSONL && command->stencil == NULL &&
-                  type != NULL && question_type(type) == NULL,
-        .keep_names = field_value(command, "name") != NULL,
-        .samples = command->samples,
-    });
-    command->estimate = estimate_new(command->spool, command->prices, clock_wall(&clock_system),
-                                     &command->error);
-    return command->estimate != NULL ? 0 : -1;
-}
-
-static void print_id(const struct command *command, const struct job *job)
-{
-    char hex[ID_TEXT_SIZE];
-
-    if (command->nul && !command->json) {
-        id_write(&job->id, hex);
-        fwrite(hex, 1, sizeof hex, stdout); /* with its NUL */
-    } else {
-        show_submitted(stdout, job, command->json);
-    }
-}
-
-/* What submits nothing: prints each job, or its ID, or what all come to. */
-static int look_only(struct command *command)
-{
-    struct screen screen = screen_open(stdout);
-    struct made made;
-    int result;
-
-    while ((result = making_next(command->making, &made, &command->error)) > 0) {
-        if (command->mode == MODE_PRINT_ID) {
-            print_id(command, made.job);
-        } else if (command->mode == MODE_DRY_RUN) {
-            show_json(stdout, made.job->document);
-        } else {
-            estimate_add(command->estimate, made.job);
-        }
-        job_free(made.job);
-    }
-    if (result < 0) {
-        return cli_fail(PROGRAM, &command->error);
-    }
-    if (command->mode == MODE_ESTIMATE) {
-        estimate_print(command->estimate, command->json, &screen);
-    }
-    return EXIT_DONE;
-}
-
-/* --- answers ---------------------------------------------------------------------------------- */
-
-/* The answers are looked for from the first drop on, when it is known what the run is called. */
-static int begin_harvest(struct command *command, struct error *error)
-{
-    struct harvest_plan *plan = &command->plan;
-
-    plan->place = command->place;
-    plan->style.samples = command->samples > 0;
-    if (command->json) {
-        plan->style.format = ROW_RECORD;
-    }
-    command->harvest = harvest_new(command->spool, &clock_system, plan, error);
-    return command->harvest != NULL ? 0 : -1;
-}
-
-static int add_to_harvest(struct command *command, const struct bulk *bulk, size_t number,
-                          struct error *error)
-{
-    const struct bulk_item *item = &bulk->items[number];
-    unsigned lowest, highest = 0;
-
-    if (records_versions(command->spool, &item->job->id, &lowest, &highest) < 0) {
-        highest = 0;
-    }
-    return harvest_add(command->harvest,
-                       &(struct harvest_item){
-                           .id = item->job->id,
-                           .drop = bulk->drop,
-                           .line = bulk->list ? (unsigned)number + 2 : 0, /* behind the run's */
-                           .run = highest + 1,
-                           .position = item->position,
-                           .name = item->name != NULL ? item->name : item->job->name,
-                           .columns = item->columns,
-                           .sample = item->sample,
-                       },
-                       error);
-}
-
-/* An ID is printed when its job is durable, so that after a failure it is known which ones are. */
-static int jobs_dropped(void *context, const struct bulk *bulk, struct error *error)
-{
-    struct command *command = context;
-
-    if (command->mode == MODE_WAIT && command->harvest == NULL &&
-        begin_harvest(command, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < bulk->count; i++) {
-        if (command->mode == MODE_DROP) {
-            print_id(command, bulk->items[i].job);
-        } else if (add_to_harvest(command, bulk, i, error) < 0) {
-            return -1;
-        }
-    }
-    fflush(stdout);
-    return 0;
-}
-
-/* While nothing is dropped, answers are printed. */
-static int let_time_pass(void *context, int64_t timeout_ms, int input, struct error *error)
-{
-    struct command *command = context;
-    struct pollfd wanted = {.fd = input, .events = POLLIN};
-    enum wait_result result;
-
-    if (command->harvest == NULL) {
-        poll(&wanted, input >= 0, (int)timeout_ms);
-        return 0;
-    }
-    return input >= 0 ? harvest_input(command->harvest, input, &result, error)
-                      : harvest_turn(command->harvest, timeout_ms, &result, error);
-}
-
-/* Few words on a command line are a run, too, but no script that names them wants to hear of it. */
-static void run_named(void *context, const char *run)
-{
-    struct command *command = context;
-    bool few = command->input.format == FEED_WHOLE_FILES && isatty(STDERR_FILENO) != 1;
-
-    if (run != command->run) {
-        snprintf(command->run, sizeof command->run, "%s", run);
-    }
-    command->plan.run = command->run;
-    if (!command->plan.quiet && !few) {
-        fprintf(stderr, PROGRAM ": run %s\n", run);
-    }
-}
-
-static void spool_full(void *context, uint64_t waiting)
-{
-    const struct command *command = context;
-
-    if (!command->plan.quiet) {
-        fprintf(stderr,
-                PROGRAM ": %" PRIu64 " jobs wait in the spool; going on when there are fewer "
-                        "(--max-waiting)\n",
-                waiting);
-    }
-}
-
-static int wait_for_all(struct command *command)
-{
-    enum wait_result result;
-
-    if (command->harvest == NULL) {
-        return EXIT_DONE; /* there was no record */
-    }
-    return harvest_end(command->harvest, &result, &command->error) < 0
-               ? cli_fail(PROGRAM, &command->error)
-               : harvest_exit(command->harvest, result);
-}
-
 /* --- the command line ------------------------------------------------------------------------- */
 
-/* Asks some first. Returns an exit code, or -1 to go on with the rest. */
-static int try_some(struct command *command)
-{
-    struct submission_plan *plan = &command->submission;
-    struct screen screen = screen_open(stderr);
-    enum trial_end end = TRIAL_STOP;
-
-    if (plan->run == NULL) {
-        runname_make(command->spool, plan->input, clock_wall(&clock_system), command->run);
-        plan->run = command->run;
-    }
-    if (feed_keep(command->feed, &command->error) < 0) {
-        return cli_fail(PROGRAM, &command->error);
-    }
-    if (!feed_rewindable(command->feed)) {
-        return cli_usage(PROGRAM, "--try reads its input twice, and of pipes only stdin can be kept");
-    }
-    if (trial_run(plan, command->try, &screen, &end, &command->error) < 0) {
-        return cli_fail(PROGRAM, &command->error);
-    }
-    plan->estimated = true;
-    plan->yes = true; /* it was asked, or is not to be */
-    return end == TRIAL_GO_ON ? -1 : end == TRIAL_STOP ? EXIT_DONE : EXIT_INTERRUPTED;
-}
-
-static int submit(struct command *command)
-{
-    struct submission_plan *plan = &command->submission;
-    int result;
-
-    if (prepare(command) < 0) {
-        return cli_fail(PROGRAM, &command->error);
-    }
-    if (command->mode != MODE_DROP && command->mode != MODE_WAIT) {
-        return look_only(command);
-    }
-    plan->spool = command->spool;
-    plan->feed = command->feed;
-    plan->making = command->making;
-    plan->estimate = command->estimate;
-    result = command->try > 0 ? try_some(command) : -1;
-    if (result >= 0) {
-        return result;
-    }
-    if (submission_run(plan, &command->error) < 0) {
-        return cli_fail(PROGRAM, &command->error);
-    }
-    return command->mode == MODE_WAIT ? wait_for_all(command) : EXIT_DONE;
-}
-
-static void add_word(struct command *command, enum feed_source source, const char *word)
+static void add_word(struct submit *command, enum feed_source source, const char *word)
 {
     struct feed_plan *input = &command->input;
 
@@ -474,7 +161,7 @@ static void add_word(struct command *command, enum feed_source source, const cha
     }
 }
 
-static void add_input(struct command *command, const char *word)
+static void add_input(struct submit *command, const char *word)
 {
     add_word(command, strcmp(word, "-") == 0 ? SOURCE_FILE : SOURCE_TEXT, word);
 }
@@ -485,7 +172,7 @@ static void add_pattern(const char ***patterns, size_t *count, const char *patte
     (*patterns)[(*count)++] = pattern;
 }
 
-static void add_field(struct command *command, const char *name)
+static void add_field(struct submit *command, const char *name)
 {
     command->fields =
         xrealloc(command->fields, (command->field_count + 1) * sizeof *command->fields);
@@ -493,7 +180,7 @@ static void add_field(struct command *command, const char *name)
 }
 
 /* What prints only never turns into a submission, whatever else is said. */
-static void want_wait(struct command *command)
+static void want_wait(struct submit *command)
 {
     if (command->mode == MODE_DROP) {
         command->mode = MODE_WAIT;
@@ -501,7 +188,7 @@ static void want_wait(struct command *command)
 }
 
 /* The options about answers: they mean to wait for them. */
-static int take_harvest(struct command *command, int option)
+static int take_harvest(struct submit *command, int option)
 {
     int taken = harvest_option(&command->plan, option, optarg, &command->error);
 
@@ -530,7 +217,7 @@ static int take_number(const char *option, bool zero, uint64_t *number)
     return -1;
 }
 
-static int take_format(struct command *command, enum feed_format format)
+static int take_format(struct submit *command, enum feed_format format)
 {
     if (command->input.format != FEED_WHOLE_FILES && command->input.format != format) {
         return cli_usage(PROGRAM, "--lines, --null, --jsonl, --csv and --tsv exclude each other");
@@ -540,7 +227,7 @@ static int take_format(struct command *command, enum feed_format format)
 }
 
 /* The options that say what the records are. Returns an exit code, or -1 to go on. */
-static int take_records(struct command *command, int option)
+static int take_records(struct submit *command, int option)
 {
     struct tree_filter *filter = &command->input.filter;
 
@@ -580,7 +267,7 @@ static int take_records(struct command *command, int option)
     }
 }
 
-static int take_try(struct command *command)
+static int take_try(struct submit *command)
 {
     int result = take_number("try", false, &command->try);
 
@@ -591,7 +278,7 @@ static int take_try(struct command *command)
 }
 
 /* The options that say how a run is submitted. Returns an exit code, or -1 to go on. */
-static int take_run(struct command *command, int option)
+static int take_run(struct submit *command, int option)
 {
     struct submission_plan *plan = &command->submission;
     int64_t nano;
@@ -625,7 +312,7 @@ static int take_run(struct command *command, int option)
 }
 
 /* The options that say what to do. Returns an exit code, or -1 to go on. */
-static int take_mode(struct command *command, int option)
+static int take_mode(struct submit *command, int option)
 {
     switch (option) {
     case OPTION_PRINT_ID:
@@ -651,7 +338,7 @@ static int take_mode(struct command *command, int option)
 }
 
 /* Returns an exit code, or -1 to go on. */
-static int take_option(struct command *command, int option, int index)
+static int take_option(struct submit *command, int option, int index)
 {
     switch (option) {
     case INPUT:
@@ -689,14 +376,14 @@ static int take_option(struct command *command, int option, int index)
 }
 
 /* What options must or must not stand together. Returns an exit code, or -1 to go on. */
-static int check_words(struct command *command)
+static int check_words(struct submit *command)
 {
     struct feed_plan *input = &command->input;
 
     if (command->template_text != NULL && command->template_file != NULL) {
         return cli_usage(PROGRAM, "--template and --template-file exclude each other");
     }
-    if (command->samples > 0 && field_value(command, "sample") != NULL) {
+    if (command->samples > 0 && submit_field(command, "sample") != NULL) {
         return cli_usage(PROGRAM, "--sample and --samples exclude each other");
     }
     if (command->try > 0 && command->mode != MODE_DROP && command->mode != MODE_WAIT) {
@@ -718,7 +405,7 @@ static int check_words(struct command *command)
 }
 
 /* Options and inputs may stand in any order; inputs keep theirs. */
-static int take_words(struct command *command, int argc, char **argv)
+static int take_words(struct submit *command, int argc, char **argv)
 {
     int option, result = -1, index = 0;
 
@@ -733,30 +420,14 @@ static int take_words(struct command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct command command = {.mode = MODE_DROP, .plan = harvest_plan(PROGRAM)};
+    struct submit command = submit_new();
     int result;
 
     cli_start();
-    command.submission = (struct submission_plan){.max_waiting = MAX_WAITING,
-                                                  .dropped = jobs_dropped,
-                                                  .pass = let_time_pass,
-                                                  .named = run_named,
-                                                  .full = spool_full,
-                                                  .context = &command};
     result = take_words(&command, argc, argv);
     if (result < 0) {
-        result = cli_finish(PROGRAM, submit(&command));
+        result = cli_finish(PROGRAM, submit_run(&command));
     }
-    harvest_free(command.harvest);
-    estimate_free(command.estimate);
-    making_free(command.making);
-    feed_close(command.feed);
-    stencil_free(command.stencil);
-    draft_free(command.draft);
-    spool_close(command.spool);
-    free(command.input.filter.include);
-    free(command.input.filter.exclude);
-    free(command.input.words);
-    free(command.fields);
+    submit_clear(&command);
     return result;
 }

@@ -217,7 +217,7 @@ static void seen_put(struct seen *seen, uint64_t key)
 
 static void seen_grow(struct seen *seen)
 {
-    struct seen grown = {.capacity = seen->capacity > 0 ? 4 * seen->capacity : SEEN_LEAST};
+    struct seen grown = {.capacity = seen->capacity > 0 ? 2 * seen->capacity : SEEN_LEAST};
 
     grown.slots = xcalloc(grown.capacity, sizeof *grown.slots);
     for (size_t i = 0; i < seen->capacity; i++) {
@@ -236,7 +236,7 @@ static bool seen_before(struct seen *seen, const struct id *id)
 
     memcpy(&key, id->bytes, sizeof key);
     key = key != 0 ? key : 1;
-    if (4 * seen->count >= seen->capacity && seen->capacity < SEEN_MOST) {
+    if (2 * seen->count >= seen->capacity && seen->capacity < SEEN_MOST) {
         seen_grow(seen);
     }
     if (*seen_slot(seen, key) == key) {
