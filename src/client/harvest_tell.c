@@ -85,8 +85,8 @@ static void write_progress(struct harvest *harvest, struct buffer *line, int col
         .done = harvest->ended,
         .failed = harvest->failed,
         .growing = !harvest->ending,
-        .per_second = harvest->pace.per_second,
-        .left_ms = pace_left(&harvest->pace, count - harvest->ended),
+        .per_second = harvest->tempo.per_second,
+        .left_ms = tempo_left(&harvest->tempo, count - harvest->ended),
         .tokens = harvest->tokens,
         .cost_nano = harvest->cost_nano,
         .currency = harvest->currency,
@@ -107,10 +107,10 @@ void harvest_draw(struct harvest *harvest)
     }
     if (!harvest->terminal && harvest->next_draw_ms == 0) {
         harvest->next_draw_ms = now + PLAIN_MS;
-        pace_note(&harvest->pace, now, harvest->ended);
+        tempo_note(&harvest->tempo, now, harvest->ended);
         return;
     }
-    pace_note(&harvest->pace, now, harvest->ended);
+    tempo_note(&harvest->tempo, now, harvest->ended);
     screen = screen_open(stderr);
     if (harvest->terminal) {
         /* A terminal breaks a line that fills it. */
