@@ -77,7 +77,7 @@ static void write_parts(const struct progress *progress, char parts[PARTS][PART_
         snprintf(parts[1], PART_SIZE, "%" PRIu64 " failed", progress->failed);
     }
     if (progress->left_ms >= 0 && !progress->growing) {
-        timetext_write_duration(progress->left_ms, duration);
+        timetext_write_duration((progress->left_ms + 999) / 1000 * 1000, duration);
         snprintf(parts[2], PART_SIZE, "%.30s left", duration);
     }
     if (waiting > 0) {
@@ -121,10 +121,14 @@ void progress_write(struct buffer *out, const struct progress *progress, int col
     for (int i = 0; i < PARTS; i++) {
         int width = (int)strlen(parts[i]) + (used > 0 ? 2 : 0);
 
-        if (parts[i][0] != '\0' && used + width <= columns) {
-            chosen[i] = true;
-            used += width;
+        if (parts[i][0] == '\0') {
+            continue;
         }
+        if (used + width > columns) {
+            break;
+        }
+        chosen[i] = true;
+        used += width;
     }
     if (!progress->growing && columns - used >= BAR_TIGHT) {
         write_bar(out, progress, columns - used);

@@ -19,6 +19,7 @@ harvest() {
 @test "when nobody reads its output it ends as coreutils do" { harvest closed; }
 @test "interrupted, it says how to come back, or cancels" { harvest interrupted; }
 @test "killed and repeated it prints the same, and nothing is paid twice" { harvest repeated; }
+@test "progress on a terminal fits it, and is gone at the end" { harvest terminal; }
 @test "a run is waited for and printed by its name" { harvest runs; }
 @test "rows of a run that goes on keep their places" { harvest unfinished; }
 @test "orders take a run by its name" { harvest orders; }

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """harvest: answers in the order of the input, in formats and files, however a command ends."""
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
+import termios
 
 from rig import BUILD, PATIENCE, equal, expect, run_scenario, scenario, seed, spawn, until
 
@@ -282,6 +286,53 @@ def repeated(rig):
     printed, _ = submit(rig, *words)
     equal(printed, wanted, "what the last one prints")
     equal(rig.mocks[-1].requests(), 200, "requests")
+
+
+def on_terminal(rig, columns, *words, **variables):
+    """Runs a submission on a terminal of so many columns; returns its exit code and what was seen."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = spawn(program("llmspool-submit", rig, "--wait", *words), stdin=follower,
+                    stdout=subprocess.DEVNULL, stderr=follower,
+                    env={**os.environ, "TERM": "xterm", **variables})
+    os.close(follower)
+    seen = b""
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:  # no program has the terminal any more
+            break
+        if not part:
+            break
+        seen += part
+    os.close(leader)
+    return command.wait(PATIENCE), seen.decode()
+
+
+def drawings(seen):
+    """The lines that were drawn over each other."""
+    return [part.split("\033[K")[0] for part in seen.split("\r") if "done" in part]
+
+
+@scenario
+def terminal(rig):
+    """Progress on a terminal: no wider than it, no colour where none is wanted, gone at the end."""
+    start(rig)
+    words = [*[text + "[[mock:ok,latency=700ms]]" for text in prompts(5)], FAILING + "bad"]
+    for columns in (30, 120):
+        code, seen = on_terminal(rig, columns, *[f"{columns} {word}" for word in words],
+                                 NO_COLOR="1")
+        equal(code, 1, seen)
+        lines = drawings(seen)
+        expect(any("/6 done, 1 failed" in line for line in lines), seen)
+        expect(all(len(line) < columns for line in lines), seen)
+        expect("\033[31m" not in seen, seen)
+        equal(any("[" in line for line in lines), columns == 120, "a bar")
+        expect("1 of 6 not answered (1 failed)" in seen.split("\033[K")[-1], "its last words")
+    code, seen = on_terminal(rig, 80, *[f"red {word}" for word in words], NO_COLOR="")
+    expect("\033[31m1 failed\033[0m" in seen, seen)
+    code, seen = on_terminal(rig, 80, "--quiet", "quiet[[mock:ok,latency=700ms]]")
+    equal((code, seen), (0, ""), "with --quiet")
 
 
 # --- runs ----------------------------------------------------------------------------------------
