@@ -19,12 +19,13 @@
 #define PROGRAM SUBMIT_PROGRAM
 
 static const char usage[] =
-    "usage: llmspool-submit [-s DIR] [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
-    "       llmspool-submit [-s DIR] [options] --lines|-0|--jsonl|--csv|--tsv [FILE ...]\n"
-    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE, record of\n"
-    "files or of standard input (-), and prints their IDs when they are durable.\n"
+    "usage: llmspool-submit [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
+    "       llmspool-submit [options] --lines|-0|--jsonl|--csv|--tsv [FILE ...]\n"
+    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE,\n"
+    "record of files or of standard input (-), and prints their IDs when they are\n"
+    "durable.\n"
     "\n"
-    "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked for)\n"
+    "  -s, --spool DIR         the spool (llmspool(7) says where it is looked for)\n"
     "  -f, --file FILE         a prompt, or a file of records\n"
     "      --job FILE          a whole job as JSON\n"
     "      --each-file DIR     a prompt in each file of a folder, or of a pattern\n"
@@ -33,9 +34,9 @@ static const char usage[] =
     HARVEST_USAGE
     "      --json              print JSON, a line for each job\n"
     "      --print-id          print the IDs, submit nothing\n"
-    "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
+    "      --dry-run           print the jobs as they would be, submit nothing\n"
     "      --estimate          print their tokens and money, submit nothing\n"
-    "      --prices FILE       what models cost, for --estimate and before money is spent\n"
+    "      --prices FILE       what models cost, to estimate what jobs will\n"
     "      --help, --version\n"
     "\n"
     "Records:\n"
@@ -43,12 +44,12 @@ static const char usage[] =
     "  -0, --null              each text ended by NUL is one; IDs end in NUL, too\n"
     "      --jsonl             each line is a job, or has fields for a template\n"
     "      --csv, --tsv        each row has columns for a template\n"
-    "      --template TEXT     the prompt, with {}, {column}, {1}, {file} or {n} in it\n"
+    "      --template TEXT     the prompt, with {}, {column}, {1}, {file} or {n}\n"
     "      --template-file FILE\n"
     "      --limit N           the first N records   --samples K   K answers to each\n"
     "      --run NAME          what all are called together\n"
     "      --max-cost SUM      the most that the run may cost\n"
-    "      --max-waiting N     go on when fewer jobs wait (default 1000000; 0: never wait)\n"
+    "      --max-waiting N     go on when fewer jobs wait (default 1000000)\n"
     "      --try N             N records at random first; then ask whether to go on\n"
     "  -y, --yes               ask nothing\n"
     "\n"
@@ -57,12 +58,12 @@ static const char usage[] =
     "      --schema FILE       the JSON Schema that the answer has to fit\n"
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
     "How and when:\n"
-    "      --name NAME         --meta NAME=TEXT ...   --priority 0-9     --webhook URL\n"
+    "      --name NAME         --meta NAME=TEXT ...  --priority 0-9   --webhook URL\n"
     "      --delay D           --not-before TIME      --expires TIME     --timeout D\n"
     "      --max-attempts N    --max-age D            --fresh            --keep D\n"
     "      --on-doubt WORD     --stream               --fallback MODEL ...\n"
     "\n"
-    "More in llmspool-submit(1); what the keys of a job mean is in llmspool-spool(5).\n";
+    "More in llmspool-submit(1); what a job's keys mean is in llmspool-spool(5).\n";
 
 enum {
     INPUT = 1, /* what getopt_long gives for a word that is no option */

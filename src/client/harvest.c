@@ -42,7 +42,7 @@ static int keep_reason(struct harvest *harvest, const struct awaited *awaited,
         message = message != NULL ? message + 2 : sentence;
     }
     reason = json_pack("{s:s, s:s, s:O*}", "status", wait_word(awaited, record), "message", message,
-                       "code", json_object_get(record, "code"));
+                       "reason", json_object_get(record, "reason"));
     jsontext_write(&text, reason);
     line->reason_length = (uint32_t)text.length;
     result = spill_keep(harvest->spill, text.bytes, text.length, &line->reason_at, error);

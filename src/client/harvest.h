@@ -75,11 +75,11 @@ enum {
 
 /* The lines of a command's --help that tell of them. */
 #define HARVEST_USAGE                                                                              \
-    "      --format F          text, json, jsonl, csv or tsv (input columns come first)\n"         \
-    "      --unordered         print answers as they come, not in the order of the jobs\n"         \
+    "      --format F          text, json, jsonl, csv, tsv (input columns first)\n"         \
+    "      --unordered         print answers as they come, not in order\n"         \
     "      --output-dir DIR    a file for each answer instead\n"                                   \
     "      --errors FILE       what failed, a line of JSON each\n"                                 \
-    "      --halt WHEN         soon,fail=N: submit no more when N (or N%) have failed;\n"          \
+    "      --halt WHEN         soon,fail=N: submit no more when N (or N%) failed;\n"          \
     "                          now,fail=N: cancel what waits, too\n"                               \
     "      --wait-timeout D    wait for so long at most, then leave with 75\n"                     \
     "      --fail-fast         do not wait when nothing can move: leave with 69\n"                 \

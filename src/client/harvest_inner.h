@@ -49,7 +49,7 @@ struct harvest {
     char currency[16];
 
     /* What a person sees of them. */
-    struct pace pace;
+    struct tempo tempo;
     bool terminal;           /* stderr is one */
     bool drawn;              /* the line of progress is there */
     int64_t next_draw_ms;    /* mono */

@@ -142,7 +142,8 @@ static void write_error_line(struct harvest *harvest, const struct row *row, con
     id_write(row->id, hex);
     line = json_pack("{s:I, s:O*, s:s, s:s, s:O*, s:s, s:O*}", "position",
                      (json_int_t)row->position, "name", json_object_get(kept, "name"), "id", hex,
-                     "status", row->status, "code", json_object_get(reason, "code"), "message",
+                     "status", row->status, "reason", json_object_get(reason, "reason"),
+                     "message",
                      row->message, "columns", json_object_get(kept, "columns"));
     if (row->sample > 0) {
         json_object_set_new(line, "sample", json_integer((json_int_t)row->sample));

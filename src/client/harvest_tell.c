@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
@@ -85,14 +87,23 @@ static void write_progress(struct harvest *harvest, struct buffer *line, int col
         .done = harvest->ended,
         .failed = harvest->failed,
         .growing = !harvest->ending,
-        .per_second = harvest->pace.per_second,
-        .left_ms = pace_left(&harvest->pace, count - harvest->ended),
+        .per_second = harvest->tempo.per_second,
+        .left_ms = tempo_left(&harvest->tempo, count - harvest->ended),
         .tokens = harvest->tokens,
         .cost_nano = harvest->cost_nano,
         .currency = harvest->currency,
     };
 
     progress_write(line, &progress, columns, colour);
+}
+
+/* A terminal breaks a line that fills it; one that is narrower than any table still has its line. */
+static int columns_of(const struct screen *screen)
+{
+    struct winsize size;
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col - 1
+                                                                           : screen->width - 1;
 }
 
 /* The first plain line comes after the first 30 s: what is quick says nothing. */
@@ -107,15 +118,14 @@ void harvest_draw(struct harvest *harvest)
     }
     if (!harvest->terminal && harvest->next_draw_ms == 0) {
         harvest->next_draw_ms = now + PLAIN_MS;
-        pace_note(&harvest->pace, now, harvest->ended);
+        tempo_note(&harvest->tempo, now, harvest->ended);
         return;
     }
-    pace_note(&harvest->pace, now, harvest->ended);
+    tempo_note(&harvest->tempo, now, harvest->ended);
     screen = screen_open(stderr);
     if (harvest->terminal) {
-        /* A terminal breaks a line that fills it. */
-        write_progress(harvest, &line, screen.width - 1, screen.colour);
-        fprintf(stderr, "\r%s\033[K", line.bytes);
+        write_progress(harvest, &line, columns_of(&screen), screen.colour);
+        fprintf(stderr, "\r%s\033[K", line.bytes != NULL ? line.bytes : "");
         harvest->drawn = true;
     } else {
         write_progress(harvest, &line, SCREEN_UNBOUND, false);

@@ -5,7 +5,6 @@
 #include "client/progress.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ enum {
     BAR_TIGHT = 20, /* columns that the rest leaves before there is a bar */
 };
 
-/* A rate forgets with this time constant. */
+/* What lies so far back counts for half. */
 static const double memory_ms = 20000;
 
 /* --- numbers ---------------------------------------------------------------------------------- */
@@ -78,7 +77,7 @@ static void write_parts(const struct progress *progress, char parts[PARTS][PART_
         snprintf(parts[1], PART_SIZE, "%" PRIu64 " failed", progress->failed);
     }
     if (progress->left_ms >= 0 && !progress->growing) {
-        timetext_write_duration(progress->left_ms, duration);
+        timetext_write_duration((progress->left_ms + 999) / 1000 * 1000, duration);
         snprintf(parts[2], PART_SIZE, "%.30s left", duration);
     }
     if (waiting > 0) {
@@ -122,10 +121,14 @@ void progress_write(struct buffer *out, const struct progress *progress, int col
     for (int i = 0; i < PARTS; i++) {
         int width = (int)strlen(parts[i]) + (used > 0 ? 2 : 0);
 
-        if (parts[i][0] != '\0' && used + width <= columns) {
-            chosen[i] = true;
-            used += width;
+        if (parts[i][0] == '\0') {
+            continue;
         }
+        if (used + width > columns) {
+            break;
+        }
+        chosen[i] = true;
+        used += width;
     }
     if (!progress->growing && columns - used >= BAR_TIGHT) {
         write_bar(out, progress, columns - used);
@@ -143,32 +146,32 @@ void progress_write(struct buffer *out, const struct progress *progress, int col
 
 /* --- the rate --------------------------------------------------------------------------------- */
 
-void pace_note(struct pace *pace, int64_t now_ms, uint64_t done)
+void tempo_note(struct tempo *tempo, int64_t now_ms, uint64_t done)
 {
-    double passed = (double)(now_ms - pace->at_ms);
+    double passed = (double)(now_ms - tempo->at_ms);
     double now_rate, old;
 
-    if (pace->at_ms == 0) {
-        *pace = (struct pace){.at_ms = now_ms, .done = done};
+    if (tempo->at_ms == 0) {
+        *tempo = (struct tempo){.at_ms = now_ms, .done = done};
         return;
     }
     if (passed < 100) {
         return;
     }
-    now_rate = (double)(done - pace->done) * 1000 / passed;
-    old = pace->per_second > 0 ? exp(-passed / memory_ms) : 0;
-    pace->per_second = old * pace->per_second + (1 - old) * now_rate;
-    pace->at_ms = now_ms;
-    pace->done = done;
+    now_rate = (double)(done - tempo->done) * 1000 / passed;
+    old = tempo->per_second > 0 ? memory_ms / (memory_ms + passed) : 0;
+    tempo->per_second = old * tempo->per_second + (1 - old) * now_rate;
+    tempo->at_ms = now_ms;
+    tempo->done = done;
 }
 
-int64_t pace_left(const struct pace *pace, uint64_t more)
+int64_t tempo_left(const struct tempo *tempo, uint64_t more)
 {
     double seconds;
 
-    if (pace->per_second <= 0) {
+    if (tempo->per_second <= 0) {
         return more == 0 ? 0 : -1;
     }
-    seconds = (double)more / pace->per_second;
+    seconds = (double)more / tempo->per_second;
     return seconds < 3e9 ? (int64_t)(seconds * 1000) : -1;
 }

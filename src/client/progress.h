@@ -30,16 +30,16 @@ struct progress {
 void progress_write(struct buffer *out, const struct progress *progress, int columns, bool colour);
 
 /* A running estimate of the rate. Plain data, zeroed at first. */
-struct pace {
+struct tempo {
     int64_t at_ms; /* mono, of the last note; 0: none */
     uint64_t done;
     double per_second;
 };
 
 /* Notes how many have ended; what lies a minute back counts for little. */
-void pace_note(struct pace *pace, int64_t now_ms, uint64_t done);
+void tempo_note(struct tempo *tempo, int64_t now_ms, uint64_t done);
 
 /* How long so many more take, or -1. */
-int64_t pace_left(const struct pace *pace, uint64_t more);
+int64_t tempo_left(const struct tempo *tempo, uint64_t more);
 
 #endif

@@ -250,7 +250,7 @@ static bool nothing_moves(struct wait *wait)
         }
         none &= stall_look(session->stall, wait->rest[i]) == MOVEMENT_NONE;
     }
-    return none && looked > 0;
+    return none && (looked > 0 || !spool_owned(wait->spool));
 }
 
 /* While jobs end, nothing is in the way. */
@@ -395,12 +395,10 @@ int wait_turn(struct wait *wait, int64_t ms, int input, bool *readable, enum wai
     return is_over(wait, result) ? 1 : 0;
 }
 
-int wait_run(struct wait *wait, const struct wait_plan *plan, enum wait_result *result,
-             struct error *error)
+int wait_all(struct wait *wait, enum wait_result *result, struct error *error)
 {
     int turned;
 
-    wait_start(wait, plan);
     look_at_all(wait);
     turned = is_over(wait, result);
     while (turned == 0 && wait->open > 0 && !is_enough(wait)) {
@@ -409,6 +407,16 @@ int wait_run(struct wait *wait, const struct wait_plan *plan, enum wait_result *
     if (turned >= 0 && (wait->open == 0 || is_enough(wait))) {
         *result = WAIT_ENDED;
     }
-    wait_stop(wait);
     return turned < 0 ? -1 : 0;
+}
+
+int wait_run(struct wait *wait, const struct wait_plan *plan, enum wait_result *result,
+             struct error *error)
+{
+    int waited;
+
+    wait_start(wait, plan);
+    waited = wait_all(wait, result, error);
+    wait_stop(wait);
+    return waited;
 }

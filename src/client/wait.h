@@ -90,6 +90,9 @@ int wait_run(struct wait *wait, const struct wait_plan *plan, enum wait_result *
 void wait_start(struct wait *wait, const struct wait_plan *plan);
 void wait_stop(struct wait *wait); /* nothing where nothing was started */
 
+/* Turns until all (or any) have ended. Returns as wait_run. */
+int wait_all(struct wait *wait, enum wait_result *result, struct error *error);
+
 /* One turn: looks at what was added and at what happened, and where nothing did, sleeps until
  * something does, input (-1: none) can be read, or ms have gone by. Returns 0 to go on; 1 when it
  * is over before all have ended, with *result; or -1 with an error. *readable, unless NULL, tells
