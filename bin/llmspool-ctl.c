@@ -23,8 +23,9 @@
 static const char usage[] =
     "usage: llmspool-ctl [-s DIR] [--dry-run] [-q] [--json] ORDER [SELECTION] [--set PATH=VALUE]\n"
     "                    [JOB...|ALL|-]\n"
-    "Gives an order to the daemon. A job is an ID, its first 6 or more digits, or a name;\n"
-    "- reads jobs from stdin, a line each. ALL, in capitals, is every job.\n"
+    "Gives an order to the daemon. A job is an ID, its first 6 or more digits, or a name; a\n"
+    "run's name means its jobs; - reads them from stdin, a line each. ALL, in capitals, is\n"
+    "every job.\n"
     "\n"
     "for the whole spool:\n"
     "  pause     send nothing more               resume    go on; ends a drain, too\n"

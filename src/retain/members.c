@@ -137,6 +137,16 @@ static int manifest_open(const struct spool *spool, const char *run, struct erro
     return fd;
 }
 
+bool members_known(const struct spool *spool, const char *run)
+{
+    int fd = manifest_open(spool, run, NULL);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
 /* The manifest's text as it is now, mapped; the daemon only appends to it. text is NULL when it is
  * empty. */
 static int manifest_map(int fd, char **text, size_t *length)

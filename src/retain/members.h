@@ -45,6 +45,9 @@ int members_map(const struct spool *spool, const char *run, char **text, size_t 
                 struct error *error);
 void members_unmap(char *text, size_t length);
 
+/* Whether there is a run of this name. */
+bool members_known(const struct spool *spool, const char *run);
+
 /* Calls visit for each place in the order of the run's input, until it returns not 0. id is NULL
  * for a line that was refused; line is that of the manifest. Returns what visit did, 0 at the end,
  * or -1 with an error (as members_read). */
