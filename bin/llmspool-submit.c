@@ -15,11 +15,13 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "spool/spool.h"
+#include "client/changed.h"
 #include "client/cli.h"
 #include "client/draft.h"
 #include "client/estimate.h"
 #include "client/show.h"
 #include "client/submission.h"
+#include "client/types.h"
 #include "client/wait.h"
 
 #define PROGRAM "llmspool-submit"
@@ -40,6 +42,7 @@ static const char usage[] =
     "      --print-id          print the IDs, submit nothing\n"
     "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
     "      --estimate          print their tokens and money (--prices FILE), submit nothing\n"
+    "      --types             list the types that a job may have\n"
     "      --help, --version\n"
     "\n"
     "What decides the answer:\n"
@@ -69,6 +72,7 @@ enum {
     OPTION_DRY_RUN,
     OPTION_ESTIMATE,
     OPTION_PRICES,
+    OPTION_TYPES,
     OPTION_HELP,
     OPTION_VERSION,
     SHOWN_JOBS = 8, /* in the line that says how to come back */
@@ -86,6 +90,7 @@ static const struct option options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"estimate", no_argument, NULL, OPTION_ESTIMATE},
     {"prices", required_argument, NULL, OPTION_PRICES},
+    {"types", no_argument, NULL, OPTION_TYPES},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
@@ -119,7 +124,7 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN, MODE_ESTIMATE };
+enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN, MODE_ESTIMATE, MODE_TYPES };
 
 struct command {
     const char *place; /* of the spool, as given */
@@ -172,6 +177,18 @@ static int print_all(const struct command *command)
         }
     }
     return EXIT_DONE;
+}
+
+/* Whoever submits again what was answered hears when an edited template has it all asked anew. */
+static void tell_changed(const struct command *command)
+{
+    struct changed *changed = changed_new(command->spool);
+
+    for (size_t i = 0; i < command->jobs.count; i++) {
+        changed_note(changed, command->jobs.jobs[i].job);
+    }
+    changed_tell(changed, PROGRAM, stderr);
+    changed_free(changed);
 }
 
 /* An ID is printed when its job is durable, so that after a failure it is known which ones are. */
@@ -363,8 +380,23 @@ static int estimate(struct command *command)
     return EXIT_DONE;
 }
 
+static int list_types(struct command *command)
+{
+    struct screen screen = screen_open(stdout);
+
+    command->spool = cli_spool(command->place, &command->error);
+    if (command->spool == NULL) {
+        return cli_fail(PROGRAM, &command->error);
+    }
+    types_print(command->spool, command->json, &screen);
+    return EXIT_DONE;
+}
+
 static int submit(struct command *command)
 {
+    if (command->mode == MODE_TYPES) {
+        return list_types(command);
+    }
     if (prepare(command) < 0) {
         return cli_fail(PROGRAM, &command->error);
     }
@@ -374,6 +406,7 @@ static int submit(struct command *command)
     if (command->mode == MODE_ESTIMATE) {
         return estimate(command);
     }
+    tell_changed(command);
     if (drop_all(command) < 0) {
         return cli_fail(PROGRAM, &command->error);
     }
@@ -425,6 +458,9 @@ static int take_mode(struct command *command, int option)
         break;
     case OPTION_ESTIMATE:
         command->mode = MODE_ESTIMATE;
+        break;
+    case OPTION_TYPES:
+        command->mode = MODE_TYPES;
         break;
     case OPTION_PRICES:
         command->prices = optarg;
@@ -487,7 +523,7 @@ static int take_words(struct command *command, int argc, char **argv)
     if (result < 0 && command->prices != NULL && command->mode != MODE_ESTIMATE) {
         return cli_usage(PROGRAM, "--prices goes with --estimate");
     }
-    if (result < 0 && command->jobs.count == 0) {
+    if (result < 0 && command->jobs.count == 0 && command->mode != MODE_TYPES) {
         return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");
     }
     return result;

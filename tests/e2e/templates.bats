@@ -53,6 +53,14 @@ load rig
     scenario templates.py many_lines
 }
 
+@test "--types tells all types and what they take" {
+    scenario templates.py listed
+}
+
+@test "submit says when a template changed since the last run with it" {
+    scenario templates.py changed_since_a_run
+}
+
 @test "killed at any call while typed jobs come in, none is lost or doubled" {
     scenario templates.py killed
 }

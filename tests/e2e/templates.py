@@ -383,6 +383,50 @@ def many_lines(rig: Rig):
     daemon.stop()
 
 
+@scenario
+def listed(rig: Rig):
+    """--types tells all types, what they take and where they come from; bad ones with their fault."""
+    template(rig, "shout", SHOUT)
+    template(rig, "translate", {"prompt": "In {to}: {text}"})
+    template(rig, "bad", "{")
+    types = {t["type"]: t for t in map(json.loads, submit(rig, "--types", "--json").splitlines())}
+    equal(sorted(types), ["bad", "chat", "classify", "completion", "embed", "extract", "shout", "summarize",
+                          "translate"], "types")
+    equal([types[t]["from"] for t in ("chat", "classify", "shout", "translate")],
+          ["llmspool", "built_in", "spool", "spool"], "where they come from")
+    equal([(v["name"], v["required"], v.get("default")) for v in types["shout"]["variables"]],
+          [("how", False, "loud"), ("text", True, None)], "variables")
+    equal([v["name"] for v in types["classify"]["variables"]], ["text", "labels"], "variables of classify")
+    expect("templates/bad.json" in types["bad"]["error"], f"error: {types['bad']}")
+    text = submit(rig, "--types")
+    for words in ("classify (built in)", "shout (templates/shout.json)\n    Said loudly.", "loud when not said"):
+        expect(words in text, f"{words!r} is not in {text}")
+
+
+@scenario
+def changed_since_a_run(rig: Rig):
+    """llmspool-submit says when a template is another than in the last run with it, and what is new."""
+    rig.mock()
+    template(rig, "shout", SHOUT)
+    lines = [json.dumps({"type": "shout", "prompt": f"{i}"}) + "\n" for i in range(5)]
+    rig.spool.put('{"run": "old"}\n' + json.dumps({"type": "summarize", "prompt": "x"}) + "\n",
+                  name="old.jsonl")
+    rig.until_empty()
+    rig.spool.put('{"run": "night"}\n' + "".join(lines), name="night.jsonl")
+    rig.until_empty()
+    expect("changed" not in submit(rig, "--type", "shout", "0"), "nothing changed")
+    template(rig, "shout", {**SHOUT, "description": "Said again."})
+    said = submit(rig, "--type", "shout", "0", "1", "later")
+    expect("llmspool-submit: template shout changed since run night: 1 of 3 jobs is new\n" in said, said)
+    template(rig, "shout", {**SHOUT, "prompt": "{text}?"})
+    said = submit(rig, "--type", "shout", "0", "1")
+    expect("llmspool-submit: template shout changed since run night: 2 of 2 jobs are new\n" in said, said)
+    rig.spool.put('{"run": "day"}\n' + lines[0], name="day.jsonl")
+    rig.until_empty()
+    expect("changed" not in submit(rig, "--type", "shout", "2"), "run day has the template as it is")
+    expect("changed" not in submit(rig, "--type", "summarize", "y"), "another template")
+
+
 CALLS = ("openat", "write", "fsync", "fdatasync", "renameat2", "renameat", "linkat", "unlinkat", "fchmod")
 
 
