@@ -61,6 +61,10 @@ load rig
     scenario templates.py changed_since_a_run
 }
 
+@test "a list that is taken again with an edited template leaves no run without its jobs" {
+    scenario templates.py edited_after_a_kill
+}
+
 @test "killed at any call while typed jobs come in, none is lost or doubled" {
     scenario templates.py killed
 }

@@ -462,5 +462,38 @@ def killed(rig: Rig):
     expect(points >= 20, f"only {points} calls")
 
 
+@scenario
+def edited_after_a_kill(rig: Rig):
+    """Killed while a list is taken, its template edited: the run consists of jobs that are there."""
+    sweep_of_kills()
+    rig.mock()
+    template(rig, "shout", SHOUT)
+    original = rig.spool
+    jobs = [{"type": "shout", "prompt": f"job {i}"} for i in range(3)]
+    further = 0
+    for call in ("fsync", "renameat2", "unlinkat"):
+        for when in itertools.count(1):
+            rig.spool = Spool.copy(original, os.path.join(rig.folder, f"spool-{call}-{when}"))
+            rig.spool.put('{"run": "r"}\n' + "".join(json.dumps(job) + "\n" for job in jobs), name="r.jsonl")
+            daemon = rig.daemon("--until-empty", wait=False, environment=preload(f"{call}:KILL:{when}"))
+            dead = daemon.wait() == -signal.SIGKILL
+            left = os.path.exists(rig.spool.at("new", "r.jsonl"))
+            template(rig, "shout", {**SHOUT, "prompt": "{text}?"})
+            ids = [print_id(rig, job) for job in jobs]
+            rig.until_empty()
+            lines = rig.spool.lines("runs", "r", "manifest.jsonl")
+            last = {line["position"]: line["id"] for line in lines}
+            expect(set(last.values()) <= rig.spool.jobs("done"), f"{call}:{when}: the run waits for ever")
+            equal(sorted(last), [0, 1, 2], f"{call}:{when}: positions")
+            if left:
+                equal([last[i] for i in range(3)], ids, f"{call}:{when}: jobs of the list")
+            further += len(lines) > len(jobs)
+            rig.check()
+            shutil.rmtree(rig.spool.path)
+            if not dead:
+                break
+    expect(further > 0, "no kill fell between the manifest and the end of its list")
+
+
 if __name__ == "__main__":
     run_scenario()
