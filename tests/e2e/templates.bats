@@ -61,6 +61,10 @@ load rig
     scenario templates.py changed_since_a_run
 }
 
+@test "in a shared spool the owner's templates are everybody's, and his alone to change" {
+    scenario templates.py shared
+}
+
 @test "a list that is taken again with an edited template leaves no run without its jobs" {
     scenario templates.py edited_after_a_kill
 }

@@ -1,15 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """templates: jobs whose type is a template's: expanded at the door, answered, and held to their form."""
+import grp
 import hashlib
 import itertools
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 
-from rig import (BUILD, LONG, PATIENCE, Rig, Spool, equal, expect, preload, run_scenario, scenario,
+from rig import (BUILD, LONG, PATIENCE, Rig, Skip, Spool, equal, expect, preload, run_scenario, scenario,
                  sweep_of_kills, until)
 
 LAYOUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "spool-layout")
@@ -425,6 +427,39 @@ def changed_since_a_run(rig: Rig):
     rig.until_empty()
     expect("changed" not in submit(rig, "--type", "shout", "2"), "run day has the template as it is")
     expect("changed" not in submit(rig, "--type", "summarize", "y"), "another template")
+
+
+@scenario
+def shared(rig: Rig):
+    """In a shared spool everybody uses the owner's templates, and nobody else can change them."""
+    if os.geteuid() != 0:
+        raise Skip("only root can be two users")
+    nobody = pwd.getpwnam("nobody")
+    rig.mock()
+    rig.spool = Spool(os.path.join(rig.folder, "shared"), make=False)
+    subprocess.run([os.path.join(BUILD, "llmspool-init"), "--group", grp.getgrgid(nobody.pw_gid).gr_name,
+                    "--model", "m", rig.spool.path], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+    template(rig, "shout", SHOUT, mode=0o640)
+    template(rig, "secret", SHOUT, mode=0o600)
+
+    def as_nobody(*words):
+        return subprocess.run(words, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, encoding="utf-8")
+
+    program = os.path.join(BUILD, "llmspool-submit")
+    if as_nobody(program, "--version").returncode != 0:
+        raise Skip("nobody may not run what was built here")
+    done = as_nobody(program, "-s", rig.spool.path, "--type", "shout", "hello")
+    equal(done.returncode, 0, f"exit code, with {done.stdout!r}")
+    refused = as_nobody(program, "-s", rig.spool.path, "--type", "secret", "hello")
+    equal(refused.returncode, 65, "exit code with a template that cannot be read")
+    expect("templates/secret.json cannot be read" in refused.stdout, refused.stdout)
+    spoil = as_nobody("sh", "-c", 'echo "{}" >"$1/templates/mine.json"', "sh", rig.spool.path)
+    expect(spoil.returncode != 0, "nobody puts a template into place")
+    rig.until_empty()
+    equal(rig.spool.jobs("done"), {done.stdout.strip()}, "jobs in done/")
+    os.unlink(rig.spool.at("templates", "secret.json"))
+    rig.check()
 
 
 CALLS = ("openat", "write", "fsync", "fdatasync", "renameat2", "renameat", "linkat", "unlinkat", "fchmod")
