@@ -17,6 +17,7 @@
 #include "base/jsontext.h"
 #include "base/moneytext.h"
 #include "base/xalloc.h"
+#include "job/expand.h"
 #include "retain/members.h"
 #include "spool/file.h"
 #include "spool/visible.h"
@@ -31,7 +32,7 @@ struct line {
     size_t start; /* in text */
     size_t length;
     bool present;
-    struct id id;  /* of a replacement: whose line it is; its text has no position yet */
+    struct id id;  /* whose line it is; the text of a replacement's has no position yet */
     struct id old; /* of a replacement: whose places it takes */
 };
 
@@ -211,25 +212,29 @@ static void add_replacement(struct manifest *manifest, const struct job *job)
 }
 
 /* Adds the next position with the text of its line. */
-static void add_text(struct manifest *manifest, const struct buffer *text)
+static struct line *add_text(struct manifest *manifest, const struct buffer *text)
 {
     struct line *line = line_new(manifest);
 
     line->position = manifest->header.first + manifest->count - 1;
     write_position(&manifest->text, line->position, text->bytes, text->length);
     line->length = manifest->text.length - line->start;
+    return line;
 }
 
 void manifest_add(struct manifest *manifest, const struct job *job)
 {
     struct buffer text = {0};
+    struct line *line;
 
     if (manifest->header.replace) {
         add_replacement(manifest, job);
         return;
     }
     write_line(&text, job, NULL, NULL);
-    add_text(manifest, &text);
+    line = add_text(manifest, &text);
+    if (job != NULL)
+        line->id = job->id;
     buffer_free(&text);
 }
 
@@ -240,7 +245,7 @@ void manifest_add_line(struct manifest *manifest, json_t *line)
     jsontext_write(&text, line);
     buffer_byte(&text, '\n');
     json_decref(line);
-    add_text(manifest, &text);
+    (void)add_text(manifest, &text);
     buffer_free(&text);
 }
 
@@ -249,6 +254,25 @@ void manifest_add_line(struct manifest *manifest, json_t *line)
 static struct member *places_in(const struct buffer *text, size_t *count)
 {
     return members_of(text->bytes != NULL ? text->bytes : "", text->length, count);
+}
+
+/* Whether a line of the file stands for a job that is made no more: the list's template was edited
+ * between a crash and now. A job that took the place of another stays. */
+static bool is_outdated(const struct manifest *manifest, const struct line *line,
+                        const struct buffer *old, const struct member *place)
+{
+    json_t *before, *now;
+    bool outdated;
+
+    if (place->refused || id_equal(&place->id, &line->id))
+        return false;
+    before = jsontext_read_object(old->bytes + place->at, place->length, NULL);
+    now = jsontext_read_object(manifest->text.bytes + line->start, line->length - 1, NULL);
+    outdated = json_object_get(before, "replaces") == NULL &&
+               expand_edited(json_object_get(before, "metadata"), json_object_get(now, "metadata"));
+    json_decref(before);
+    json_decref(now);
+    return outdated;
 }
 
 /* Marks the positions that the file has already. */
@@ -261,7 +285,8 @@ static void mark_present(struct manifest *manifest, const struct buffer *old)
         uint64_t position = places[i].position - manifest->header.first;
 
         if (position < manifest->count)
-            manifest->lines[position].present = true;
+            manifest->lines[position].present =
+                !is_outdated(manifest, &manifest->lines[position], old, &places[i]);
     }
     free(places);
 }

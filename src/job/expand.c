@@ -2,7 +2,6 @@
 /* expand: filling a template with what a job says. */
 #include "job/expand.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -280,6 +279,15 @@ static int note_template(json_t *document, const struct template *template, stru
         metadata, "template",
         json_pack("{s:s, s:s}", "name", template->name, "sha256", template->sha256));
     return json_object_set_new(document, "metadata", metadata);
+}
+
+bool expand_edited(const json_t *before, const json_t *after)
+{
+    const json_t *old = json_object_get(before, "template");
+    const json_t *new = json_object_get(after, "template");
+    const char *name = jsontext_get_text(old, "name", "");
+    return *name != '\0' && strcmp(name, jsontext_get_text(new, "name", "")) == 0 &&
+           strcmp(jsontext_get_text(old, "sha256", ""), jsontext_get_text(new, "sha256", "")) != 0;
 }
 
 /* The template's params, those of the job over them, and the form of the answer. */

@@ -8,6 +8,7 @@
 #define JOB_EXPAND_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "job/refusal.h"
 #include "job/template.h"
@@ -17,6 +18,9 @@
  * and metadata tells type and template. What the job says itself wins: its params member by member,
  * its model. Returns 0, or -1 with *refusal; document is then half changed. */
 int expand(json_t *document, const struct template *template, struct refusal *refusal);
+
+/* Whether two jobs' metadata tell of one template that was edited in between. */
+bool expand_edited(const json_t *before, const json_t *after);
 
 /* Refuses a job for want of a usable template: the error is templates_find's. Returns -1. */
 int expand_refuse(const struct error *problem, struct refusal *refusal);

@@ -107,6 +107,8 @@ static const struct check_row rows[CHECK_CODE_COUNT] = {
         "its other lines count; the jobs themselves are not touched by it"),
     ROW(RUN_ENTRY, WARNING, false, "run_entry", "an entry of runs/ that is no run", NULL,
         "move it away"),
+    ROW(TEMPLATE_BAD, WARNING, false, "template_bad", "a template that cannot be used, or by others",
+        NULL, "mend or remove it; jobs of its type are refused, and kept, until then"),
     ROW(OUTBOX_JSON, WARNING, false, "outbox_json", "a notification that cannot be read", ASIDE,
         NULL),
     ROW(EVENT_LINE, WARNING, false, "event_line", "lines of the log of events cannot be read", NULL,

@@ -425,6 +425,21 @@ def run_is_file(spool, world):
     write(spool.at("runs", "stray"), "")
 
 
+@damage("template_bad", mended=False)
+def template_torn(spool, world):
+    write(spool.at("templates", "shout.json"), '{"prompt": "{text')
+
+
+@damage("template_bad", mended=False)
+def template_open_to_all(spool, world):
+    write(spool.at("templates", "shout.json"), '{"prompt": "{text}!"}', 0o666)
+
+
+@damage("template_bad", mended=False)
+def template_of_a_plain_type(spool, world):
+    write(spool.at("templates", "chat.json"), "{}")
+
+
 @damage("outbox_json")
 def debt_torn(spool, world):
     name = spool.names("outbox")[0]

@@ -53,6 +53,22 @@ load rig
     scenario templates.py many_lines
 }
 
+@test "--types tells all types and what they take" {
+    scenario templates.py listed
+}
+
+@test "submit says when a template changed since the last run with it" {
+    scenario templates.py changed_since_a_run
+}
+
+@test "in a shared spool the owner's templates are everybody's, and his alone to change" {
+    scenario templates.py shared
+}
+
+@test "a list that is taken again with an edited template leaves no run without its jobs" {
+    scenario templates.py edited_after_a_kill
+}
+
 @test "killed at any call while typed jobs come in, none is lost or doubled" {
     scenario templates.py killed
 }

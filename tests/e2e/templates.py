@@ -1,15 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """templates: jobs whose type is a template's: expanded at the door, answered, and held to their form."""
+import grp
 import hashlib
 import itertools
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 
-from rig import (BUILD, LONG, PATIENCE, Rig, Spool, equal, expect, preload, run_scenario, scenario,
+from rig import (BUILD, LONG, PATIENCE, Rig, Skip, Spool, equal, expect, preload, run_scenario, scenario,
                  sweep_of_kills, until)
 
 LAYOUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "spool-layout")
@@ -383,6 +385,83 @@ def many_lines(rig: Rig):
     daemon.stop()
 
 
+@scenario
+def listed(rig: Rig):
+    """--types tells all types, what they take and where they come from; bad ones with their fault."""
+    template(rig, "shout", SHOUT)
+    template(rig, "translate", {"prompt": "In {to}: {text}"})
+    template(rig, "bad", "{")
+    types = {t["type"]: t for t in map(json.loads, submit(rig, "--types", "--json").splitlines())}
+    equal(sorted(types), ["bad", "chat", "classify", "completion", "embed", "extract", "shout", "summarize",
+                          "translate"], "types")
+    equal([types[t]["from"] for t in ("chat", "classify", "shout", "translate")],
+          ["llmspool", "built_in", "spool", "spool"], "where they come from")
+    equal([(v["name"], v["required"], v.get("default")) for v in types["shout"]["variables"]],
+          [("how", False, "loud"), ("text", True, None)], "variables")
+    equal([v["name"] for v in types["classify"]["variables"]], ["text", "labels"], "variables of classify")
+    expect("templates/bad.json" in types["bad"]["error"], f"error: {types['bad']}")
+    text = submit(rig, "--types")
+    for words in ("classify (built in)", "shout (templates/shout.json)\n    Said loudly.", "loud when not said"):
+        expect(words in text, f"{words!r} is not in {text}")
+
+
+@scenario
+def changed_since_a_run(rig: Rig):
+    """llmspool-submit says when a template is another than in the last run with it, and what is new."""
+    rig.mock()
+    template(rig, "shout", SHOUT)
+    lines = [json.dumps({"type": "shout", "prompt": f"{i}"}) + "\n" for i in range(5)]
+    rig.spool.put('{"run": "old"}\n' + json.dumps({"type": "summarize", "prompt": "x"}) + "\n",
+                  name="old.jsonl")
+    rig.until_empty()
+    rig.spool.put('{"run": "night"}\n' + "".join(lines), name="night.jsonl")
+    rig.until_empty()
+    expect("changed" not in submit(rig, "--type", "shout", "0"), "nothing changed")
+    template(rig, "shout", {**SHOUT, "description": "Said again."})
+    said = submit(rig, "--type", "shout", "0", "1", "later")
+    expect("llmspool-submit: template shout changed since run night: 1 of 3 jobs is new\n" in said, said)
+    template(rig, "shout", {**SHOUT, "prompt": "{text}?"})
+    said = submit(rig, "--type", "shout", "0", "1")
+    expect("llmspool-submit: template shout changed since run night: 2 of 2 jobs are new\n" in said, said)
+    rig.spool.put('{"run": "day"}\n' + lines[0], name="day.jsonl")
+    rig.until_empty()
+    expect("changed" not in submit(rig, "--type", "shout", "2"), "run day has the template as it is")
+    expect("changed" not in submit(rig, "--type", "summarize", "y"), "another template")
+
+
+@scenario
+def shared(rig: Rig):
+    """In a shared spool everybody uses the owner's templates, and nobody else can change them."""
+    if os.geteuid() != 0:
+        raise Skip("only root can be two users")
+    nobody = pwd.getpwnam("nobody")
+    rig.mock()
+    rig.spool = Spool(os.path.join(rig.folder, "shared"), make=False)
+    subprocess.run([os.path.join(BUILD, "llmspool-init"), "--group", grp.getgrgid(nobody.pw_gid).gr_name,
+                    "--model", "m", rig.spool.path], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+    template(rig, "shout", SHOUT, mode=0o640)
+    template(rig, "secret", SHOUT, mode=0o600)
+
+    def as_nobody(*words):
+        return subprocess.run(words, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, encoding="utf-8")
+
+    program = os.path.join(BUILD, "llmspool-submit")
+    if as_nobody(program, "--version").returncode != 0:
+        raise Skip("nobody may not run what was built here")
+    done = as_nobody(program, "-s", rig.spool.path, "--type", "shout", "hello")
+    equal(done.returncode, 0, f"exit code, with {done.stdout!r}")
+    refused = as_nobody(program, "-s", rig.spool.path, "--type", "secret", "hello")
+    equal(refused.returncode, 65, "exit code with a template that cannot be read")
+    expect("templates/secret.json cannot be read" in refused.stdout, refused.stdout)
+    spoil = as_nobody("sh", "-c", 'echo "{}" >"$1/templates/mine.json"', "sh", rig.spool.path)
+    expect(spoil.returncode != 0, "nobody puts a template into place")
+    rig.until_empty()
+    equal(rig.spool.jobs("done"), {done.stdout.strip()}, "jobs in done/")
+    os.unlink(rig.spool.at("templates", "secret.json"))
+    rig.check()
+
+
 CALLS = ("openat", "write", "fsync", "fdatasync", "renameat2", "renameat", "linkat", "unlinkat", "fchmod")
 
 
@@ -416,6 +495,39 @@ def killed(rig: Rig):
                 break
     print(f"killed at {points} calls")
     expect(points >= 20, f"only {points} calls")
+
+
+@scenario
+def edited_after_a_kill(rig: Rig):
+    """Killed while a list is taken, its template edited: the run consists of jobs that are there."""
+    sweep_of_kills()
+    rig.mock()
+    template(rig, "shout", SHOUT)
+    original = rig.spool
+    jobs = [{"type": "shout", "prompt": f"job {i}"} for i in range(3)]
+    further = 0
+    for call in ("fsync", "renameat2", "unlinkat"):
+        for when in itertools.count(1):
+            rig.spool = Spool.copy(original, os.path.join(rig.folder, f"spool-{call}-{when}"))
+            rig.spool.put('{"run": "r"}\n' + "".join(json.dumps(job) + "\n" for job in jobs), name="r.jsonl")
+            daemon = rig.daemon("--until-empty", wait=False, environment=preload(f"{call}:KILL:{when}"))
+            dead = daemon.wait() == -signal.SIGKILL
+            left = os.path.exists(rig.spool.at("new", "r.jsonl"))
+            template(rig, "shout", {**SHOUT, "prompt": "{text}?"})
+            ids = [print_id(rig, job) for job in jobs]
+            rig.until_empty()
+            lines = rig.spool.lines("runs", "r", "manifest.jsonl")
+            last = {line["position"]: line["id"] for line in lines}
+            expect(set(last.values()) <= rig.spool.jobs("done"), f"{call}:{when}: the run waits for ever")
+            equal(sorted(last), [0, 1, 2], f"{call}:{when}: positions")
+            if left:
+                equal([last[i] for i in range(3)], ids, f"{call}:{when}: jobs of the list")
+            further += len(lines) > len(jobs)
+            rig.check()
+            shutil.rmtree(rig.spool.path)
+            if not dead:
+                break
+    expect(further > 0, "no kill fell between the manifest and the end of its list")
 
 
 if __name__ == "__main__":
