@@ -175,7 +175,14 @@ def any_provider(rig):
         for kind in ("chat", "response"):
             lines[f"{model}-{kind}"] = line("one", kind, "Say it", **{"model": model})
             put(rig, f"{model}-{kind}", lines[f"{model}-{kind}"])
+        brief = line("brief", "response", "word " * 40, model=model,
+                     max_output_tokens=16)
+        put(rig, f"{model}-brief", brief)
     rig.until_empty()
+    for model in ("claude-x", "r-x", "o-x"):
+        answer = bodies(rig, f"{model}-brief")["brief"]
+        equal((answer["status"], answer["incomplete_details"]),
+              ("incomplete", {"reason": "max_output_tokens"}), f"{model}: a bound by Responses' name")
     for run in lines:
         answer = bodies(rig, run)["one"]
         if run.endswith("chat"):
