@@ -22,7 +22,7 @@ void batches_start(struct batches *batches);
 /* A batch's file has left new/: it is open. */
 void batches_add(struct batches *batches, const char *run);
 
-/* A job of cur/ has ended that was watched. */
+/* A job of cur/ has ended that was watched, or may have: open batches look on. */
 void batches_ended(struct batches *batches);
 
 /* A finished job is about to be taken back by this publication. */

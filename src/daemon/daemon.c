@@ -353,6 +353,7 @@ static void minute_fired(uv_timer_t *timer)
     if (!daemon->core.spool_lost)
         watch_folders(daemon); /* those that could not be watched the last time */
     look_at_clock(daemon);
+    batches_ended(daemon->core.batches); /* of what left cur/ in another way than by its end */
     intake_scan(daemon->core.intake);
     orders_scan(daemon->core.orders);
 }

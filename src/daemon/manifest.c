@@ -54,12 +54,6 @@ struct manifest {
 
 /* --- the header ------------------------------------------------------------------------------------------ */
 
-static int bad_header(struct error *error, const char *what)
-{
-    error_set(error, ERROR_DATA, "the first line names a run, but %s", what);
-    return -1;
-}
-
 /* max_cost is a number, or text as amounts are written elsewhere. */
 static bool read_max_cost(const json_t *value, int64_t *nano)
 {
@@ -110,7 +104,9 @@ int manifest_header_read(const char *text, size_t length, struct manifest_header
 
     if (json_object_get(line, "run") != NULL) {
         fault = header_take(line, header);
-        result = fault == NULL ? 1 : bad_header(error, fault);
+        result = fault == NULL ? 1 : -1;
+        if (fault != NULL)
+            error_set(error, ERROR_DATA, "the first line names a run, but %s", fault);
     }
     json_decref(line);
     return result;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "provider/chat_params.h"
 #include "provider/structured.h"
 
 static bool is_one_of(const char *word, const char *const *words)
@@ -109,12 +110,13 @@ static int openai_build(const struct job *job, const struct provider_ask *ask,
                   "a chat needs a \"prompt\" or \"messages\", and the job has neither");
         return -1;
     }
-    const json_t *params = json_object_get(job->document, "params");
+    json_t *params = chat_params(json_object_get(job->document, "params"));
     json_t *body = json_object();
     json_object_set_new(body, "model", json_string(ask->model));
     json_object_set_new(body, "messages", messages);
-    openai_add_params(body, json_object_get(job->document, "params"));
+    openai_add_params(body, params);
     add_limit(body, params, ask);
+    json_decref(params);
     if (job->user != NULL && json_object_get(body, "user") == NULL) {
         json_object_set_new(body, "user", json_string(job->user));
     }

@@ -105,6 +105,10 @@ static const struct check_row rows[CHECK_CODE_COUNT] = {
         "orders are made by llmspool-ctl(1)"),
     ROW(RUN_MANIFEST, ERROR, false, "run_manifest", "a run's manifest is damaged", NULL,
         "its other lines count; the jobs themselves are not touched by it"),
+    ROW(RUN_BATCH, ERROR, false, "run_batch", "a batch's record, input or results are gone or damaged",
+        NULL,
+        "the answers are in done/: where batch.json is whole, llmspool-ctl retry of one of its jobs, or the "
+        "same file dropped again, has the results written again"),
     ROW(RUN_ENTRY, WARNING, false, "run_entry", "an entry of runs/ that is no run", NULL,
         "move it away"),
     ROW(TEMPLATE_BAD, WARNING, false, "template_bad", "a template that cannot be used, or by others",

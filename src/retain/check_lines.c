@@ -13,6 +13,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "job/ledger.h"
+#include "retain/batch.h"
 #include "retain/check_form.h"
 #include "spool/file.h"
 
@@ -85,6 +86,27 @@ static bool is_position(const json_t *line)
            (json_is_null(id) || (json_is_string(id) && id_read(json_string_value(id), &read)));
 }
 
+/* A batch's record, where there is one; and what it says is there. */
+static void look_at_batch(struct check *check, int dir)
+{
+    static const char *const files[] = {BATCH_INPUT, BATCH_OUTPUT, BATCH_ERRORS};
+    struct batch batch;
+    int result = batch_read(dir, &batch);
+
+    if (result == -EINVAL) {
+        check_suspect(check, CHECK_RUN_BATCH, "its " BATCH_RECORD " cannot be understood");
+    } else if (result < 0 && result != -ENOENT) {
+        check_suspect(check, CHECK_RUN_BATCH, "its " BATCH_RECORD " cannot be read: %s",
+                      strerror(-result));
+    }
+    for (size_t i = 0; result == 0 && i < (batch_has_ended(&batch) ? 3 : 1); i++) {
+        if (faccessat(dir, files[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+            check_suspect(check, CHECK_RUN_BATCH, "its %s is gone", files[i]);
+        }
+    }
+    batch_clear(&batch);
+}
+
 void check_look_run(struct check *check, const struct check_entry *entry)
 {
     struct tally tally = {0};
@@ -100,6 +122,7 @@ void check_look_run(struct check *check, const struct check_entry *entry)
         return;
     }
     result = read_lines_at(dir, MANIFEST, is_position, &tally);
+    look_at_batch(check, dir);
     (void)close(dir);
     if (result == -ENOENT) {
         check_suspect(check, CHECK_UNFINISHED, "has no " MANIFEST " yet");

@@ -65,6 +65,10 @@ load node
     scenario batch.py kept_when_pruned
 }
 
+@test "an answer that an open batch owes is not pruned" {
+    scenario batch.py kept_while_open
+}
+
 @test "archived answers are in the results" {
     scenario batch.py archived
 }

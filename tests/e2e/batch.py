@@ -175,7 +175,14 @@ def any_provider(rig):
         for kind in ("chat", "response"):
             lines[f"{model}-{kind}"] = line("one", kind, "Say it", **{"model": model})
             put(rig, f"{model}-{kind}", lines[f"{model}-{kind}"])
+        brief = line("brief", "response", "word " * 40, model=model,
+                     max_output_tokens=16)
+        put(rig, f"{model}-brief", brief)
     rig.until_empty()
+    for model in ("claude-x", "r-x", "o-x"):
+        answer = bodies(rig, f"{model}-brief")["brief"]
+        equal((answer["status"], answer["incomplete_details"]),
+              ("incomplete", {"reason": "max_output_tokens"}), f"{model}: a bound by Responses' name")
     for run in lines:
         answer = bodies(rig, run)["one"]
         if run.endswith("chat"):
@@ -390,6 +397,28 @@ def kept_when_pruned(rig):
 
 
 @scenario
+def kept_while_open(rig):
+    """An answer stays while a batch that has its job is open, however old it is."""
+    rig.configure(rig.mock(), QUICK)
+    rig.spool.drop(job_of(line("early")))
+    rig.until_empty()
+    rig.spool.switch("pause")
+    daemon = rig.daemon()
+    put(rig, "night", line("early"), line("late"))
+    until(lambda: rig.spool.names("runs") == ["night"] and not rig.spool.names("new"), "the batch")
+    prune = [os.path.join(BUILD, "llmspool-prune"), "-s", rig.spool.path, "-c", rig.conf,
+             "--archive-before-prune", "no", "--outputs", "0s"]
+    subprocess.run(prune, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    equal(len(rig.spool.jobs("done")), 1, "done/ while the batch is open")
+    rig.spool.switch("pause", False)
+    until(lambda: record(rig, "night")["status"] == "completed", "the batch's end")
+    daemon.stop()
+    equal(list(bodies(rig, "night")), ["early", "late"], "answers")
+    subprocess.run(prune, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    equal(rig.spool.jobs("done"), set(), "done/ after its end")
+
+
+@scenario
 def archived(rig):
     """An answer that is archived before the batch is through is in its results."""
     rig.mock()
@@ -567,11 +596,6 @@ def killed_at_calls(rig: Rig):
     expect(points >= 30, f"only {points} calls")
 
 
-def put_again(rig):
-    """A retry of what failed, so that results are to be written again."""
-    rig.spool.order("retry", "ALL")
-
-
 @scenario
 def killed_while_retried(rig: Rig):
     """A daemon killed at any call of a retry leaves no results that are out of date."""
@@ -585,7 +609,7 @@ def killed_while_retried(rig: Rig):
         for when in itertools.count(1, 1 if LONG else 2):
             point = f"{call}-{when}"
             rig.spool = Spool.copy(template, os.path.join(rig.folder, f"spool-{point}"))
-            put_again(rig)
+            rig.spool.order("retry", "ALL")
             daemon = rig.daemon("--until-empty", wait=False, environment=preload(f"{call}:KILL:{when}"))
             killed = daemon.wait() == -signal.SIGKILL
             rig.until_empty()

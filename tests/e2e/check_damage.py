@@ -413,6 +413,11 @@ def link(spool, name, target):
 
 # --- the rest ----------------------------------------------------------------------------------------------
 
+@damage("run_batch", mended=False)
+def batch_damaged(spool, world):
+    write(spool.at("runs", "night", "batch.json"), b"{}\n")
+
+
 @damage("run_manifest", mended=False)
 def manifest_damaged(spool, world):
     path = spool.at("runs", "night", "manifest.jsonl")
