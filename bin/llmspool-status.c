@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "client/chronicle.h"
 #include "client/cli.h"
+#include "client/flow_tree.h"
 #include "client/gates.h"
 #include "client/locate.h"
 #include "client/overview.h"
@@ -24,6 +25,7 @@ static const char usage[] =
     "                       [--csv|--json]\n"
     "       llmspool-status [-s DIR] --events [--since T] [--until T] [--user U] [--model M]\n"
     "                       [--run R] [--event KIND] [--json] [JOB...|-]\n"
+    "       llmspool-status [-s DIR] --flow FLOW [--json]\n"
     "Shows how the spool stands: the daemon, jobs by state and what they wait for, gates,\n"
     "figures, the last failures. With jobs: where each is and why, its attempts, versions\n"
     "and events.\n"
@@ -38,6 +40,7 @@ static const char usage[] =
     "      --events      what happened, oldest first, also to jobs that are archived or gone\n"
     "        --since T, --until T   an age (2h), a date (UTC) or a time\n"
     "        --user USER, --model PATTERN, --run RUN, --event KIND\n"
+    "      --flow FLOW   the steps of a flow, as a tree\n"
     "      --help, --version\n";
 
 enum {
@@ -55,6 +58,7 @@ enum {
     OPTION_MODEL,
     OPTION_RUN,
     OPTION_EVENT,
+    OPTION_FLOW,
 };
 
 static const struct option options[] = {
@@ -67,6 +71,7 @@ static const struct option options[] = {
     {"user", required_argument, NULL, OPTION_USER},
     {"model", required_argument, NULL, OPTION_MODEL},
     {"run", required_argument, NULL, OPTION_RUN}, {"event", required_argument, NULL, OPTION_EVENT},
+    {"flow", required_argument, NULL, OPTION_FLOW},
     {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
 };
 
@@ -80,6 +85,7 @@ struct view {
     bool events;
     bool events_only; /* an option was given that goes with --events */
     struct chronicle_plan chronicle;
+    const char *flow;  /* that is shown, or NULL */
     const char *since; /* of --spend or --events */
     const char *until;
     size_t shown; /* jobs so far */
@@ -172,6 +178,49 @@ static int show_events(struct view *view, char **argv)
     return result < 0 ? cli_fail(PROGRAM, &error) : EXIT_DONE;
 }
 
+static int show_flow(const struct view *view)
+{
+    struct screen screen = screen_open(stdout);
+    struct error error;
+    struct flow_view *flow = flow_view_read(view->spool, view->flow, &error);
+
+    if (flow == NULL) {
+        return cli_fail(PROGRAM, &error);
+    }
+    if (view->json) {
+        json_t *json = flow_view_json(flow);
+
+        show_json(stdout, json);
+        json_decref(json);
+    } else {
+        flow_tree_print(&screen, flow, flow_tree_utf8(), clock_wall(&clock_system));
+    }
+    flow_view_free(flow);
+    return EXIT_DONE;
+}
+
+/* A step that waits has no job yet. */
+static void print_waiting(void *context, const struct flow_view *flow, const struct flow_look *step)
+{
+    struct view *view = context;
+    struct buffer reason = {0};
+
+    flow_view_reason(flow, step, &reason);
+    if (view->json) {
+        json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "flow", flow->record->name, "step",
+                                 step->entry->name, "state", step->state, "reason",
+                                 reason.bytes != NULL ? reason.bytes : "");
+
+        show_json(stdout, json);
+        json_decref(json);
+    } else {
+        printf("%s of flow %s: %s %s\n", step->entry->name, flow->record->name, step->state,
+               reason.bytes != NULL ? reason.bytes : "");
+    }
+    view->shown++;
+    buffer_free(&reason);
+}
+
 static void print_story(struct view *view, const struct id *id, const json_t *story)
 {
     struct screen screen = screen_open(stdout);
@@ -196,6 +245,10 @@ static int show_job(void *context, const char *word)
     if (locate_reference(view->spool, word, &reference, &error) == 0) {
         story = story_read(view->spool, &reference.id, clock_wall(&clock_system), &error);
     }
+    if (story == NULL && error.kind != ERROR_SYSTEM &&
+        flow_view_waiting(view->spool, word, print_waiting, view, NULL) > 0) {
+        return 0;
+    }
     if (story == NULL) {
         view->result = cli_fail(PROGRAM, &error);
         return 0;
@@ -214,7 +267,9 @@ static int run(struct view *view, const char *given, char **words)
         return cli_fail(PROGRAM, &error);
     }
     view->spool = spool;
-    if (view->spend) {
+    if (view->flow != NULL) {
+        view->result = show_flow(view);
+    } else if (view->spend) {
         view->result = show_spend(view);
     } else if (view->events) {
         view->result = show_events(view, words);
@@ -301,6 +356,9 @@ static int take_option(struct view *view, int option, const char **given)
     case OPTION_SINCE:
         view->since = optarg;
         break;
+    case OPTION_FLOW:
+        view->flow = optarg;
+        break;
     case 'h':
         return cli_help(usage);
     case 'V':
@@ -332,6 +390,9 @@ static int take_times(struct view *view)
 /* Returns an exit code, or -1 when the options fit together. */
 static int check_options(const struct view *view, bool jobs)
 {
+    if (view->flow != NULL && (jobs || view->gates || view->spend || view->events)) {
+        return cli_usage(PROGRAM, "--flow shows one flow, and by itself");
+    }
     if (view->gates && jobs) {
         return cli_usage(PROGRAM, "--gates is for the whole spool, not for a job");
     }

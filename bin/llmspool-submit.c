@@ -18,6 +18,7 @@
 #include "client/cli.h"
 #include "client/draft.h"
 #include "client/estimate.h"
+#include "client/flow_send.h"
 #include "client/show.h"
 #include "client/submission.h"
 #include "client/wait.h"
@@ -33,6 +34,7 @@ static const char usage[] =
     "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked for)\n"
     "  -f, --file FILE         a prompt\n"
     "      --job FILE          a whole job\n"
+    "      --flow FILE         a flow: jobs that wait for others, see llmspool-spool(5)\n"
     "  -w, --wait              wait, and print the answers in the order of the jobs\n"
     "      --wait-timeout D    wait for so long at most, then leave with 75\n"
     "      --fail-fast         do not wait when nothing can move: leave with 69\n"
@@ -64,6 +66,7 @@ enum {
     OPTION_PRINT_ID,
     OPTION_DRY_RUN,
     OPTION_ESTIMATE,
+    OPTION_FLOW,
     OPTION_PRICES,
     OPTION_HELP,
     OPTION_VERSION,
@@ -73,6 +76,7 @@ enum {
 static const struct option options[] = {
     {"spool", required_argument, NULL, 's'},
     {"file", required_argument, NULL, 'f'},
+    {"flow", required_argument, NULL, OPTION_FLOW},
     {"job", required_argument, NULL, OPTION_JOB},
     {"wait", no_argument, NULL, 'w'},
     {"wait-timeout", required_argument, NULL, OPTION_WAIT_TIMEOUT},
@@ -116,6 +120,7 @@ struct command {
     const char *place; /* of the spool, as given */
     enum mode mode;
     const char *prices; /* a file, or NULL */
+    const char *flow;   /* the file of one that is submitted in place of jobs, or NULL */
     bool json;
     bool progress; /* a line on stderr that is written over */
     struct field {
@@ -354,8 +359,28 @@ static int estimate(struct command *command)
     return EXIT_DONE;
 }
 
+static int submit_flow(struct command *command)
+{
+    command->spool = cli_spool(command->place, &command->error);
+    if (command->spool == NULL) {
+        return cli_fail(PROGRAM, &command->error);
+    }
+    return flow_send(command->spool,
+                     &(struct flow_wish){.program = PROGRAM,
+                                         .file = command->flow,
+                                         .check = command->mode == MODE_PRINT_ID ||
+                                                  command->mode == MODE_DRY_RUN,
+                                         .wait = command->mode == MODE_WAIT,
+                                         .timeout_ms = command->plan.timeout_ms,
+                                         .fail_fast = command->plan.fail_fast,
+                                         .json = command->json});
+}
+
 static int submit(struct command *command)
 {
+    if (command->flow != NULL) {
+        return submit_flow(command);
+    }
     if (prepare(command) < 0) {
         return cli_fail(PROGRAM, &command->error);
     }
@@ -420,6 +445,9 @@ static int take_mode(struct command *command, int option)
     case OPTION_PRICES:
         command->prices = optarg;
         break;
+    case OPTION_FLOW:
+        command->flow = optarg;
+        break;
     case OPTION_HELP:
         return cli_help(usage);
     case OPTION_VERSION:
@@ -478,7 +506,11 @@ static int take_words(struct command *command, int argc, char **argv)
     if (result < 0 && command->prices != NULL && command->mode != MODE_ESTIMATE) {
         return cli_usage(PROGRAM, "--prices goes with --estimate");
     }
-    if (result < 0 && command->jobs.count == 0) {
+    if (result < 0 && command->flow != NULL &&
+        (command->jobs.count > 0 || command->field_count > 0 || command->mode == MODE_ESTIMATE)) {
+        return cli_usage(PROGRAM, "--flow goes by itself: its steps say all of their jobs");
+    }
+    if (result < 0 && command->jobs.count == 0 && command->flow == NULL) {
         return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");
     }
     return result;

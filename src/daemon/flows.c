@@ -15,6 +15,7 @@
 #include "daemon/again.h"
 #include "daemon/archived.h"
 #include "daemon/flows_core.h"
+#include "daemon/orders.h"
 #include "job/field.h"
 #include "spool/file.h"
 
@@ -310,6 +311,34 @@ void flows_ended(struct flows *flows, const struct id *id, const char *status, c
         name_ended(flows, json_string_value(other));
 }
 
+/* --- holds --------------------------------------------------------------------------------------------- */
+
+static void hold_name(const struct flow *flow, char name[NAME_LIMIT])
+{
+    snprintf(name, NAME_LIMIT, HOLD_FLOW "%s", flow->record->name);
+}
+
+/* Whether ctl/hold.flows.NAME is there. */
+static bool is_held(const struct flow *flow)
+{
+    char name[NAME_LIMIT];
+
+    hold_name(flow, name);
+    return faccessat(flow->flows->core->spool->dir[FOLDER_CTL], name, F_OK, AT_SYMLINK_NOFOLLOW) ==
+           0;
+}
+
+/* A hold ends with its flow: it is not meant for the next one of that name. */
+static void remove_hold(const struct flow *flow)
+{
+    struct core *core = flow->flows->core;
+    char name[NAME_LIMIT];
+
+    hold_name(flow, name);
+    if (unlinkat(core->spool->dir[FOLDER_CTL], name, 0) < 0 && errno != ENOENT)
+        log_warning(&core->log, "ctl/%s cannot be removed: %s", name, strerror(errno));
+}
+
 /* --- a step's end ---------------------------------------------------------------------------------------- */
 
 static void flow_close_if_ended(struct flow *flow)
@@ -321,6 +350,7 @@ static void flow_close_if_ended(struct flow *flow)
     if (flow->left > 0 || flow->closing)
         return;
     flow->closing = true;
+    remove_hold(flow);
     for (size_t i = 0; i < flow->record->count; i++)
         failed += strcmp(flow->record->steps[i].status, "completed") != 0;
     line = json_object();
@@ -355,8 +385,7 @@ void step_ended(struct step *step, const char *status, const char *reason)
 
 /* --- adding a flow ------------------------------------------------------------------------------------- */
 
-/* Who is whose child: counted, then filled. */
-static void flow_connect(struct flow *flow)
+void flow_connect(struct flow *flow)
 {
     const struct flow_record *record = flow->record;
     size_t *fill = xcalloc(record->count + 1, sizeof *fill);
@@ -438,6 +467,7 @@ void flow_add(struct flows *flows, struct flow_record *record)
     struct flow *flow = xcalloc(1, sizeof *flow);
 
     *flow = (struct flow){.flows = flows, .record = record};
+    TAILQ_INIT(&flow->kept);
     flow->steps = xcalloc(record->count, sizeof *flow->steps);
     flow_connect(flow);
     HASH_ADD_KEYPTR(hh, flows->all, record->name, strlen(record->name), flow);
@@ -472,6 +502,8 @@ static void flow_forget(struct flow *flow)
         job_free(flow->steps[i].job);
     }
     HASH_DEL(flows->all, flow);
+    if (flow->held)
+        TAILQ_REMOVE(&flows->held, flow, held_link);
     buffer_free(&flow->notes);
     free(flow->child_start);
     free(flow->children);
@@ -605,6 +637,7 @@ static void flows_sweep(struct flows *flows)
 
         if (flow->closing && !flow->noting && flow->hands == 0)
             flow_forget(flow);
+        orders_look(flows->core->orders); /* one may wait for its end */
     }
     free(group->notes);
     free(group->steps);
@@ -632,6 +665,40 @@ static void group_back(uv_work_t *work, int status)
         making_back(flows, making);
     }
     core_progress(flows->core);
+}
+
+/* A step that is only to fail is kept by nothing. */
+static bool keep_if_held(struct step *step)
+{
+    struct flow *flow = step->flow;
+
+    if (step->reason != NULL || !is_held(flow))
+        return false;
+    TAILQ_INSERT_TAIL(&flow->kept, step, link);
+    step->kept = true;
+    if (!flow->held)
+        TAILQ_INSERT_TAIL(&flow->flows->held, flow, held_link);
+    flow->held = true;
+    return true;
+}
+
+void flows_look_at_holds(struct flows *flows)
+{
+    struct flow *flow, *next;
+
+    for (flow = TAILQ_FIRST(&flows->held); flow != NULL; flow = next) {
+        struct step *step;
+
+        next = TAILQ_NEXT(flow, held_link);
+        if (is_held(flow))
+            continue;
+        TAILQ_FOREACH(step, &flow->kept, link)
+            step->kept = false;
+        TAILQ_CONCAT(&flows->ready, &flow->kept, link);
+        TAILQ_REMOVE(&flows->held, flow, held_link);
+        flow->held = false;
+        flows->core->kick(flows->core);
+    }
 }
 
 /* The notes of a flow for the pool: one for each flow in a group. */
@@ -665,6 +732,8 @@ static void group_fill(struct flows *flows)
     while (group->step_count < GROUP_STEPS && flows->admitted < ADMITTED_MAX &&
            (step = TAILQ_FIRST(&flows->ready)) != NULL) {
         TAILQ_REMOVE(&flows->ready, step, link);
+        if (keep_if_held(step))
+            continue;
         step->note = group_note(flows, step->flow);
         step_phase(step, STEP_GROUP);
         group->steps[group->step_count++] = step;
@@ -716,10 +785,13 @@ bool flows_quiet(const struct flows *flows)
 /* Ends what waits; in the line it comes to its end by itself. */
 static void step_cancel(struct step *step)
 {
-    bool waits = step->phase == STEP_WAITING;
+    bool waits = step->phase == STEP_WAITING || step->kept;
 
     if (!waits && step->phase != STEP_READY)
         return;
+    if (step->kept)
+        TAILQ_REMOVE(&step->flow->kept, step, link);
+    step->kept = false;
     step->reason = "cancelled";
     free(step->message);
     step->message = xstrdup("Cancelled by an order before its turn.");
@@ -759,7 +831,7 @@ static void recall_flow(struct flows *flows, const char *name)
 
     if (record == NULL) {
         /* Made, and not written when a crash came: its drop is still in new/. */
-        if (error.kind == ERROR_ABSENT && flow_record_remove(core->spool, name) == 0)
+        if (error.kind == ERROR_ABSENT && flow_record_remove(core->spool, name, false) == 0)
             return;
         log_error(&core->log, "%s; llmspool-check tells more", error.text);
         return;
@@ -800,6 +872,7 @@ struct flows *flows_open(struct core *core)
     TAILQ_INIT(&flows->ready);
     TAILQ_INIT(&flows->later);
     TAILQ_INIT(&flows->noted);
+    TAILQ_INIT(&flows->held);
     TAILQ_INIT(&flows->makings);
     TAILQ_INIT(&flows->group.makings);
     uv_timer_init(core->loop, &flows->timer);

@@ -42,6 +42,14 @@ void flows_ended(struct flows *flows, const struct id *id, const char *status, c
 bool flows_cancel(struct flows *flows, const char *name, const char *owner,
                   void (*job)(void *context, const struct id *id), void *context);
 
+/* Has the steps of a flow that depend on these jobs, which are being asked again, resolved again when these
+ * have ended. A flow that has not ended is left until then. Returns whether nothing is left to do. */
+bool flows_again(struct flows *flows, const char *name, const char *owner, const struct id *ids,
+                 size_t count);
+
+/* ctl/ changed: a flow that was held may be so no more. */
+void flows_look_at_holds(struct flows *flows);
+
 /* Goes on; called in each turn of the loop. */
 void flows_work(struct flows *flows);
 

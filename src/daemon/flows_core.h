@@ -13,6 +13,10 @@
 #include "daemon/flows.h"
 #include "retain/flow_record.h"
 
+TAILQ_HEAD(step_line, step);
+TAILQ_HEAD(flow_notes, flow);
+TAILQ_HEAD(makings, making);
+
 /* How far a step is. */
 enum step_phase {
     STEP_WAITING, /* for parents */
@@ -38,6 +42,7 @@ struct step {
     struct job *job;            /* resolved, or unresolved where it is not asked */
     struct id gone;             /* a parent whose output is not in done/ … */
     bool is_gone;
+    bool kept;                  /* in its flow's line of the kept */
     bool left;                  /* nothing was done: the group was large enough */
     struct note *note;          /* where its ID is noted */
 
@@ -80,6 +85,9 @@ struct flow {
     bool writing;        /* its notes are in the pool's hands */
     bool closing;        /* its last line is among the notes */
     struct note *note;   /* while writing: the group's */
+    struct step_line kept; /* ready, and the flow is held */
+    bool held;           /* in `held` of flows */
+    TAILQ_ENTRY(flow) held_link;
     size_t hands;        /* steps in the group or admitted: it must stay */
     TAILQ_ENTRY(flow) note_link;
     UT_hash_handle hh;
@@ -98,10 +106,6 @@ struct making {
     struct error error;         /* why it was not */
     int result;
 };
-
-TAILQ_HEAD(step_line, step);
-TAILQ_HEAD(flow_notes, flow);
-TAILQ_HEAD(makings, making);
 
 /* Lines of one flow for the pool. */
 struct note {
@@ -128,6 +132,7 @@ struct flows {
     struct step_line ready;
     struct step_line later;      /* again in a second */
     struct flow_notes noted;
+    struct flow_notes held;      /* flows that keep steps */
     struct makings makings;
     struct flow_group group;
     bool working;
@@ -143,6 +148,9 @@ struct flows {
 
 /* Adds a flow that was read; takes the record over. */
 void flow_add(struct flows *flows, struct flow_record *record);
+
+/* Finds who is whose child: counts, then fills child_start and children. */
+void flow_connect(struct flow *flow);
 
 /* Puts a step into the line. */
 void step_ready(struct step *step);
