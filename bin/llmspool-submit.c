@@ -153,7 +153,18 @@ static int prepare(struct command *command)
             return -1;
         }
     }
-    return submission_read(&command->jobs, command->draft, &command->error);
+    if (submission_read(&command->jobs, command->draft, &command->error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < command->jobs.count && command->mode == MODE_WAIT; i++) {
+        if (command->jobs.jobs[i].job->after != NULL) {
+            error_set(&command->error, ERROR_USAGE,
+                      "a job that is after others gets its ID when these have ended, so it cannot "
+                      "be waited for by ID: submit it as the step of a flow (--flow)");
+            return -1;
+        }
+    }
+    return 0;
 }
 
 static int print_all(const struct command *command)

@@ -535,7 +535,7 @@ static void step_admit(struct step *step)
 
     step->job = NULL;
     step_holding(step);
-    if (step_forget_failure(core, &step->entry->unresolved) < 0) {
+    if (flows_forget_unresolved(core, &step->entry->unresolved) < 0) {
         job_free(job);
         step_later(step);
         return;

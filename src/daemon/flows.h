@@ -50,6 +50,13 @@ bool flows_again(struct flows *flows, const char *name, const char *owner, const
 /* ctl/ changed: a flow that was held may be so no more. */
 void flows_look_at_holds(struct flows *flows);
 
+/* Whether what lies in failed/ under an ID is a job that was never asked, as it waited for others: it is not to
+ * be sent as it is. */
+bool flows_unresolved(struct core *core, const struct id *id);
+
+/* Takes such a job out of failed/. Returns 0, also where there is none, or -EAGAIN when another hand has it. */
+int flows_forget_unresolved(struct core *core, const struct id *id);
+
 /* Goes on; called in each turn of the loop. */
 void flows_work(struct flows *flows);
 

@@ -192,7 +192,4 @@ void flow_group_work(struct flows *flows);
 /* Ends a step that is not asked: its unresolved job and why go to failed/. step->job is its job. */
 void step_fail(struct step *step);
 
-/* Takes an unresolved job of an earlier end out of failed/. Returns 0, or -EAGAIN. */
-int step_forget_failure(struct core *core, const struct id *id);
-
 #endif

@@ -113,7 +113,8 @@ static bool obey_again(struct orders *orders, const struct order *order, const s
         orders->busy = true;
     if (result < 0)
         return result != -EAGAIN;
-    if (unit.folder != folder || !unit_concerned(core, order, &unit)) {
+    if (unit.folder != folder || !unit_concerned(core, order, &unit) ||
+        (folder == FOLDER_FAILED && flows_unresolved(core, id))) { /* its flow asks it again */
         unit_unlock(&unit);
         return true;
     }
