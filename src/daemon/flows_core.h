@@ -149,26 +149,22 @@ struct flows {
 /* Adds a flow that was read; takes the record over. */
 void flow_add(struct flows *flows, struct flow_record *record);
 
+/* Forgets it: its record is whole on disk. */
+void flow_leave(struct flow *flow);
+
 /* Finds who is whose child: counts, then fills child_start and children. */
 void flow_connect(struct flow *flow);
 
-/* Puts a step into the line. */
-void step_ready(struct step *step);
+/* Adds a line to what is to be written for a flow; takes it over. */
+void flow_note(struct flow *flow, json_t *line);
 
-/* Puts it into the line in a second. */
-void step_later(struct step *step);
+/* One of a step's parents has ended. */
+void step_parent_ended(struct step *step, const char *parent, bool failed);
 
 /* A step ended: its children go on, and so does its flow's end. status is a word of a state. */
 void step_ended(struct step *step, const char *status, const char *reason);
 
-/* A step is a job of the spool now, in cur/ or finished. */
-void step_is_job(struct step *step);
-
-/* A step is being admitted or kept: its flow stays meanwhile. */
-void step_holding(struct step *step);
-
-/* Adds a line to what is to be written for a flow; takes it over. */
-void flow_note(struct flow *flow, json_t *line);
+/* --- flow_index.c */
 
 /* Where a job is. */
 enum job_place { JOB_NOWHERE, JOB_ALIVE, JOB_DONE, JOB_FAILED, JOB_UNSURE };
@@ -176,6 +172,31 @@ enum job_place flows_find_job(struct core *core, const struct id *id);
 
 /* The ID that by-name/NAME leads to, or false. */
 bool flows_by_name(const struct spool *spool, const char *name, struct id *id);
+
+/* Where the job is that a word means which is no step of the flow. */
+enum job_place flows_find_outside(struct core *core, const char *word);
+
+/* A step is a job of the spool now, in cur/ or finished. */
+void step_is_job(struct step *step);
+
+/* A step waits for a job outside its flow; for none of its parents any more. */
+void step_waits_for(struct step *step, const char *word);
+void step_waits_no_more(struct step *step);
+
+/* --- flow_line.c */
+
+/* Puts a step into another phase. */
+void step_go(struct step *step, enum step_phase phase);
+
+/* Puts a step into the line; in a second. */
+void step_ready(struct step *step);
+void step_later(struct step *step);
+
+/* A step is being admitted or kept: its flow stays meanwhile. */
+void step_holding(struct step *step);
+
+/* A hold ends with its flow: it is not meant for the next one of that name. */
+void flow_remove_hold(const struct flow *flow);
 
 /* --- flow_take.c */
 

@@ -21,3 +21,5 @@ flows() {
 @test "a rerun with --cascade asks what depends on it where the answer changed" { flows rerun_cascades; }
 @test "very many steps after one, and one after very many" { flows wide; }
 @test "submit --flow judges and waits, status --flow draws" { flows commands; }
+@test "to forget a step removes the record of its flow" { flows forgotten; }
+@test "the record of a flow is pruned long after its end, and never before" { flows pruned; }

@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from rig import (BUILD, LONG, Rig, Spool, equal, expect, preload, run_scenario, scenario,  # noqa: E402
                  until)
-from checker import Checker  # noqa: E402
+from prune import faketime  # noqa: E402
 
 
 def flow(name, *steps):
@@ -373,6 +373,45 @@ def wide(rig: Rig):
     equal(output(rig.spool, "last"), "".join(f"{name} One," for name in names), "the last answer")
     equal(mock.requests(), count + 2, "requests")
     rig.check()
+
+
+# --- retention -----------------------------------------------------------------------------------------
+
+@scenario
+def forgotten(rig: Rig):
+    """To forget a step removes the record of its flow, which has its text; not while it waits."""
+    begin(rig)
+    put(rig, flow("secret", step("top", "Top secret"), step("end", "End {{outputs.top}}", ["top"])))
+    rig.until_empty()
+    rig.spool.put("", folder="ctl", name="hold.flows.open")
+    daemon = rig.daemon()
+    put(rig, flow("open", step("other", "More"), step("more", "More {{outputs.other}}", ["other"])))
+    until(lambda: os.path.isdir(rig.spool.at("flows", "open")), "the flow to be taken")
+    llmspool(rig, "ctl", "forget", "--yes", "top")
+    expect(not os.path.exists(rig.spool.at("flows", "secret")), "the flow's record is still there")
+    expect(os.path.exists(rig.spool.at("flows", "open")), "another flow's record is gone")
+    daemon.stop()
+
+
+@scenario
+def pruned(rig: Rig):
+    """The record of a flow goes when it ended long ago, and not while it waits."""
+    begin(rig)
+    put(rig, DIAMOND)
+    rig.until_empty()
+    put(rig, flow("open", step("wait", "x", ["f" * 64])))
+    daemon = rig.daemon()
+    until(lambda: os.path.isdir(rig.spool.at("flows", "open")), "the flow to be taken")
+    daemon.stop()
+    rig.configuration("retention {\n    outputs = 30d\n    archive_before_prune = no\n}\n")
+    for days, there in (("+20d", True), ("+400d", False)):
+        later = {"FAKETIME": days, "LD_PRELOAD": faketime(), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        run = subprocess.run([os.path.join(BUILD, "llmspool-prune"), "-s", rig.spool.path, "-c",
+                              rig.conf], env={**os.environ, **later}, capture_output=True,
+                             timeout=60, check=False, encoding="utf-8")
+        equal(run.returncode, 0, f"exit code of prune: {run.stderr}")
+        equal(os.path.exists(rig.spool.at("flows", "diamond")), there, f"the record after {days}")
+        expect(os.path.exists(rig.spool.at("flows", "open")), "a flow that waits was pruned")
 
 
 # --- commands ----------------------------------------------------------------------------------------------
