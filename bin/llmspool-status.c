@@ -13,6 +13,7 @@
 #include "client/chronicle.h"
 #include "client/cli.h"
 #include "client/failures.h"
+#include "client/flow_tree.h"
 #include "client/gates.h"
 #include "client/locate.h"
 #include "client/overview.h"
@@ -37,6 +38,7 @@ static const char usage[] =
     "                       [--csv|--json]\n"
     "       llmspool-status [-s DIR] --events|--follow [--since T] [--until T] [--user U]\n"
     "                       [--model M] [--run R] [--event KIND] [--json] [JOB...|-]\n"
+    "       llmspool-status [-s DIR] --flow FLOW [--json] [--watch[=SECONDS]]\n"
     "Shows how the spool stands: the daemon, jobs by state and what they wait for, gates,\n"
     "figures, the last failures. With jobs: where each is and why, its attempts, versions\n"
     "and events. With a run, a batch's too: how far it is, how fast, what it cost and when it\n"
@@ -59,6 +61,7 @@ static const char usage[] =
     "      --follow      what happens, as it happens; with --since what happened before, too\n"
     "        --since T, --until T   an age (2h), a date (UTC) or a time\n"
     "        --user USER, --model PATTERN, --run RUN, --event KIND\n"
+    "      --flow FLOW   the steps of a flow, as a tree\n"
     "      --help, --version\n";
 
 enum {
@@ -82,6 +85,7 @@ enum {
     OPTION_SHAPE,
     OPTION_USERS,
     OPTION_WATCH,
+    OPTION_FLOW,
 };
 
 static const struct option options[] = {
@@ -97,6 +101,7 @@ static const struct option options[] = {
     {"follow", no_argument, NULL, OPTION_FOLLOW}, {"runs", no_argument, NULL, OPTION_RUNS},
     {"failed", no_argument, NULL, OPTION_FAILED}, {"shape", no_argument, NULL, OPTION_SHAPE},
     {"users", no_argument, NULL, OPTION_USERS},   {"watch", optional_argument, NULL, OPTION_WATCH},
+    {"flow", required_argument, NULL, OPTION_FLOW},
     {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
 };
 
@@ -108,6 +113,7 @@ enum mode {
     MODE_FAILED,
     MODE_SHAPE,
     MODE_USERS,
+    MODE_FLOW,
     MODE_SPEND,
     MODE_EVENTS,
     MODE_FOLLOW,
@@ -122,6 +128,7 @@ struct view {
     struct spend_plan plan;
     bool events_only; /* an option was given that goes with --events or --follow */
     struct chronicle_plan chronicle;
+    const char *flow;  /* of --flow */
     const char *since; /* of --spend, --events or --follow */
     const char *until;
     int64_t watch_ms; /* 0: shown once */
@@ -210,6 +217,48 @@ static int show_job(struct view *view, const struct id *id, struct error *error)
     return 0;
 }
 
+static int show_flow(const struct view *view, struct error *error)
+{
+    struct flow_view *flow = flow_view_read(view->spool, view->flow, error);
+
+    if (flow == NULL) {
+        return -1;
+    }
+    if (view->json) {
+        json_t *json = flow_view_json(flow);
+
+        show_json(view->screen->out, json);
+        json_decref(json);
+    } else {
+        flow_tree_print(view->screen, flow, flow_tree_utf8(), clock_wall(&clock_system));
+    }
+    flow_view_free(flow);
+    return 0;
+}
+
+/* A step that waits has no job yet. */
+static void print_waiting(void *context, const struct flow_view *flow, const struct flow_look *step)
+{
+    struct view *view = context;
+    struct buffer reason = {0};
+    const char *why;
+
+    flow_view_reason(flow, step, &reason);
+    why = reason.bytes != NULL ? reason.bytes : "";
+    if (view->json) {
+        json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "flow", flow->record->name, "step",
+                                 step->entry->name, "state", step->state, "reason", why);
+
+        show_json(view->screen->out, json);
+        json_decref(json);
+    } else {
+        fprintf(view->screen->out, "%s of flow %s: %s %s\n", step->entry->name,
+                flow->record->name, step->state, why);
+    }
+    view->shown++;
+    buffer_free(&reason);
+}
+
 /* A batch tells how it stands by its own record. */
 static int show_run(struct view *view, const char *run, struct error *error)
 {
@@ -229,7 +278,7 @@ static int show_run(struct view *view, const char *run, struct error *error)
     return 0;
 }
 
-/* A job, or else a run, of that name. */
+/* A job, or else a step that waits for others, or a run, of that name. */
 static int show_word(struct view *view, const char *word, struct error *error)
 {
     struct reference reference;
@@ -237,6 +286,10 @@ static int show_word(struct view *view, const char *word, struct error *error)
 
     if (locate_reference(view->spool, word, &reference, error) == 0) {
         return show_job(view, &reference.id, error);
+    }
+    if (error->kind == ERROR_ABSENT &&
+        flow_view_waiting(view->spool, word, print_waiting, view, NULL) > 0) {
+        return 0;
     }
     if (error->kind == ERROR_ABSENT && layout_name_ok(word)) {
         if (show_run(view, word, &no_run) == 0) {
@@ -294,6 +347,8 @@ static int show_page(void *context, const struct screen *screen, struct error *e
         return put_rows(view, shape_read(view->spool, now, error), shape_print);
     case MODE_USERS:
         return put_rows(view, users_read(view->spool, now, error), users_print);
+    case MODE_FLOW:
+        return show_flow(view, error);
     case MODE_SPEND:
         return spend_print(view->spool, &view->plan, screen, now, error);
     default:
@@ -487,6 +542,9 @@ static int take_option(struct view *view, int option, const char **given)
         break;
     case OPTION_WATCH:
         return take_watch(view, optarg);
+    case OPTION_FLOW:
+        view->flow = optarg;
+        return take_mode(view, MODE_FLOW);
     case 'h':
         return cli_help(usage);
     case 'V':
@@ -522,8 +580,8 @@ static int check_options(const struct view *view)
     bool jobs = view->words[0] != NULL;
 
     if (view->modes) {
-        return cli_usage(PROGRAM, "only one of --gates, --runs, --failed, --shape, --users, --spend, "
-                                  "--events and --follow can be asked for");
+        return cli_usage(PROGRAM, "only one of --gates, --runs, --failed, --shape, --users, --flow, "
+                                  "--spend, --events and --follow can be asked for");
     }
     if (jobs && view->mode != MODE_SPOOL && !events) {
         return cli_usage(PROGRAM, "that is for the whole spool, not for a job");

@@ -28,6 +28,7 @@ static const struct {
     {"temporary", "old temporary file", "old temporary files",
      offsetof(struct prune_report, droppings)},
     {"runs", "run", "runs", offsetof(struct prune_report, runs)},
+    {"flows", "flow", "flows", offsetof(struct prune_report, flows)},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };

@@ -492,7 +492,15 @@ static void admit_look(struct admission *admission)
         return;
     }
     admission->locked = result == 0;
-    if (result < 0)
+    if (result == 0 && admission->unit.folder == FOLDER_FAILED &&
+        flows_unresolved(core, &admission->id)) {
+        unit_unlock(&admission->unit); /* what lies there was never asked, and this job is no step */
+        admission->locked = false;
+        if (flows_forget_unresolved(core, &admission->id) == 0)
+            admit_unknown(admission);
+        else
+            admission_end(admission, DROP_LATER);
+    } else if (result < 0)
         admission_end(admission, DROP_LATER);
     else if (admission->unit.folder == FOLDER_FAILED)
         admit_failed(admission);

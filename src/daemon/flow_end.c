@@ -107,8 +107,7 @@ void step_fail(struct step *step)
     publish_add(core->publish, publication);
 }
 
-/* Whether the locked unit of failed/ is a job that was never asked because it waited for others. */
-static bool is_unresolved(struct core *core, const struct id *id)
+bool flows_unresolved(struct core *core, const struct id *id)
 {
     struct buffer text = {0};
     char name[ENTRY_NAME_SIZE];
@@ -124,7 +123,7 @@ static bool is_unresolved(struct core *core, const struct id *id)
     return unresolved;
 }
 
-int step_forget_failure(struct core *core, const struct id *id)
+int flows_forget_unresolved(struct core *core, const struct id *id)
 {
     struct unit unit;
     int result = unit_lock(core->spool, FOLDER_FAILED, id, &unit);
@@ -133,7 +132,7 @@ int step_forget_failure(struct core *core, const struct id *id)
         return result == -EAGAIN ? -EAGAIN : 0;
     if (unit.gone)
         result = unit_finish_gone(&unit);
-    else if (is_unresolved(core, id))
+    else if (flows_unresolved(core, id))
         result = unit_gone(&unit) < 0 || unit_empty(&unit) < 0 || unit_leave(&unit) < 0 ? -EAGAIN
                                                                                         : 0;
     unit_unlock(&unit);

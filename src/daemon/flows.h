@@ -42,6 +42,21 @@ void flows_ended(struct flows *flows, const struct id *id, const char *status, c
 bool flows_cancel(struct flows *flows, const char *name, const char *owner,
                   void (*job)(void *context, const struct id *id), void *context);
 
+/* Has the steps of a flow that depend on these jobs, which are being asked again, resolved again when these
+ * have ended. A flow that has not ended is left until then. Returns whether nothing is left to do. */
+bool flows_again(struct flows *flows, const char *name, const char *owner, const struct id *ids,
+                 size_t count);
+
+/* ctl/ changed: a flow that was held may be so no more. */
+void flows_look_at_holds(struct flows *flows);
+
+/* Whether what lies in failed/ under an ID is a job that was never asked, as it waited for others: it is not to
+ * be sent as it is. */
+bool flows_unresolved(struct core *core, const struct id *id);
+
+/* Takes such a job out of failed/. Returns 0, also where there is none, or -EAGAIN when another hand has it. */
+int flows_forget_unresolved(struct core *core, const struct id *id);
+
 /* Goes on; called in each turn of the loop. */
 void flows_work(struct flows *flows);
 

@@ -13,6 +13,10 @@
 #include "daemon/flows.h"
 #include "retain/flow_record.h"
 
+TAILQ_HEAD(step_line, step);
+TAILQ_HEAD(flow_notes, flow);
+TAILQ_HEAD(makings, making);
+
 /* How far a step is. */
 enum step_phase {
     STEP_WAITING, /* for parents */
@@ -38,6 +42,7 @@ struct step {
     struct job *job;            /* resolved, or unresolved where it is not asked */
     struct id gone;             /* a parent whose output is not in done/ … */
     bool is_gone;
+    bool kept;                  /* in its flow's line of the kept */
     bool left;                  /* nothing was done: the group was large enough */
     struct note *note;          /* where its ID is noted */
 
@@ -80,6 +85,9 @@ struct flow {
     bool writing;        /* its notes are in the pool's hands */
     bool closing;        /* its last line is among the notes */
     struct note *note;   /* while writing: the group's */
+    struct step_line kept; /* ready, and the flow is held */
+    bool held;           /* in `held` of flows */
+    TAILQ_ENTRY(flow) held_link;
     size_t hands;        /* steps in the group or admitted: it must stay */
     TAILQ_ENTRY(flow) note_link;
     UT_hash_handle hh;
@@ -98,10 +106,6 @@ struct making {
     struct error error;         /* why it was not */
     int result;
 };
-
-TAILQ_HEAD(step_line, step);
-TAILQ_HEAD(flow_notes, flow);
-TAILQ_HEAD(makings, making);
 
 /* Lines of one flow for the pool. */
 struct note {
@@ -128,6 +132,7 @@ struct flows {
     struct step_line ready;
     struct step_line later;      /* again in a second */
     struct flow_notes noted;
+    struct flow_notes held;      /* flows that keep steps */
     struct makings makings;
     struct flow_group group;
     bool working;
@@ -144,23 +149,22 @@ struct flows {
 /* Adds a flow that was read; takes the record over. */
 void flow_add(struct flows *flows, struct flow_record *record);
 
-/* Puts a step into the line. */
-void step_ready(struct step *step);
+/* Forgets it: its record is whole on disk. */
+void flow_leave(struct flow *flow);
 
-/* Puts it into the line in a second. */
-void step_later(struct step *step);
+/* Finds who is whose child: counts, then fills child_start and children. */
+void flow_connect(struct flow *flow);
+
+/* Adds a line to what is to be written for a flow; takes it over. */
+void flow_note(struct flow *flow, json_t *line);
+
+/* One of a step's parents has ended. */
+void step_parent_ended(struct step *step, const char *parent, bool failed);
 
 /* A step ended: its children go on, and so does its flow's end. status is a word of a state. */
 void step_ended(struct step *step, const char *status, const char *reason);
 
-/* A step is a job of the spool now, in cur/ or finished. */
-void step_is_job(struct step *step);
-
-/* A step is being admitted or kept: its flow stays meanwhile. */
-void step_holding(struct step *step);
-
-/* Adds a line to what is to be written for a flow; takes it over. */
-void flow_note(struct flow *flow, json_t *line);
+/* --- flow_index.c */
 
 /* Where a job is. */
 enum job_place { JOB_NOWHERE, JOB_ALIVE, JOB_DONE, JOB_FAILED, JOB_UNSURE };
@@ -168,6 +172,31 @@ enum job_place flows_find_job(struct core *core, const struct id *id);
 
 /* The ID that by-name/NAME leads to, or false. */
 bool flows_by_name(const struct spool *spool, const char *name, struct id *id);
+
+/* Where the job is that a word means which is no step of the flow. */
+enum job_place flows_find_outside(struct core *core, const char *word);
+
+/* A step is a job of the spool now, in cur/ or finished. */
+void step_is_job(struct step *step);
+
+/* A step waits for a job outside its flow; for none of its parents any more. */
+void step_waits_for(struct step *step, const char *word);
+void step_waits_no_more(struct step *step);
+
+/* --- flow_line.c */
+
+/* Puts a step into another phase. */
+void step_go(struct step *step, enum step_phase phase);
+
+/* Puts a step into the line; in a second. */
+void step_ready(struct step *step);
+void step_later(struct step *step);
+
+/* A step is being admitted or kept: its flow stays meanwhile. */
+void step_holding(struct step *step);
+
+/* A hold ends with its flow: it is not meant for the next one of that name. */
+void flow_remove_hold(const struct flow *flow);
 
 /* --- flow_take.c */
 
@@ -183,8 +212,5 @@ void flow_group_work(struct flows *flows);
 
 /* Ends a step that is not asked: its unresolved job and why go to failed/. step->job is its job. */
 void step_fail(struct step *step);
-
-/* Takes an unresolved job of an earlier end out of failed/. Returns 0, or -EAGAIN. */
-int step_forget_failure(struct core *core, const struct id *id);
 
 #endif

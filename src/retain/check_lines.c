@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_lines: files of JSON and JSON Lines beside the jobs: manifests of runs, money,
+/* check_lines: files of JSON and JSON Lines beside the jobs: manifests of runs, flows, money,
  * notifications, when pruning ran last. */
 #include "retain/check_topic.h"
 
@@ -15,6 +15,7 @@
 #include "job/ledger.h"
 #include "retain/batch.h"
 #include "retain/check_form.h"
+#include "retain/flow_record.h"
 #include "spool/file.h"
 
 #define PRUNE_NAME "prune.json"
@@ -135,6 +136,30 @@ void check_look_run(struct check *check, const struct check_entry *entry)
                       (unsigned long long)tally.bad, (unsigned long long)tally.count,
                       (unsigned long long)tally.first_bad);
     }
+}
+
+/* --- flows --- */
+
+void check_look_flow(struct check *check, const struct check_entry *entry)
+{
+    struct flow_record *record;
+    struct error error;
+
+    if (!layout_name_ok(entry->name)) {
+        check_suspect(check, CHECK_FLOW_ENTRY, "is no flow's folder");
+        return;
+    }
+    record = flow_record_read(check->spool, entry->name, &error);
+    if (record == NULL && error.kind == ERROR_DATA) {
+        check_suspect(check, CHECK_FLOW_DAMAGED, "%s", error.text);
+    } else if (record == NULL && error.kind == ERROR_ABSENT) {
+        check_suspect(check, CHECK_UNFINISHED, "has no " FLOW_STEPS_FILE " yet");
+    } else if (record == NULL) {
+        check_suspect(check, CHECK_FLOW_ENTRY, "is no flow's folder");
+    } else if (!record->begun || record->torn) {
+        check_suspect(check, CHECK_UNFINISHED, "its " FLOW_PROGRESS_FILE " was cut short");
+    }
+    flow_record_free(record);
 }
 
 /* --- outbox --- */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,10 @@
 #include "job/job.h"
 #include "spool/file.h"
 
-enum { FLOW_SIZE_LIMIT = 1024 * 1024 * 1024 }; /* bytes of one of the files */
+enum {
+    FLOW_SIZE_LIMIT = 1024 * 1024 * 1024, /* bytes of one of the files */
+    LOCK_TRIES = 8,
+};
 
 static int open_flow(const struct spool *spool, const char *name)
 {
@@ -335,15 +339,49 @@ static int look_at_old(int dir, const char *sha256, int64_t submitted, const cha
     return result;
 }
 
+/* Opens flows/NAME under its lock, by which makers and removers keep out of each other's way; the name
+ * must still lead to it. Returns a descriptor or -errno; -ESTALE when it was just removed. */
+static int lock_flow(const struct spool *spool, const char *name, int operation)
+{
+    struct stat opened, named;
+    int dir = open_flow(spool, name);
+    int result = 0;
+
+    if (dir < 0)
+        return dir;
+    if (flock(dir, operation) < 0 && errno != ENOLCK && errno != EOPNOTSUPP && errno != EBADF)
+        result = errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    else if (fstat(dir, &opened) < 0 ||
+             fstatat(spool->dir[FOLDER_FLOWS], name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+             !file_same(&opened, &named))
+        result = -ESTALE;
+    if (result == 0)
+        return dir;
+    close(dir);
+    return result;
+}
+
+/* Makes the folder where it is missing, and locks it. */
+static int make_folder(const struct spool *spool, const char *name)
+{
+    int dir = -ESTALE;
+
+    for (int i = 0; i < LOCK_TRIES && (dir == -ESTALE || dir == -ENOENT); i++) {
+        if (mkdirat(spool->dir[FOLDER_FLOWS], name, spool->shared ? 0750 : 0700) < 0 &&
+            errno != EEXIST)
+            return -errno;
+        dir = lock_flow(spool, name, LOCK_EX);
+    }
+    return dir;
+}
+
 int flow_record_make(const struct spool *spool, const char *name, const char *sha256,
                      int64_t submitted, const char *user, const struct buffer *text)
 {
     int flows = spool->dir[FOLDER_FLOWS];
-    int dir, result;
+    int dir = make_folder(spool, name);
+    int result;
 
-    if (mkdirat(flows, name, spool->shared ? 0750 : 0700) < 0 && errno != EEXIST)
-        return -errno;
-    dir = open_flow(spool, name);
     if (dir < 0)
         return dir;
     result = look_at_old(dir, sha256, submitted, user);
@@ -396,18 +434,29 @@ int flow_record_append(const struct spool *spool, const char *name, const char *
     return result;
 }
 
-int flow_record_remove(const struct spool *spool, const char *name)
+static bool has_ended(const struct spool *spool, const char *name)
 {
-    static const char *const files[] = {FLOW_PROGRESS_FILE, FLOW_STEPS_FILE};
-    int dir = open_flow(spool, name);
+    struct flow_record *record = flow_record_read(spool, name, NULL);
+    bool ended = record != NULL && record->ended != 0;
+
+    flow_record_free(record);
+    return ended;
+}
+
+int flow_record_remove(const struct spool *spool, const char *name, bool only_ended)
+{
+    static const char *const files[] = {FLOW_STEPS_FILE, FLOW_PROGRESS_FILE};
+    int dir = lock_flow(spool, name, LOCK_EX | LOCK_NB);
     int result = dir < 0 ? dir : 0;
 
+    if (result == 0 && only_ended && !has_ended(spool, name))
+        result = -EBUSY;
     for (size_t i = 0; result == 0 && i < sizeof files / sizeof files[0]; i++)
         if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT)
             result = -errno;
-    if (dir >= 0)
-        close(dir);
     if (result == 0 && unlinkat(spool->dir[FOLDER_FLOWS], name, AT_REMOVEDIR) < 0)
         result = -errno;
+    if (dir >= 0)
+        close(dir);
     return result;
 }

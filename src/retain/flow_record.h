@@ -82,8 +82,9 @@ int flow_record_mend(const struct spool *spool, const struct flow_record *record
 int flow_record_append(const struct spool *spool, const char *name, const char *text,
                        size_t length);
 
-/* Removes flows/NAME. Returns 0 or -errno. */
-int flow_record_remove(const struct spool *spool, const char *name);
+/* Removes flows/NAME. Returns 0 or -errno; -EAGAIN while another hand makes it, and with only_ended -EBUSY
+ * where the flow that is there has not ended. */
+int flow_record_remove(const struct spool *spool, const char *name, bool only_ended);
 
 /* The number of the step of this name, or -1. */
 long flow_record_find(const struct flow_record *record, const char *name);

@@ -115,6 +115,9 @@ enum drop_kind drop_read(const char *name);
 
 enum { TEMP_NAME_SIZE = 10 + 24 + 1 }; /* "llmspoold.", 24 hex digits and a NUL */
 
+/* Before the name of a flow, in ctl/: while that file is there its steps are not resolved. */
+#define HOLD_FLOW "hold.flows."
+
 /* A fresh name for a file that the spool's owner makes in tmp/. What a crash leaves under such a
  * name is nobody's, as the spool has one owner: the next one removes it. */
 void temp_name_write(char out[TEMP_NAME_SIZE]);

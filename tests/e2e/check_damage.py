@@ -445,6 +445,17 @@ def template_of_a_plain_type(spool, world):
     write(spool.at("templates", "chat.json"), "{}")
 
 
+@damage("flow_damaged")
+def flow_damaged(spool, world):
+    os.mkdir(spool.at("flows", "torn"), 0o700)
+    write(spool.at("flows", "torn", "flow.jsonl"), b'{"flow": "torn", "sha')
+
+
+@damage("flow_entry", mended=False)
+def flow_is_file(spool, world):
+    write(spool.at("flows", "stray"), "")
+
+
 @damage("outbox_json")
 def debt_torn(spool, world):
     name = spool.names("outbox")[0]
