@@ -21,6 +21,7 @@
 static const char usage[] =
     "usage: llmspool-submit [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
     "       llmspool-submit [options] --lines|-0|--jsonl|--csv|--tsv [FILE ...]\n"
+    "       llmspool-submit [-s DIR] [options] --batch FILE | --flow FILE\n"
     "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE,\n"
     "record of files or of standard input (-), and prints their IDs when they are\n"
     "durable.\n"
@@ -28,6 +29,8 @@ static const char usage[] =
     "  -s, --spool DIR         the spool (llmspool(7) says where it is looked for)\n"
     "  -f, --file FILE         a prompt, or a file of records\n"
     "      --job FILE          a whole job as JSON\n"
+    "      --batch FILE        an OpenAI Batch file; prints the name of its run\n"
+    "      --flow FILE         jobs that wait for others\n"
     "      --each-file DIR     a prompt in each file of a folder, or of a pattern\n"
     "      --include PATTERN   such files alone    --exclude PATTERN   no such files\n"
     "  -w, --wait              wait, and print the answers in the order of the jobs\n"
@@ -37,6 +40,7 @@ static const char usage[] =
     "      --dry-run           print the jobs as they would be, submit nothing\n"
     "      --estimate          print their tokens and money, submit nothing\n"
     "      --prices FILE       what models cost, to estimate what jobs will\n"
+    "      --types             list the types that a job may have\n"
     "      --help, --version\n"
     "\n"
     "Records:\n"
@@ -57,6 +61,10 @@ static const char usage[] =
     "  -m, --model MODEL       --system TEXT          --param NAME=VALUE ...\n"
     "      --schema FILE       the JSON Schema that the answer has to fit\n"
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
+    "Types (--types lists them):\n"
+    "      --type summarize [--length TEXT]      --type translate --to LANGUAGE\n"
+    "      --type classify --labels A,B,...      --type extract --fields NAME[:TYPE],...\n"
+    "      --type NAME [--var NAME=VALUE ...]    your own: templates/NAME.json\n"
     "How and when:\n"
     "      --name NAME         --meta NAME=TEXT ...  --priority 0-9   --webhook URL\n"
     "      --delay D           --not-before TIME      --expires TIME     --timeout D\n"
@@ -89,6 +97,9 @@ enum {
     OPTION_MAX_COST,
     OPTION_MAX_WAITING,
     OPTION_TRY,
+    OPTION_BATCH,
+    OPTION_FLOW,
+    OPTION_TYPES,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -120,11 +131,17 @@ static const struct option options[] = {
     {"max-cost", required_argument, NULL, OPTION_MAX_COST},
     {"max-waiting", required_argument, NULL, OPTION_MAX_WAITING},
     {"try", required_argument, NULL, OPTION_TRY},
+    {"batch", required_argument, NULL, OPTION_BATCH},
+    {"flow", required_argument, NULL, OPTION_FLOW},
+    {"types", no_argument, NULL, OPTION_TYPES},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
+    {"fields", required_argument, NULL, OPTION_FIELD},
     {"fresh", no_argument, NULL, OPTION_FIELD},
     {"keep", required_argument, NULL, OPTION_FIELD},
+    {"labels", required_argument, NULL, OPTION_FIELD},
+    {"length", required_argument, NULL, OPTION_FIELD},
     {"max-age", required_argument, NULL, OPTION_FIELD},
     {"max-attempts", required_argument, NULL, OPTION_FIELD},
     {"meta", required_argument, NULL, OPTION_FIELD},
@@ -140,8 +157,10 @@ static const struct option options[] = {
     {"stream", no_argument, NULL, OPTION_FIELD},
     {"system", required_argument, NULL, OPTION_FIELD},
     {"timeout", required_argument, NULL, OPTION_FIELD},
+    {"to", required_argument, NULL, OPTION_FIELD},
     {"type", required_argument, NULL, OPTION_FIELD},
     {"user", required_argument, NULL, OPTION_FIELD},
+    {"var", required_argument, NULL, OPTION_FIELD},
     {"webhook", required_argument, NULL, OPTION_FIELD},
     HARVEST_OPTIONS,
     {"help", no_argument, NULL, OPTION_HELP},
@@ -325,6 +344,15 @@ static int take_mode(struct submit *command, int option)
     case OPTION_ESTIMATE:
         command->mode = MODE_ESTIMATE;
         break;
+    case OPTION_TYPES:
+        command->mode = MODE_TYPES;
+        break;
+    case OPTION_BATCH:
+        command->batch = optarg;
+        break;
+    case OPTION_FLOW:
+        command->flow = optarg;
+        break;
     case OPTION_PRICES:
         command->prices = optarg;
         break;
@@ -376,11 +404,36 @@ static int take_option(struct submit *command, int option, int index)
     return -1;
 }
 
+/* What is handed over in place of jobs. Returns an exit code, or -1 to go on. */
+static int check_handed_over(struct submit *command)
+{
+    bool input = command->input.count > 0 || command->input.format != FEED_WHOLE_FILES;
+
+    if (command->batch != NULL && (command->mode != MODE_DROP || input || command->flow != NULL)) {
+        return cli_usage(PROGRAM, "--batch FILE goes with no other input, and only drops: "
+                                  "llmspool-status tells how it stands");
+    }
+    if (command->flow != NULL &&
+        (input || command->field_count > 0 || command->mode == MODE_ESTIMATE)) {
+        return cli_usage(PROGRAM, "--flow goes by itself: its steps say all of their jobs");
+    }
+    if (command->batch != NULL) {
+        command->mode = MODE_BATCH;
+    }
+    return -1;
+}
+
 /* What options must or must not stand together. Returns an exit code, or -1 to go on. */
 static int check_words(struct submit *command)
 {
     struct feed_plan *input = &command->input;
 
+    if (command->batch != NULL || command->flow != NULL) {
+        return check_handed_over(command);
+    }
+    if (command->mode == MODE_TYPES) {
+        return -1;
+    }
     if (command->template_text != NULL && command->template_file != NULL) {
         return cli_usage(PROGRAM, "--template and --template-file exclude each other");
     }

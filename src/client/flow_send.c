@@ -166,7 +166,7 @@ static int wait_for_end(struct sending *sending, struct flow_view **view)
             code = tell(sending, "no daemon runs", EXIT_ABSENT);
         } else if (left <= 0) {
             code = tell(sending, "timed out", EXIT_LATER);
-        } else if (wake_sleep(wake, left < LOOK_MS ? left : LOOK_MS, &event) == WAKE_SIGNAL) {
+        } else if (wake_sleep(wake, left < LOOK_MS ? left : LOOK_MS, -1, &event) == WAKE_SIGNAL) {
             code = tell(sending, "interrupted", EXIT_INTERRUPTED);
         }
     }

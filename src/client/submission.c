@@ -36,11 +36,16 @@ struct submission {
 /* --- gathering -----------------------------------------------------------------------------------
  */
 
-static void add_to_estimate(struct submission *submission, const struct job *job)
+/* Takes note of a job when it is made first. Returns 0, or -1 with an error. */
+static int note(const struct submission *submission, const struct job *job, struct error *error)
 {
-    if (!submission->estimated) {
-        estimate_add(submission->plan->estimate, job);
+    const struct submission_plan *plan = submission->plan;
+
+    if (submission->estimated) {
+        return 0;
     }
+    estimate_add(plan->estimate, job);
+    return plan->made != NULL ? plan->made(plan->context, job, error) : 0;
 }
 
 /* Waits until there is a record. Returns 1 when there is, or there is no more; 0 when what was gathered should
@@ -83,8 +88,10 @@ static int gather(struct submission *submission, struct error *error)
         }
         submission->ended = result == 0;
         if (result > 0) {
-            add_to_estimate(submission, made.job);
             bulk_add(bulk, &made);
+            if (note(submission, bulk->items[bulk->count - 1].job, error) < 0) {
+                return -1;
+            }
         }
     }
     return 0;
@@ -99,8 +106,11 @@ static int look_ahead(struct submission *submission, struct error *error)
     int result;
 
     while ((result = making_next(plan->making, &made, error)) > 0) {
-        add_to_estimate(submission, made.job);
+        result = note(submission, made.job, error);
         job_free(made.job);
+        if (result < 0) {
+            break;
+        }
     }
     if (result < 0 || making_rewind(plan->making, error) < 0) {
         return -1;

@@ -32,6 +32,9 @@ struct submission_plan {
     bool yes;             /* do not ask about money */
     uint64_t max_waiting; /* jobs in the spool; 0: however many */
 
+    /* Told of each job before it is dropped. Returns 0, or -1 with an error. */
+    int (*made)(void *context, const struct job *job, struct error *error);
+
     /* Told when jobs are durable: bulk has them and the name of their file. Returns 0, or -1 with an
      * error. */
     int (*dropped)(void *context, const struct bulk *bulk, struct error *error);

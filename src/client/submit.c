@@ -11,13 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/xalloc.h"
+#include "client/batch_file.h"
 #include "client/cli.h"
 #include "client/filling.h"
+#include "client/flow_send.h"
 #include "client/records.h"
 #include "client/runname.h"
 #include "client/screen.h"
 #include "client/show.h"
 #include "client/trial.h"
+#include "client/types.h"
 #include "job/question.h"
 
 const char *submit_field(const struct submit *command, const char *name)
@@ -62,8 +66,7 @@ static int prepare(struct submit *command)
 {
     const char *type = submit_field(command, "type");
 
-    command->spool = cli_spool(command->place, &command->error);
-    if (command->spool == NULL || prepare_draft(command) < 0 || prepare_template(command) < 0) {
+    if (prepare_draft(command) < 0 || prepare_template(command) < 0) {
         return -1;
     }
     command->feed = feed_open(&command->input, &command->error);
@@ -120,6 +123,21 @@ static int look_only(struct submit *command)
         estimate_print(command->estimate, command->json, &screen);
     }
     return EXIT_DONE;
+}
+
+/* What has come when templates were edited is told when all is known. */
+static int job_made(void *context, const struct job *job, struct error *error)
+{
+    struct submit *command = context;
+
+    if (command->mode == MODE_WAIT && job->after != NULL) {
+        error_set(error, ERROR_USAGE,
+                  "a job that is after others gets its ID when these have ended, so it cannot be "
+                  "waited for by ID: submit it as the step of a flow (--flow)");
+        return -1;
+    }
+    changed_note(command->changed, job);
+    return 0;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -262,11 +280,67 @@ static int try_some(struct submit *command)
     return end == TRIAL_GO_ON ? -1 : end == TRIAL_STOP ? EXIT_DONE : EXIT_INTERRUPTED;
 }
 
+/* One batch: what is printed is the name by which all of it is known. */
+static int submit_batch(struct submit *command)
+{
+    char name[NAME_LIMIT];
+    size_t requests;
+    json_t *told;
+
+    if (prepare_draft(command) < 0 ||
+        batch_file_drop(command->spool, command->draft, command->batch, command->submission.run,
+                        name, &requests, &command->error) < 0) {
+        return cli_fail(SUBMIT_PROGRAM, &command->error);
+    }
+    if (!command->json) {
+        puts(name);
+        return EXIT_DONE;
+    }
+    told = json_pack("{s:s, s:I}", "run", name, "requests", (json_int_t)requests);
+    show_json(stdout, told);
+    json_decref(told);
+    return EXIT_DONE;
+}
+
+static int submit_flow(struct submit *command)
+{
+    return flow_send(command->spool,
+                     &(struct flow_wish){.program = SUBMIT_PROGRAM,
+                                         .file = command->flow,
+                                         .check = command->mode == MODE_PRINT_ID ||
+                                                  command->mode == MODE_DRY_RUN,
+                                         .wait = command->mode == MODE_WAIT,
+                                         .timeout_ms = command->plan.timeout_ms,
+                                         .fail_fast = command->plan.fail_fast,
+                                         .json = command->json});
+}
+
+static int list_types(struct submit *command)
+{
+    struct screen screen = screen_open(stdout);
+
+    types_print(command->spool, command->json, &screen);
+    return EXIT_DONE;
+}
+
 int submit_run(struct submit *command)
 {
     struct submission_plan *plan = &command->submission;
     int result;
 
+    command->spool = cli_spool(command->place, &command->error);
+    if (command->spool == NULL) {
+        return cli_fail(SUBMIT_PROGRAM, &command->error);
+    }
+    if (command->flow != NULL) {
+        return submit_flow(command);
+    }
+    if (command->mode == MODE_BATCH) {
+        return submit_batch(command);
+    }
+    if (command->mode == MODE_TYPES) {
+        return list_types(command);
+    }
     if (prepare(command) < 0) {
         return cli_fail(SUBMIT_PROGRAM, &command->error);
     }
@@ -278,6 +352,7 @@ int submit_run(struct submit *command)
     plan->feed = command->feed;
     plan->making = command->making;
     plan->estimate = command->estimate;
+    command->changed = changed_new(command->spool);
     result = command->try > 0 ? try_some(command) : -1;
     if (result >= 0) {
         return result;
@@ -285,6 +360,7 @@ int submit_run(struct submit *command)
     if (submission_run(plan, &command->error) < 0) {
         return cli_fail(SUBMIT_PROGRAM, &command->error);
     }
+    changed_tell(command->changed, SUBMIT_PROGRAM, stderr);
     return command->mode == MODE_WAIT ? wait_for_all(command) : EXIT_DONE;
 }
 
@@ -293,6 +369,7 @@ struct submit submit_new(void)
     return (struct submit){.mode = MODE_DROP,
                            .plan = harvest_plan(SUBMIT_PROGRAM),
                            .submission = {.max_waiting = SUBMIT_MAX_WAITING,
+                                          .made = job_made,
                                           .dropped = jobs_dropped,
                                           .pass = let_time_pass,
                                           .named = run_named,
@@ -302,6 +379,7 @@ struct submit submit_new(void)
 void submit_clear(struct submit *command)
 {
     harvest_free(command->harvest);
+    changed_free(command->changed);
     estimate_free(command->estimate);
     making_free(command->making);
     feed_close(command->feed);

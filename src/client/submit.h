@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/stencil.h"
+#include "client/changed.h"
 #include "client/draft.h"
 #include "client/estimate.h"
 #include "client/feed.h"
@@ -25,13 +26,23 @@
 
 enum { SUBMIT_MAX_WAITING = 1000000 }; /* jobs, where --max-waiting says nothing */
 
-enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN, MODE_ESTIMATE };
+enum mode {
+    MODE_DROP,
+    MODE_WAIT,
+    MODE_PRINT_ID,
+    MODE_DRY_RUN,
+    MODE_ESTIMATE,
+    MODE_BATCH,
+    MODE_TYPES,
+};
 
 /* What is wanted, set by the command line, and behind it what is at work. Begin with submit_new. */
 struct submit {
     const char *place; /* of the spool, as given */
     enum mode mode;
     const char *prices; /* a file, or NULL */
+    const char *batch;  /* the file of one that is handed over in place of jobs, or NULL */
+    const char *flow;   /* as batch */
     bool json;
     bool nul; /* IDs end in NUL */
     struct field {
@@ -49,6 +60,7 @@ struct submit {
     struct feed *feed;
     struct making *making;
     struct estimate *estimate;
+    struct changed *changed; /* templates */
     struct harvest_plan plan;
     struct harvest *harvest;
     char run[NAME_LIMIT]; /* its name, once it is known */
