@@ -91,8 +91,9 @@ def with_llmspool(build, folder, url, path):
     place = spool(build, folder, "end")
     conf = os.path.join(folder, "conf")
     with open(conf, "w", encoding="ascii") as file:
-        file.write(f'provider "openai" {{\n protocol = "openai"\n url = "{url}/v1"\n'
-                   f' key_env = "BENCH_KEY"\n concurrency = {PARALLEL}\n}}\n'
+        file.write(f'concurrency = {PARALLEL}\n'
+                   f'provider "openai" {{\n protocol = "openai"\n url = "{url}/v1"\n'
+                   ' key_env = "BENCH_KEY"\n}\n'
                    'model "*" {\n provider = "openai"\n}\n')
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     daemon = subprocess.Popen([os.path.join(build, "llmspoold"), "-s", place, "-c", conf],
@@ -100,7 +101,8 @@ def with_llmspool(build, folder, url, path):
                               stderr=subprocess.DEVNULL)
     start = time.monotonic()
     with open(os.path.join(folder, "out"), "wb") as out:
-        measure([os.path.join(build, "llmspool-submit"), "-s", place, "--lines", "--wait", path],
+        measure([os.path.join(build, "llmspool-submit"), "-s", place, "--lines", "--wait", "--fail-fast",
+                 path],
                 stdout=out)
     took = time.monotonic() - start
     daemon.send_signal(signal.SIGTERM)
