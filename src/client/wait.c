@@ -114,7 +114,7 @@ static void look_at_all(struct wait *wait)
     }
     wait->added = 0;
     session->look_every = wake_interval(session->wake, session->look_every);
-    session->rest_until = next_time(wait, start, 0);
+    session->rest_until = 2 * now_of(wait) - start;
     session->next_look = next_time(wait, start, session->look_every);
 }
 

@@ -19,7 +19,8 @@ struct session {
     struct stall *stall;
     int64_t deadline;
     int64_t next_look, look_every;
-    int64_t rest_until; /* the last look at everything cost so much */
+    int64_t rest_until; /* not before it is everything looked at again when changes were missed: half
+                           of the time at most goes into that */
     int64_t next_tick;
     int64_t next_missing; /* INT64_MAX: none is missing */
     size_t open_at_tick;
