@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 
 from rig import (BUILD, LONG, PATIENCE, Rig, Skip, Spool, equal, expect, preload, run_scenario, scenario,
                  sweep_of_kills, until)
@@ -434,9 +435,16 @@ def shared(rig: Rig):
     """In a shared spool everybody uses the owner's templates, and nobody else can change them."""
     if os.geteuid() != 0:
         raise Skip("only root can be two users")
+    # The scenario's folder may lie in one of root's own.
+    with tempfile.TemporaryDirectory(prefix="rig-shared.") as folder:
+        os.chmod(folder, 0o755)
+        in_shared_spool(rig, os.path.join(folder, "shared"))
+
+
+def in_shared_spool(rig, path):
     nobody = pwd.getpwnam("nobody")
     rig.mock()
-    rig.spool = Spool(os.path.join(rig.folder, "shared"), make=False)
+    rig.spool = Spool(path, make=False)
     subprocess.run([os.path.join(BUILD, "llmspool-init"), "--group", grp.getgrgid(nobody.pw_gid).gr_name,
                     "--model", "m", rig.spool.path], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
     template(rig, "shout", SHOUT, mode=0o640)
