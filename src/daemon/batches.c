@@ -64,6 +64,7 @@ struct batches {
     bool started;   /* what was open at the start is known */
     bool everything; /* WORK_FIND: whatever is marked, all batches may be stale */
     bool flagged;   /* state/batches is there, or about to be */
+    bool unflag;    /* it is not needed any more */
     struct idset again;   /* taken back since the last WORK_FIND began */
     struct idset looking; /* those that it looks for */
     char **found;   /* runs */
@@ -214,13 +215,15 @@ static void find_work(struct batches *batches)
                        : BATCH_FAILED;
 }
 
-/* The flag goes when nothing was taken back meanwhile. */
+/* The flag goes when nothing was taken back meanwhile, and not before the publication that brings it has
+ * ended, which would leave it there for ever. */
 static void drop_flag(struct batches *batches)
 {
     int dir = batches->core->spool->dir[FOLDER_STATE];
 
-    if (batches->again.count > 0)
+    if (batches->again.count > 0 || !publish_idle(batches->core->publish))
         return;
+    batches->unflag = false;
     batches->flagged = unlinkat(dir, FLAG, 0) < 0 && errno != ENOENT;
 }
 
@@ -239,8 +242,7 @@ static void find_done(struct batches *batches)
     batches->looking = (struct idset){0};
     batches->started = true;
     batches->everything = batches->everything && !good;
-    if (good && batches->flagged)
-        drop_flag(batches);
+    batches->unflag = good && batches->flagged;
     if (!good) {
         log_warning(&batches->core->log, "%s; batches are looked at again at the next start",
                     batches->error.text);
@@ -454,6 +456,8 @@ bool batches_work(struct batches *batches)
             more = look_on(batches, batch) || more;
     if (batches->working == WORK_NONE)
         begin_next(batches);
+    if (batches->unflag && batches->working != WORK_FIND)
+        drop_flag(batches);
     return more;
 }
 
@@ -468,7 +472,7 @@ bool batches_idle(const struct batches *batches)
     TAILQ_FOREACH(batch, &batches->open, link)
         if (batch->stage != STAGE_WATCHING)
             return false;
-    return batches->again.count == 0;
+    return batches->again.count == 0 && !batches->unflag;
 }
 
 void batches_stop(struct batches *batches)

@@ -64,6 +64,14 @@ def record(rig, run):
     return rig.spool.json("runs", run, "batch.json")
 
 
+def status(rig, run):
+    """Its status, or None while there is no record yet."""
+    try:
+        return record(rig, run)["status"]
+    except FileNotFoundError:
+        return None
+
+
 def counts(rig, run):
     found = record(rig, run)["request_counts"]
     return found["total"], found["completed"], found["failed"]
@@ -313,8 +321,7 @@ def written_in_place(rig):
         time.sleep(0.3)
         equal(rig.spool.names("failed"), [], "failed/ while it is being written")
         file.write(text[-20:])
-    until(lambda: rig.spool.names("runs") == ["slow"] and
-          record(rig, "slow")["status"] == "completed", "the batch's end")
+    until(lambda: status(rig, "slow") == "completed", "the batch's end")
     equal(list(bodies(rig, "slow")), ["a", "b"], "answers")
 
 
@@ -349,7 +356,7 @@ def expired(rig):
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
     rig.spool.put(text_of({"run": "late", "job": {"expires": soon}}, line("a"), line("b")),
                   name="x.jsonl")
-    until(lambda: rig.spool.names("runs") and record(rig, "late")["status"] == "expired", "the end")
+    until(lambda: status(rig, "late") == "expired", "the end")
     equal([one["error"]["code"] for one in errors(rig, "late").values()], ["batch_expired"] * 2,
           "codes")
     with open(rig.spool.at("runs", "late", "input.jsonl"), encoding="utf-8") as file:
