@@ -165,6 +165,16 @@ static void words_of_later_versions_are_refused(void **state)
     refused("{" QUESTION ",\"type\":\"summarize\"}", "unsupported",
             "type summarize is not supported by this version, which has chat, completion and "
             "embed");
+}
+
+static void bad_parents_are_refused(void **state)
+{
+    (void)state;
+    refused("{" QUESTION ",\"after\":[\"a\",\"a\"]}", "bad_value", "\"after\" names a twice");
+    refused("{" QUESTION ",\"after\":[\"a/b\"]}", "bad_value", "\"after\" must be an array");
+    refused("{" QUESTION ",\"after\":[\"a\"],\"on_failure\":\"stop\"}", "bad_value",
+            "must be \"fail\" or \"run\"");
+    refused("{\"prompt\":\"{{outputs.b}}\",\"after\":[\"a\"]}", "bad_place", "outputs.b");
     refused("{" QUESTION ",\"after\":[]}", "bad_value", "\"after\" must be an array");
     refused("{" QUESTION ",\"on_failure\":\"fail\"}", "bad_value", "\"on_failure\" needs");
 }
@@ -522,6 +532,7 @@ int main(void)
         cmocka_unit_test(what_is_no_json_object_is_refused),
         cmocka_unit_test(unknown_keys_are_refused),
         cmocka_unit_test(words_of_later_versions_are_refused),
+        cmocka_unit_test(bad_parents_are_refused),
         cmocka_unit_test(fallbacks_that_are_none_are_refused),
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(a_job_must_ask_something),
