@@ -174,7 +174,8 @@ static void bad_parents_are_refused(void **state)
     refused("{" QUESTION ",\"after\":[\"a/b\"]}", "bad_value", "\"after\" must be an array");
     refused("{" QUESTION ",\"after\":[\"a\"],\"on_failure\":\"stop\"}", "bad_value",
             "must be \"fail\" or \"run\"");
-    refused("{\"prompt\":\"{{outputs.b}}\",\"after\":[\"a\"]}", "bad_place", "outputs.b");
+    refused("{\"model\":\"m\",\"prompt\":\"{{outputs.b}}\",\"after\":[\"a\"]}", "bad_place",
+            "outputs.b");
     refused("{" QUESTION ",\"after\":[]}", "bad_value", "\"after\" must be an array");
     refused("{" QUESTION ",\"on_failure\":\"fail\"}", "bad_value", "\"on_failure\" needs");
 }
