@@ -13,6 +13,7 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/finish.h"
+#include "daemon/flows.h"
 #include "daemon/intake.h"
 #include "daemon/room.h"
 #include "daemon/status_parts.h"
@@ -106,6 +107,7 @@ static json_t *reasons_json(const struct core *core)
     add_reason(reasons, "held",
                queue_resting(core->queue, REST_HELD) - afford_count(core->afford));
     add_reason(reasons, in_new_reason, in_new);
+    add_reason(reasons, "after jobs that have not ended", flows_waiting(core->flows));
     return reasons;
 }
 

@@ -204,6 +204,9 @@ def cancelled(rig: Rig):
     daemon = rig.daemon()
     put(rig, DIAMOND)
     until(lambda: len(rig.spool.jobs("cur")) == 1, "the first step in cur/")
+    until(lambda: {"reason": "after jobs that have not ended", "jobs": 3} in
+          rig.spool.status()["reasons"], "the reason of what waits")
+    expect("after jobs that have not ended" in llmspool(rig, "status"), "status of the spool")
     told_first = llmspool(rig, "status", "left")
     expect("waiting after top" in told_first, told_first)
     expect("after top" in llmspool(rig, "status", "--json", "diamond/left"), "status of a step")

@@ -268,5 +268,5 @@ int main(void)
         cmocka_unit_test(ten_thousand_random_texts),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return UNIT_RUN(tests);
 }

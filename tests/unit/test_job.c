@@ -174,6 +174,19 @@ static void steps_say_after_whom(void **state)
     refused("{" QUESTION ",\"on_failure\":\"fail\"}", "bad_value", "\"on_failure\" needs");
 }
 
+static void bad_parents_are_refused(void **state)
+{
+    (void)state;
+    refused("{" QUESTION ",\"after\":[\"a\",\"a\"]}", "bad_value", "\"after\" names a twice");
+    refused("{" QUESTION ",\"after\":[\"a/b\"]}", "bad_value", "\"after\" must be an array");
+    refused("{" QUESTION ",\"after\":[\"a\"],\"on_failure\":\"stop\"}", "bad_value",
+            "must be \"fail\" or \"run\"");
+    refused("{\"model\":\"m\",\"prompt\":\"{{outputs.b}}\",\"after\":[\"a\"]}", "bad_place",
+            "outputs.b");
+    refused("{" QUESTION ",\"after\":[]}", "bad_value", "\"after\" must be an array");
+    refused("{" QUESTION ",\"on_failure\":\"fail\"}", "bad_value", "\"on_failure\" needs");
+}
+
 static void fallbacks_that_are_none_are_refused(void **state)
 {
     static const char *const values[] = {
@@ -528,6 +541,7 @@ int main(void)
         cmocka_unit_test(unknown_keys_are_refused),
         cmocka_unit_test(types_of_templates_are_refused_where_there_are_none),
         cmocka_unit_test(steps_say_after_whom),
+        cmocka_unit_test(bad_parents_are_refused),
         cmocka_unit_test(fallbacks_that_are_none_are_refused),
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(a_job_must_ask_something),
