@@ -25,12 +25,14 @@
 #define PROGRAM "llmspool-submit"
 
 static const char usage[] =
-    "usage: llmspool-submit [-s DIR] [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
-    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE (that text,\n"
-    "or with --job a job as JSON), or for standard input (-), and prints their IDs when they\n"
-    "are durable.\n"
+    "usage: llmspool-submit [-s DIR] [options] TEXT ... | -f FILE ... | --job FILE\n"
+    "                       ... | -\n"
+    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE\n"
+    "(that text, or with --job a job as JSON), or for standard input (-), and prints\n"
+    "their IDs when they are durable.\n"
     "\n"
-    "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked for)\n"
+    "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked\n"
+    "                          for)\n"
     "  -f, --file FILE         a prompt\n"
     "      --job FILE          a whole job\n"
     "  -w, --wait              wait, and print the answers in the order of the jobs\n"
@@ -38,8 +40,10 @@ static const char usage[] =
     "      --fail-fast         do not wait when nothing can move: leave with 69\n"
     "      --json              print JSON, a line for each job\n"
     "      --print-id          print the IDs, submit nothing\n"
-    "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
-    "      --estimate          print their tokens and money (--prices FILE), submit nothing\n"
+    "      --dry-run           print the jobs as they would be dropped, submit\n"
+    "                          nothing\n"
+    "      --estimate          print their tokens and money (--prices FILE), submit\n"
+    "                          nothing\n"
     "      --help, --version\n"
     "\n"
     "What decides the answer:\n"
@@ -47,12 +51,14 @@ static const char usage[] =
     "      --schema FILE       the JSON Schema that the answer has to fit\n"
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
     "How and when:\n"
-    "      --name NAME         --meta NAME=TEXT ...   --priority 0-9     --webhook URL\n"
+    "      --name NAME         --meta NAME=TEXT ...   --priority 0-9\n"
     "      --delay D           --not-before TIME      --expires TIME     --timeout D\n"
     "      --max-attempts N    --max-age D            --fresh            --keep D\n"
     "      --on-doubt WORD     --stream               --fallback MODEL ...\n"
+    "      --webhook URL\n"
     "\n"
-    "More in llmspool-submit(1); what the keys of a job mean is in llmspool-spool(5).\n";
+    "More in llmspool-submit(1); what the keys of a job mean is in\n"
+    "llmspool-spool(5).\n";
 
 enum {
     INPUT = 1, /* what getopt_long gives for a word that is no option */
