@@ -45,7 +45,7 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 static int list(void)
 {
     fputs("usage: llmspool-archive COMMAND [argument ...]\n"
-          "Archives of finished jobs; llmspool-archive(1) tells all, and each command has --help.\n\n",
+          "Archives of finished jobs: llmspool-archive(1). Each command has --help.\n\n",
           stdout);
     for (size_t i = 0; i < COMMANDS; i++) {
         printf("  %-8s %s\n", commands[i].name, commands[i].purpose);

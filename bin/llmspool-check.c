@@ -20,23 +20,26 @@
 enum { MOMENT_MS = 2000 };
 
 static const char usage[] =
-    "usage: llmspool-check [-s DIR] [-v] [--json] [--quick] [--audit] [--repair [--dry-run]] "
-    "[DIR]\n"
-    "Looks at all of a spool and says what is not as it should be. Says nothing when all is well.\n"
+    "usage: llmspool-check [-s DIR] [-v] [--json] [--quick] [--audit]\n"
+    "                      [--repair [--dry-run]] [DIR]\n"
+    "Looks at all of a spool and says what is not as it should be. Says nothing when\n"
+    "all is well.\n"
     "\n"
-    "  -s, --spool DIR   the spool (default: where the other commands look; llmspool(7))\n"
+    "  -s, --spool DIR   the spool (default: where the other commands look;\n"
+    "                    llmspool(7))\n"
     "  -v, --verbose     print what was looked at, and notes, too\n"
     "      --json        a finding a line, as JSON\n"
-    "      --quick       leave out what takes long: archives, and compressed days of events\n"
-    "      --audit       compare the events of all days with what the spool and archives hold\n"
+    "      --quick       leave out what takes long: archives, and compressed days of\n"
+    "                    events\n"
+    "      --audit       compare the events of all days with what the spool and\n"
+    "                    archives hold\n"
     "      --repair      mend what needs no guess; the daemon must be stopped\n"
     "      --dry-run     with --repair: only print what would be done\n"
     "      --codes       print all codes, their severities and what --repair does\n"
     "      --help, --version\n"
     "\n"
-    "Leaves with 0 when the spool is sound, 1 when something is wrong, 65 when answers are "
-    "damaged\n"
-    "or missing, 69 when there is no spool.\n";
+    "Leaves with 0 when the spool is sound, 1 when something is wrong, 65 when\n"
+    "answers are damaged or missing, 69 when there is no spool.\n";
 
 enum { OPTION_JSON = 256, OPTION_QUICK, OPTION_AUDIT, OPTION_REPAIR, OPTION_DRY_RUN, OPTION_CODES };
 

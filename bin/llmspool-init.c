@@ -15,9 +15,11 @@
 
 static const char usage[] =
     "usage: llmspool-init [--group GROUP] [--model MODEL] [DIR]\n"
-    "Makes a spool at DIR (default: where the other commands look first; llmspool(7)).\n"
+    "Makes a spool at DIR (default: where the other commands look first;\n"
+    "llmspool(7)).\n"
     "\n"
-    "      --group GROUP   a spool that a group shares, instead of a private one (0700)\n"
+    "      --group GROUP   a spool that a group shares, instead of a private one\n"
+    "                      (0700)\n"
     "      --model MODEL   the model of jobs that name none\n"
     "      --help, --version\n"
     "\n"

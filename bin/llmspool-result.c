@@ -19,12 +19,13 @@
 #define PROGRAM "llmspool-result"
 
 static const char usage[] =
-    "usage: llmspool-result [-s DIR] [WHAT] [--version N] [--json] [SELECTION] [JOB...|RUN|-]\n"
+    "usage: llmspool-result [-s DIR] [WHAT] [--version N] [--json] [SELECTION]\n"
+    "                       [JOB...|RUN|-]\n"
     "       llmspool-result [-s DIR] --diff [--json] JOB A B\n"
     "       llmspool-result [-s DIR] --diff [--json] JOB@vA JOB@vB\n"
-    "Prints the answers of jobs, in the order in which they are named, or of a run in the\n"
-    "order of its input; - reads jobs from stdin, a line each. JOB@vN is version N of a\n"
-    "job's answer.\n"
+    "Prints the answers of jobs, in the order in which they are named, or of a run\n"
+    "in the order of its input; - reads jobs from stdin, a line each. JOB@vN is\n"
+    "version N of a job's answer.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --version N   that version, not the latest good one\n"

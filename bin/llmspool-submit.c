@@ -63,13 +63,14 @@ static const char usage[] =
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
     "Types (--types lists them):\n"
     "      --type summarize [--length TEXT]      --type translate --to LANGUAGE\n"
-    "      --type classify --labels A,B,...      --type extract --fields NAME[:TYPE],...\n"
+    "      --type classify --labels A,B,...      --type extract --fields NAME:TYPE,...\n"
     "      --type NAME [--var NAME=VALUE ...]    your own: templates/NAME.json\n"
     "How and when:\n"
     "      --name NAME         --meta NAME=TEXT ...  --priority 0-9   --webhook URL\n"
     "      --delay D           --not-before TIME      --expires TIME     --timeout D\n"
     "      --max-attempts N    --max-age D            --fresh            --keep D\n"
     "      --on-doubt WORD     --stream               --fallback MODEL ...\n"
+    "      --webhook URL\n"
     "\n"
     "More in llmspool-submit(1); what a job's keys mean is in llmspool-spool(5).\n";
 

@@ -40,8 +40,7 @@ static int list(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++) {
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].purpose);
     }
-    fputs("\nThe daemon is llmspoold. Each command has --help and a manual page, llmspool-COMMAND(1).\n",
-          out);
+    fputs("\nThe daemon is llmspoold. Each command has --help and llmspool-COMMAND(1).\n", out);
     return fflush(out) == 0 ? EXIT_DONE : EXIT_CREATE;
 }
 

@@ -7,16 +7,20 @@
 #include "retain/members.h"
 
 static const char usage[] =
-    "usage: llmspool-archive cat [-s DIR] [--volume VOLUME]... [--outputs] [selection]\n"
-    "Prints archived jobs as JSON Lines: for each job {\"id\", \"state\", \"volume\", \"job\", \"outputs\"}\n"
-    "with all its versions in order, or \"error\" in their place when it failed.\n"
+    "usage: llmspool-archive cat [-s DIR] [--volume VOLUME]... [--outputs]\n"
+    "                            [selection]\n"
+    "Prints archived jobs as JSON Lines: for each job {\"id\", \"state\", \"volume\",\n"
+    "\"job\", \"outputs\"} with all its versions in order, or \"error\" in their place\n"
+    "when it failed.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
-    "      --volume VOLUME  of this volume, a file name of the archive or a path; may be repeated\n"
-    "      --outputs     a line for each output or error file instead, as it was stored\n"
+    "      --volume VOLUME\n"
+    "                    of this volume, a file name of the archive or a path;\n"
+    "                    may be repeated\n"
+    "      --outputs     a line for each output or error file instead, as it was\n"
+    "                    stored\n"
     "      --help\n"
-    "\n" SELECTION_USAGE
-    "\n"
+    "\n" SELECTION_USAGE "\n"
     "Exit status: 0 all printed, 1 something is damaged, 69 a volume is not there.\n";
 
 static int print_outputs(const struct bundle *bundle)

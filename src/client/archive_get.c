@@ -10,8 +10,8 @@
 
 static const char usage[] =
     "usage: llmspool-archive get [-s DIR] [--json | --job | --raw] JOB...\n"
-    "Prints the answers of archived jobs: JOB is an ID, the beginning of one or a name; with @vN\n"
-    "behind it that version, else the latest good one.\n"
+    "Prints the answers of archived jobs: JOB is an ID, the beginning of one or a\n"
+    "name; with @vN behind it that version, else the latest good one.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --json        the whole record, a line of JSON\n"

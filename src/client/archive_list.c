@@ -15,29 +15,29 @@
 
 static const char list_usage[] =
     "usage: llmspool-archive list [-s DIR] [--json] [VOLUME...] [selection]\n"
-    "Lists the volumes of the archive; or the jobs of the volumes that are named, or of all that a\n"
-    "selection fits.\n"
+    "Lists the volumes of the archive; or the jobs of the volumes that are named, or\n"
+    "of all that a selection fits.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --json        JSON Lines: of a job, its line in the index and its volume\n"
     "      --help\n"
-    "\n" SELECTION_USAGE
-    "\n"
+    "\n" SELECTION_USAGE "\n"
     "Exit status: 0 done, 1 something is damaged, 69 a volume is not there.\n";
 
 static const char search_usage[] =
     "usage: llmspool-archive search [-s DIR] [--json] [--volume VOLUME]... selection\n"
-    "Prints the IDs of the archived jobs that a selection fits. What the indexes do not tell is read\n"
-    "from the jobs.\n"
+    "Prints the IDs of the archived jobs that a selection fits. What the indexes do\n"
+    "not tell is read from the jobs.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
-    "      --volume VOLUME  in this volume, a file name of the archive or a path; may be repeated\n"
+    "      --volume VOLUME\n"
+    "                    in this volume, a file name of the archive or a path;\n"
+    "                    may be repeated\n"
     "      --json        JSON Lines: its line in the index and its volume\n"
     "      --help\n"
-    "\n" SELECTION_USAGE
-    "\n"
-    "Exit status: 0 done, also when nothing was found; 1 something is damaged; 69 a volume is not\n"
-    "there.\n";
+    "\n" SELECTION_USAGE "\n"
+    "Exit status: 0 done, also when nothing was found; 1 something is damaged; 69 a\n"
+    "volume is not there.\n";
 
 struct listing {
     bool json;

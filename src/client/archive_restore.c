@@ -16,20 +16,23 @@
 
 static const char usage[] =
     "usage: llmspool-archive restore [-s DIR] [--dry-run] [--json] JOB...\n"
-    "       llmspool-archive restore [-s DIR] [--dry-run] [--json] [--volume VOLUME]... [selection]\n"
+    "       llmspool-archive restore [-s DIR] [--dry-run] [--json]\n"
+    "                                [--volume VOLUME]... [selection]\n"
     "       llmspool-archive restore [-s DIR] [--dry-run] [--json] ALL\n"
-    "Brings archived jobs back into done/ and failed/, with their outputs, byte by byte. What lies in\n"
-    "the spool is never replaced: such jobs are passed over. The archive keeps its copies.\n"
+    "Brings archived jobs back into done/ and failed/, with their outputs, byte by\n"
+    "byte. What lies in the spool is never replaced: such jobs are passed over. The\n"
+    "archive keeps its copies.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
-    "      --volume VOLUME  what is in it, a file name of the archive or a path; may be repeated\n"
+    "      --volume VOLUME\n"
+    "                    what is in it, a file name of the archive or a path;\n"
+    "                    may be repeated\n"
     "      --dry-run     only tells what would be brought back\n"
     "      --json        JSON Lines, one for each job: id, state, result\n"
     "      --help\n"
-    "\n" SELECTION_USAGE
-    "\n"
-    "Exit status: 0 done, also when all was there already; 1 something was damaged or failed; 69 not\n"
-    "archived; 75 another program is at work in the archive.\n";
+    "\n" SELECTION_USAGE "\n"
+    "Exit status: 0 done, also when all was there already; 1 something was damaged\n"
+    "or failed; 69 not archived; 75 another program is at work in the archive.\n";
 
 enum {
     TOLD_MAX = 20, /* jobs that are passed over, each in a line */

@@ -10,7 +10,8 @@
 
 static const char usage[] =
     "usage: llmspool-archive verify [-s DIR] [VOLUME...]\n"
-    "Reads volumes from end to end, all of the archive when none is named, and tells what is wrong.\n"
+    "Reads volumes from end to end, all of the archive when none is named, and tells\n"
+    "what is wrong.\n"
     "\n"
     "  -s, --spool DIR   the spool (see llmspool(7) for where it is looked for)\n"
     "      --help\n"

@@ -53,11 +53,15 @@ enum {
 #define SELECTION_USAGE                                                                            \
     "selecting finished jobs (llmspool-select(7)); several options must all hold:\n"               \
     "      --run NAME        of this run\n"                                                        \
-    "      --state STATE[,…] completed, failed, cancelled, expired; --failed: the last three\n"  \
-    "      --reason CODE     failed with this code      --truncated     answers that were cut\n"   \
-    "      --model PATTERN   as in gpt-4*               --type TYPE     --user USER\n"             \
-    "      --older-than D    finished longer ago than   --newer-than D  (90d, 12h, a date)\n"      \
-    "      --where 'FIELD=VALUE'  a field of the record or the job; also != < <= > >= ~\n"
+    "      --state STATE[,…] completed, failed, cancelled, expired\n"                            \
+    "      --failed          any of the last three\n"                                              \
+    "      --truncated       answers that were cut\n"                                              \
+    "      --reason CODE     failed with this code\n"                                              \
+    "      --model PATTERN   as in gpt-4*; --type TYPE, --user USER\n"                             \
+    "      --older-than D    finished longer ago than 90d, 12h, or before a date;\n"               \
+    "      --newer-than D    not so long ago, or since\n"                                          \
+    "      --where 'FIELD=VALUE'\n"                                                                \
+    "                        a field of the record or the job; also != < <= > >= ~\n"
 
 /* A condition on a field. */
 struct condition {
