@@ -140,6 +140,9 @@ static void print_money(const struct screen *screen, const json_t *page)
     }
     buffer_printf(&text, " for %ld requests, %ld tokens in, %ld out", number(money, "requests"),
                   number(money, "input_tokens"), number(money, "output_tokens"));
+    if (number(money, "unpriced") > 0) {
+        buffer_printf(&text, "; no price is known for %ld of them", number(money, "unpriced"));
+    }
     screen_paragraph(screen, TONE_PLAIN, "money", INDENT, text.bytes);
     buffer_free(&text);
 }
