@@ -89,10 +89,11 @@ int rights_apply(const struct spool *spool, int fd, const char *user)
         return -errno;
     }
     return (status.st_mode & 07777) == spool->job_mode || fchmod(fd, spool->job_mode) == 0 ? 0
-                                                                                          : -errno;
+                                                                                           : -errno;
 }
 
-/* --- the spool -------------------------------------------------------------------------------------- */
+/* --- the spool
+ * -------------------------------------------------------------------------------------- */
 
 /* Whether ACLs are to be had: asked of a file, because nothing else can tell. */
 static int try_out(const struct spool *spool)
