@@ -92,20 +92,31 @@ enum {
 };
 
 static const struct option options[] = {
-    {"spool", required_argument, NULL, 's'},      {"gates", no_argument, NULL, OPTION_GATES},
-    {"json", no_argument, NULL, OPTION_JSON},     {"spend", no_argument, NULL, OPTION_SPEND},
-    {"by", required_argument, NULL, OPTION_BY},   {"month", required_argument, NULL, OPTION_MONTH},
-    {"day", required_argument, NULL, OPTION_DAY}, {"since", required_argument, NULL, OPTION_SINCE},
-    {"csv", no_argument, NULL, OPTION_CSV},       {"help", no_argument, NULL, 'h'},
-    {"events", no_argument, NULL, OPTION_EVENTS}, {"until", required_argument, NULL, OPTION_UNTIL},
+    {"spool", required_argument, NULL, 's'},
+    {"gates", no_argument, NULL, OPTION_GATES},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"spend", no_argument, NULL, OPTION_SPEND},
+    {"by", required_argument, NULL, OPTION_BY},
+    {"month", required_argument, NULL, OPTION_MONTH},
+    {"day", required_argument, NULL, OPTION_DAY},
+    {"since", required_argument, NULL, OPTION_SINCE},
+    {"csv", no_argument, NULL, OPTION_CSV},
+    {"help", no_argument, NULL, 'h'},
+    {"events", no_argument, NULL, OPTION_EVENTS},
+    {"until", required_argument, NULL, OPTION_UNTIL},
     {"user", required_argument, NULL, OPTION_USER},
     {"model", required_argument, NULL, OPTION_MODEL},
-    {"run", required_argument, NULL, OPTION_RUN}, {"event", required_argument, NULL, OPTION_EVENT},
-    {"follow", no_argument, NULL, OPTION_FOLLOW}, {"runs", no_argument, NULL, OPTION_RUNS},
-    {"failed", no_argument, NULL, OPTION_FAILED}, {"shape", no_argument, NULL, OPTION_SHAPE},
-    {"users", no_argument, NULL, OPTION_USERS},   {"watch", optional_argument, NULL, OPTION_WATCH},
+    {"run", required_argument, NULL, OPTION_RUN},
+    {"event", required_argument, NULL, OPTION_EVENT},
+    {"follow", no_argument, NULL, OPTION_FOLLOW},
+    {"runs", no_argument, NULL, OPTION_RUNS},
+    {"failed", no_argument, NULL, OPTION_FAILED},
+    {"shape", no_argument, NULL, OPTION_SHAPE},
+    {"users", no_argument, NULL, OPTION_USERS},
+    {"watch", optional_argument, NULL, OPTION_WATCH},
     {"flow", required_argument, NULL, OPTION_FLOW},
-    {"version", no_argument, NULL, 'V'},          {NULL, 0, NULL, 0},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 /* What is shown. */
@@ -141,7 +152,8 @@ struct view {
     int result;
 };
 
-/* --- pages ---------------------------------------------------------------------------------------- */
+/* --- pages
+ * ---------------------------------------------------------------------------------------- */
 
 /* Takes what was read over; NULL is passed on as the failure that it is. */
 static int put_rows(const struct view *view, json_t *rows,
@@ -360,9 +372,9 @@ static int show_page(void *context, const struct screen *screen, struct error *e
     if (view->chronicle.run != NULL) {
         return show_run(view, view->chronicle.run, error);
     }
-    return view->words[0] != NULL ? show_words(view, error)
-                                  : put_rows(view, overview_read(view->spool, error),
-                                             print_overview);
+    return view->words[0] != NULL
+               ? show_words(view, error)
+               : put_rows(view, overview_read(view->spool, error), print_overview);
 }
 
 /* Shown once, or again and again. */
@@ -383,7 +395,8 @@ static int show(struct view *view)
     return result > 0 ? EXIT_INTERRUPTED : view->result;
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events
+ * --------------------------------------------------------------------------------------- */
 
 /* The words of all lines of stdin stand where "-" is. */
 struct words {
@@ -424,7 +437,8 @@ static int show_events(struct view *view)
     return result < 0 ? cli_fail(PROGRAM, &error) : EXIT_DONE;
 }
 
-/* --- the command line ----------------------------------------------------------------------------- */
+/* --- the command line
+ * ----------------------------------------------------------------------------- */
 
 static int run(struct view *view, const char *given)
 {
@@ -438,8 +452,8 @@ static int run(struct view *view, const char *given)
     if (view->json) {
         view->plan.format = SPEND_JSON;
     }
-    view->result = view->mode == MODE_EVENTS || view->mode == MODE_FOLLOW ? show_events(view)
-                                                                         : show(view);
+    view->result =
+        view->mode == MODE_EVENTS || view->mode == MODE_FOLLOW ? show_events(view) : show(view);
     spool_close(spool);
     return cli_finish(PROGRAM, view->result);
 }
@@ -523,8 +537,8 @@ static int take_option(struct view *view, int option, const char **given)
         int option;
         enum mode mode;
     } modes[] = {
-        {OPTION_GATES, MODE_GATES},   {OPTION_SPEND, MODE_SPEND},   {OPTION_EVENTS, MODE_EVENTS},
-        {OPTION_FOLLOW, MODE_FOLLOW}, {OPTION_RUNS, MODE_RUNS},     {OPTION_FAILED, MODE_FAILED},
+        {OPTION_GATES, MODE_GATES},   {OPTION_SPEND, MODE_SPEND}, {OPTION_EVENTS, MODE_EVENTS},
+        {OPTION_FOLLOW, MODE_FOLLOW}, {OPTION_RUNS, MODE_RUNS},   {OPTION_FAILED, MODE_FAILED},
         {OPTION_SHAPE, MODE_SHAPE},   {OPTION_USERS, MODE_USERS},
     };
 
@@ -583,8 +597,9 @@ static int check_options(const struct view *view)
     bool jobs = view->words[0] != NULL;
 
     if (view->modes) {
-        return cli_usage(PROGRAM, "only one of --gates, --runs, --failed, --shape, --users, --flow, "
-                                  "--spend, --events and --follow can be asked for");
+        return cli_usage(PROGRAM,
+                         "only one of --gates, --runs, --failed, --shape, --users, --flow, "
+                         "--spend, --events and --follow can be asked for");
     }
     if (jobs && view->mode != MODE_SPOOL && !events) {
         return cli_usage(PROGRAM, "that is for the whole spool, not for a job");

@@ -32,13 +32,13 @@ struct reading {
     size_t needle_count;
 };
 
-/* Looks up the jobs and the run that plan names; plan, screen and now are set. Returns 0, or -1 with an
- * error. chronicle_close comes after it in any case. */
+/* Looks up the jobs and the run that plan names; plan, screen and now are set. Returns 0, or -1
+ * with an error. chronicle_close comes after it in any case. */
 int chronicle_open(const struct spool *spool, struct reading *reading, struct error *error);
 void chronicle_close(struct reading *reading);
 
-/* Prints a line if it is meant; context is the reading. One that is torn is no JSON, and passed over.
- * Returns 0. */
+/* Prints a line if it is meant; context is the reading. One that is torn is no JSON, and passed
+ * over. Returns 0. */
 int chronicle_look(void *context, const char *text, size_t length);
 
 /* The UTC day of a time. */

@@ -45,8 +45,7 @@ static void print_group(const struct screen *screen, const json_t *group, const 
     free(again);
 }
 
-void failures_print(const struct screen *screen, const json_t *groups, size_t most,
-                    const char *run)
+void failures_print(const struct screen *screen, const json_t *groups, size_t most, const char *run)
 {
     size_t count = json_array_size(groups);
 

@@ -18,8 +18,8 @@
 /* inotify is a hint here as elsewhere: it wakes early, and all is looked at anyway. */
 enum { TOLD_MS = 60 * 1000, UNTOLD_MS = 1000, CHUNK = 64 * 1024 };
 
-/* The day that is being read. Its file stays open: when it is compressed and deleted meanwhile all of it
- * can be read all the same. */
+/* The day that is being read. Its file stays open: when it is compressed and deleted meanwhile all
+ * of it can be read all the same. */
 struct tail {
     const struct spool *spool;
     struct reading *reading;
@@ -30,7 +30,8 @@ struct tail {
     struct buffer line; /* begun, its end not written yet */
 };
 
-/* --- waiting -------------------------------------------------------------------------------------- */
+/* --- waiting
+ * -------------------------------------------------------------------------------------- */
 
 static void watch(struct tail *tail)
 {
@@ -59,7 +60,8 @@ static void wait_for_more(const struct tail *tail)
     }
 }
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading
+ * -------------------------------------------------------------------------------------- */
 
 static void take(struct tail *tail, const char *bytes, size_t length)
 {
@@ -93,7 +95,8 @@ static int read_more(struct tail *tail, struct error *error)
         tail->at = status.st_size;
         buffer_clear(&tail->line);
     }
-    while ((got = pread(tail->fd, bytes, sizeof bytes, tail->at)) > 0 || (got < 0 && errno == EINTR)) {
+    while ((got = pread(tail->fd, bytes, sizeof bytes, tail->at)) > 0 ||
+           (got < 0 && errno == EINTR)) {
         if (got > 0) {
             tail->at += got;
             take(tail, bytes, (size_t)got);
@@ -132,8 +135,8 @@ static void close_day(struct tail *tail)
     tail->fd = -1;
 }
 
-/* What was written until a day was over is read before the next is begun; one that was compressed before
- * it was opened (this was stopped for days) is read from there. */
+/* What was written until a day was over is read before the next is begun; one that was compressed
+ * before it was opened (this was stopped for days) is read from there. */
 static int go_on(struct tail *tail, struct error *error)
 {
     int32_t today = chronicle_day(clock_wall(&clock_system).ms);

@@ -13,8 +13,8 @@
 #include "base/clock.h"
 #include "client/screen.h"
 
-/* Prints what is waited for, gates, users of a shared spool and the last failures, each with at most so
- * many rows, and what they leave out. */
+/* Prints what is waited for, gates, users of a shared spool and the last failures, each with at
+ * most so many rows, and what they leave out. */
 void overview_tables(const struct screen *screen, const json_t *overview, size_t rows,
                      struct wall now);
 

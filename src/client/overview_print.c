@@ -65,17 +65,30 @@ static char *jobs_waiting(const json_t *object)
                      jobs == 1 ? "waits" : "wait");
 }
 
-static void print_gate_alarms(const struct screen *screen, const json_t *overview)
+/* Alarms of one kind that there was no room for. */
+static void more_alarms(const struct screen *screen, size_t told, size_t most, const char *what)
+{
+    char *text;
+
+    if (told > most) {
+        text = xasprintf("and %zu other %s (%s)", told - most, what,
+                         strcmp(what, "gates") == 0 ? "--gates" : "--json");
+        alarm_line(screen, text);
+        free(text);
+    }
+}
+
+static void print_gate_alarms(const struct screen *screen, const json_t *overview, size_t most)
 {
     json_t *gate;
-    size_t i;
+    size_t i, told = 0;
 
     json_array_foreach(json_object_get(overview, "gates"), i, gate)
     {
         const char *name = jsontext_get_text(gate, "gate", "");
         char *text, *waiting;
 
-        if (!jsontext_get_bool(gate, "loud", false)) {
+        if (!jsontext_get_bool(gate, "loud", false) || ++told > most) {
             continue;
         }
         waiting = jobs_waiting(gate);
@@ -85,12 +98,13 @@ static void print_gate_alarms(const struct screen *screen, const json_t *overvie
         alarm_line(screen, text);
         free(text);
     }
+    more_alarms(screen, told, most, "gates");
 }
 
-static void print_model_alarms(const struct screen *screen, const json_t *overview)
+static void print_model_alarms(const struct screen *screen, const json_t *overview, size_t most)
 {
     json_t *model;
-    size_t i;
+    size_t i, told = 0;
 
     json_array_foreach(json_object_get(overview, "models"), i, model)
     {
@@ -98,7 +112,7 @@ static void print_model_alarms(const struct screen *screen, const json_t *overvi
         char *text, *waiting;
 
         if (reason[0] == '\0' || strncmp(reason, "gate:", strlen("gate:")) == 0 ||
-            number(model, "waiting") == 0) {
+            number(model, "waiting") == 0 || ++told > most) {
             continue;
         }
         waiting = jobs_waiting(model);
@@ -108,6 +122,7 @@ static void print_model_alarms(const struct screen *screen, const json_t *overvi
         alarm_line(screen, text);
         free(text);
     }
+    more_alarms(screen, told, most, "models");
 }
 
 /* "4.98 of 5.00 USD", as its limit is written. */
@@ -172,7 +187,8 @@ static void print_budget_alarms(const struct screen *screen, const json_t *overv
     }
 }
 
-static void print_alarms(const struct screen *screen, const json_t *overview, struct wall now)
+static void print_alarms(const struct screen *screen, const json_t *overview, size_t most,
+                         struct wall now)
 {
     const char *trouble = jsontext_get_text(overview, "trouble", NULL);
 
@@ -188,8 +204,8 @@ static void print_alarms(const struct screen *screen, const json_t *overview, st
     if (jsontext_get_bool(overview, "draining", false)) {
         alarm_line(screen, "draining: nothing is taken from new/ (llmspool-ctl undrain)");
     }
-    print_gate_alarms(screen, overview);
-    print_model_alarms(screen, overview);
+    print_gate_alarms(screen, overview, most);
+    print_model_alarms(screen, overview, most);
     print_budget_alarms(screen, overview, now);
 }
 
@@ -390,7 +406,7 @@ static void print_with(const struct screen *screen, const json_t *overview, size
                        struct wall now)
 {
     print_daemon(screen, overview, now);
-    print_alarms(screen, overview, now);
+    print_alarms(screen, overview, rows < SIZE_MAX ? rows / 2 + 1 : SIZE_MAX, now);
     print_active(screen, overview);
     print_ended(screen, overview);
     print_pace(screen, overview, now);

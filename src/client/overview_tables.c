@@ -90,8 +90,7 @@ static void print_failures(const struct screen *screen, const json_t *overview, 
     json_t *group;
     size_t i;
 
-    json_array_foreach(json_object_get(overview, "failures"), i, group)
-    {
+    json_array_foreach (json_object_get(overview, "failures"), i, group) {
         if (i == rows) {
             break;
         }
@@ -108,7 +107,7 @@ static void print_failures(const struct screen *screen, const json_t *overview, 
 /* Whose jobs they are: in a shared spool, where others have some, too. */
 static void print_users(const struct screen *screen, const json_t *overview, size_t rows)
 {
-    static const char *const headings[] = {"USER",   "WAITING", "RUNNING",
+    static const char *const headings[] = {"USER",       "WAITING",      "RUNNING",
                                            "DONE TODAY", "FAILED TODAY", NULL};
     const json_t *users = json_object_get(overview, "users");
     size_t count = json_array_size(users);

@@ -26,7 +26,8 @@ struct terminal {
     struct termios cooked;
 };
 
-/* --- the terminal --------------------------------------------------------------------------------- */
+/* --- the terminal
+ * --------------------------------------------------------------------------------- */
 
 static void say(const char *sequence)
 {
@@ -82,7 +83,8 @@ static int catch_signals(struct terminal *terminal, struct error *error)
     return 0;
 }
 
-/* --- a page --------------------------------------------------------------------------------------- */
+/* --- a page
+ * --------------------------------------------------------------------------------------- */
 
 /* What a narrower or lower terminal cannot show is cut by it. */
 static struct screen page_screen(void)
@@ -90,7 +92,8 @@ static struct screen page_screen(void)
     struct screen screen = screen_open(stdout);
 
     if (screen.height > 1) {
-        return screen; /* one line is left for the heading, by what screen_open leaves to a prompt */
+        return screen; /* one line is left for the heading, by what screen_open leaves to a prompt
+                        */
     }
     screen.height = 1;
     return screen;
@@ -125,14 +128,15 @@ static void show(int64_t every_ms, refresh_page *page, void *context)
         strftime(moment, sizeof moment, "%H:%M:%S", &local);
     }
     fputs(HOME, stdout);
-    fprintf(stdout, TO_EOL "%s%s  every %g s, q ends%s", screen_tone_on(&screen, TONE_FAINT), moment,
-            (double)every_ms / 1000, screen.colour ? "\033[0m" : "");
+    fprintf(stdout, TO_EOL "%s%s  every %g s, q ends%s", screen_tone_on(&screen, TONE_FAINT),
+            moment, (double)every_ms / 1000, screen.colour ? "\033[0m" : "");
     put_page(made.text, screen.height);
     say(TO_END);
     screen_page_free(&made);
 }
 
-/* --- waiting -------------------------------------------------------------------------------------- */
+/* --- waiting
+ * -------------------------------------------------------------------------------------- */
 
 /* Takes what signals came. Returns the one that ends it, or 0; *again: show anew at once. */
 static int take_signals(struct terminal *terminal, bool *again)

@@ -15,8 +15,8 @@
 #include "base/error.h"
 #include "client/screen.h"
 
-/* Prints the page on a screen that says how wide and high it is. Returns 0, or -1 with an error, which is
- * shown in its place. */
+/* Prints the page on a screen that says how wide and high it is. Returns 0, or -1 with an error,
+ * which is shown in its place. */
 typedef int refresh_page(void *context, const struct screen *screen, struct error *error);
 
 /* Shows the page every so many ms, and whenever the terminal's size changes, until q is pressed or

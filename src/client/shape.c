@@ -33,7 +33,8 @@ size_t shape_column(int64_t age_ms)
     return column;
 }
 
-/* --- counting ------------------------------------------------------------------------------------- */
+/* --- counting
+ * ------------------------------------------------------------------------------------- */
 
 /* models: an object of arrays of counts by model. */
 static json_t *ages_of(json_t *models, const char *model)
@@ -118,7 +119,8 @@ static int count_files(const struct spool *spool, struct wall now, json_t *model
     return result < 0 ? -1 : 0;
 }
 
-/* --- as JSON -------------------------------------------------------------------------------------- */
+/* --- as JSON
+ * -------------------------------------------------------------------------------------- */
 
 static json_int_t sum_of(const json_t *ages)
 {
@@ -146,8 +148,8 @@ static json_t *rows_of(json_t *models)
     size_t found = 0;
 
     json_object_foreach (models, model, ages) {
-        rows[found++] = json_pack("{s:s, s:I, s:O}", "model", model, "jobs", sum_of(ages), "ages",
-                                  ages);
+        rows[found++] =
+            json_pack("{s:s, s:I, s:O}", "model", model, "jobs", sum_of(ages), "ages", ages);
     }
     if (found > 1) {
         qsort(rows, found, sizeof *rows, most_first);
@@ -190,7 +192,8 @@ json_t *shape_read(const struct spool *spool, struct wall now, struct error *err
     return shape;
 }
 
-/* --- for a person ----------------------------------------------------------------------------------- */
+/* --- for a person
+ * ----------------------------------------------------------------------------------- */
 
 static void put_row(struct table *table, const char *name, const json_int_t *cells)
 {
@@ -208,7 +211,7 @@ static void put_row(struct table *table, const char *name, const json_int_t *cel
 
 void shape_print(const struct screen *screen, const json_t *shape)
 {
-    static const char *const headings[] = {"MINUTES", "T",   "5",   "10",  "20",   "40",   "80",
+    static const char *const headings[] = {"MINUTES", "T",   "5",   "10",   "20",    "40", "80",
                                            "160",     "320", "640", "1280", "1280+", NULL};
     const json_t *models = json_object_get(shape, "models");
     struct table table = table_start(headings);
@@ -221,8 +224,8 @@ void shape_print(const struct screen *screen, const json_t *shape)
     }
     json_array_foreach (models, i, model) {
         for (size_t column = 0; column < SHAPE_COLUMNS; column++) {
-            total[column] += json_integer_value(
-                json_array_get(json_object_get(model, "ages"), column));
+            total[column] +=
+                json_integer_value(json_array_get(json_object_get(model, "ages"), column));
         }
     }
     if (json_array_size(models) > 0) {
@@ -230,8 +233,8 @@ void shape_print(const struct screen *screen, const json_t *shape)
     }
     json_array_foreach (models, i, model) {
         for (size_t column = 0; column < SHAPE_COLUMNS; column++) {
-            cells[column] = json_integer_value(
-                json_array_get(json_object_get(model, "ages"), column));
+            cells[column] =
+                json_integer_value(json_array_get(json_object_get(model, "ages"), column));
         }
         put_row(&table, jsontext_get_text(model, "model", ""), cells);
     }

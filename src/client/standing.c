@@ -22,7 +22,8 @@ enum { MINUTE_MS = 60 * 1000 };
 static const int64_t windows_ms[STANDING_WINDOWS] = {MINUTE_MS, 10 * MINUTE_MS, 60 * MINUTE_MS,
                                                      INT64_MAX};
 
-/* --- where each job is ------------------------------------------------------------------------- */
+/* --- where each job is -------------------------------------------------------------------------
+ */
 
 struct reading {
     const struct spool *spool;
@@ -149,7 +150,8 @@ int standing_read(const struct spool *spool, const char *run, struct wall now,
     return result;
 }
 
-/* --- pace ---------------------------------------------------------------------------------------- */
+/* --- pace ----------------------------------------------------------------------------------------
+ */
 
 double standing_rate(const struct standing *standing, struct wall now)
 {
@@ -174,7 +176,8 @@ int64_t standing_end_ms(const struct standing *standing, struct wall now)
     return ms > 0 && ms < 1e15 ? now.ms + (int64_t)ms : 0;
 }
 
-/* --- money --------------------------------------------------------------------------------------- */
+/* --- money ---------------------------------------------------------------------------------------
+ */
 
 json_t *standing_money(const struct spool *spool, const char *run, struct error *error)
 {
@@ -208,7 +211,8 @@ json_t *standing_money(const struct spool *spool, const char *run, struct error 
     return money;
 }
 
-/* --- as JSON ------------------------------------------------------------------------------------- */
+/* --- as JSON -------------------------------------------------------------------------------------
+ */
 
 static void set_time(json_t *object, const char *key, int64_t ms)
 {
@@ -229,11 +233,16 @@ json_t *standing_json(const char *run, const struct standing *standing, const js
         const char *key;
         uint64_t value;
     } counts[] = {
-        {"jobs", standing->places},        {"waiting", standing->waiting},
-        {"running", standing->running},    {"completed", standing->completed},
-        {"failed", standing->failed},      {"refused", standing->refused},
-        {"archived", standing->archived},  {"gone", standing->gone},
-        {"answered_before", standing->before}, {"last_minute", standing->ended[0]},
+        {"jobs", standing->places},
+        {"waiting", standing->waiting},
+        {"running", standing->running},
+        {"completed", standing->completed},
+        {"failed", standing->failed},
+        {"refused", standing->refused},
+        {"archived", standing->archived},
+        {"gone", standing->gone},
+        {"answered_before", standing->before},
+        {"last_minute", standing->ended[0]},
     };
     json_t *page = json_pack("{s:s}", "run", run);
 

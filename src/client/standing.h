@@ -27,10 +27,10 @@ struct standing {
     uint64_t waiting; /* in cur/, with what is delayed or held */
     uint64_t running;
     uint64_t completed;
-    uint64_t failed;   /* in failed/, in whatever way it ended */
-    uint64_t archived; /* ended, and put away */
-    uint64_t gone;     /* in no folder and no archive */
-    uint64_t before;   /* of the completed: before the run began */
+    uint64_t failed;                  /* in failed/, in whatever way it ended */
+    uint64_t archived;                /* ended, and put away */
+    uint64_t gone;                    /* in no folder and no archive */
+    uint64_t before;                  /* of the completed: before the run began */
     uint64_t ended[STANDING_WINDOWS]; /* how many in which time before now */
 };
 
@@ -59,8 +59,8 @@ void standing_print(const struct screen *screen, const json_t *page, const char 
 
 /* All of these for one run: a page, or a line of JSON. Returns 0, or -1 with an error as
  * standing_read or standing_money. */
-int standing_show(const struct spool *spool, const char *run, const struct screen *screen, bool json,
-                  struct error *error);
+int standing_show(const struct spool *spool, const char *run, const struct screen *screen,
+                  bool json, struct error *error);
 
 /* Prints all runs, the newest first: a table, or a line of JSON each. Returns 0 or -1. */
 int standing_list(const struct spool *spool, const struct screen *screen, bool json,

@@ -24,7 +24,8 @@ static long number(const json_t *object, const char *key)
     return (long)jsontext_get_int(object, key, 0);
 }
 
-/* --- one run ------------------------------------------------------------------------------------- */
+/* --- one run -------------------------------------------------------------------------------------
+ */
 
 static void print_begin(const struct screen *screen, const json_t *page, struct wall now)
 {
@@ -35,13 +36,13 @@ static void print_begin(const struct screen *screen, const json_t *page, struct 
         timetext_write_local((struct wall){begun}, now, moment);
         timetext_write_duration(now.ms > begun ? now.ms - begun : 0, age);
     }
-    screen_line(screen, TONE_STRONG, "run %s, begun %s (%s ago)", jsontext_get_text(page, "run", ""),
-                moment, age);
+    screen_line(screen, TONE_STRONG, "run %s, begun %s (%s ago)",
+                jsontext_get_text(page, "run", ""), moment, age);
 }
 
 static void print_counts(const struct screen *screen, const json_t *page)
 {
-    static const char *const states[] = {"completed", "failed",   "refused", "archived",
+    static const char *const states[] = {"completed", "failed",  "refused", "archived",
                                          "gone",      "running", "waiting"};
     struct buffer text = {0};
 
@@ -140,6 +141,9 @@ static void print_money(const struct screen *screen, const json_t *page)
     }
     buffer_printf(&text, " for %ld requests, %ld tokens in, %ld out", number(money, "requests"),
                   number(money, "input_tokens"), number(money, "output_tokens"));
+    if (number(money, "unpriced") > 0) {
+        buffer_printf(&text, "; no price is known for %ld of them", number(money, "unpriced"));
+    }
     screen_paragraph(screen, TONE_PLAIN, "money", INDENT, text.bytes);
     buffer_free(&text);
 }
@@ -159,8 +163,8 @@ void standing_print(const struct screen *screen, const json_t *page, const char 
     }
 }
 
-int standing_show(const struct spool *spool, const char *run, const struct screen *screen, bool json,
-                  struct error *error)
+int standing_show(const struct spool *spool, const char *run, const struct screen *screen,
+                  bool json, struct error *error)
 {
     struct wall now = clock_wall(&clock_system);
     struct standing standing;
@@ -184,7 +188,8 @@ int standing_show(const struct spool *spool, const char *run, const struct scree
     return page != NULL ? 0 : -1;
 }
 
-/* --- all of them ---------------------------------------------------------------------------------- */
+/* --- all of them
+ * ---------------------------------------------------------------------------------- */
 
 struct names {
     char **names;
@@ -254,14 +259,15 @@ static int list_one(const struct spool *spool, const char *run, struct table *ta
 int standing_list(const struct spool *spool, const struct screen *screen, bool json,
                   struct wall now, struct error *error)
 {
-    static const char *const headings[] = {"RUN",  "BEGUN", "JOBS", "COMPLETED", "FAILED",
-                                           "LEFT", "TIME LEFT", NULL};
+    static const char *const headings[] = {"RUN",    "BEGUN", "JOBS",      "COMPLETED",
+                                           "FAILED", "LEFT",  "TIME LEFT", NULL};
     struct table table = table_start(headings);
     struct names names = {.spool = spool};
     int result = members_runs(spool, keep, &names, error);
 
     if (names.count > 1) {
-        qsort_r(names.names, names.count, sizeof *names.names, newest_first, (void *)(uintptr_t)spool);
+        qsort_r(names.names, names.count, sizeof *names.names, newest_first,
+                (void *)(uintptr_t)spool);
     }
     for (size_t i = 0; i < names.count; i++) {
         if (result == 0) {

@@ -13,7 +13,8 @@
 #include "client/spend.h"
 #include "client/table.h"
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading
+ * -------------------------------------------------------------------------------------- */
 
 /* The row of a user in an object by name, made with nothing known. */
 static json_t *row_of(json_t *rows, const char *user)
@@ -146,7 +147,8 @@ json_t *users_read(const struct spool *spool, struct wall now, struct error *err
     return list;
 }
 
-/* --- for a person ----------------------------------------------------------------------------------- */
+/* --- for a person
+ * ----------------------------------------------------------------------------------- */
 
 static void count_cell(struct table *table, const json_t *user, const char *key)
 {
@@ -176,9 +178,8 @@ static void amount_cell(struct table *table, const json_t *user, const char *key
 
 void users_print(const struct screen *screen, const json_t *users)
 {
-    static const char *const headings[] = {"USER",     "WAITING",   "RUNNING",    "DONE",
-                                           "FAILED",   "TOKENS IN", "TOKENS OUT", "COST",
-                                           "LEFT",     NULL};
+    static const char *const headings[] = {"USER",      "WAITING",    "RUNNING", "DONE", "FAILED",
+                                           "TOKENS IN", "TOKENS OUT", "COST",    "LEFT", NULL};
     static const char *const counts[] = {"waiting", "running",      "completed",
                                          "failed",  "input_tokens", "output_tokens"};
     struct table table = table_start(headings);

@@ -438,6 +438,31 @@ static void look_at_holds(struct core *core)
     }
 }
 
+/* Whether a switch counts: those of all jobs when its owner may order for all, a hold also when the job is
+ * his. One that does not is refused, so that he hears of it. user: whose job it is, or NULL. */
+static bool switch_counts(struct core *core, const char *name, const char *user)
+{
+    struct stat status;
+    char *owner;
+    bool counts;
+
+    if (!core->spool->shared)
+        return true;
+    if (fstatat(core->spool->dir[FOLDER_CTL], name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return false; /* it went meanwhile */
+    owner = owners_name(status.st_uid);
+    counts = owners_may_order(core, status.st_uid, owner) ||
+             (user != NULL && strcmp(owner, user) == 0);
+    free(owner);
+    if (!counts)
+        refusal_file(core, FOLDER_CTL, name,
+                     &(struct refusal){.reason = "bad_order",
+                                       .message = "That concerns jobs of others: only an "
+                                                  "administrator may do it (group llmspool-admin)",
+                                       .submitted = status.st_ctim.tv_sec * 1000});
+    return counts;
+}
+
 static void look_at_name(struct orders *orders, const char *name, bool *pause, bool *drain)
 {
     struct core *core = orders->core;
@@ -446,12 +471,12 @@ static void look_at_name(struct orders *orders, const char *name, bool *pause, b
     struct id id;
 
     if (strcmp(name, "pause") == 0)
-        *pause = true;
+        *pause = switch_counts(core, name, NULL);
     else if (strcmp(name, "drain") == 0)
-        *drain = true;
+        *drain = switch_counts(core, name, NULL);
     else if (strncmp(name, "hold.", 5) == 0 && id_read(name + 5, &id)) {
         task = queue_find(core->queue, &id);
-        if (task != NULL)
+        if (task != NULL && switch_counts(core, name, task->user))
             set_held(core, task, true);
     } else if (order_kind_read(name, &kind) && !order_known(orders, name)) {
         order_take(orders, name, kind);

@@ -11,7 +11,8 @@
 
 #include "base/xalloc.h"
 
-/* --- which places were called ------------------------------------------------------------------ */
+/* --- which places were called ------------------------------------------------------------------
+ */
 
 enum { CHUNK_BITS = 4096 };
 
@@ -60,13 +61,15 @@ static void called_free(struct called *called)
 {
     struct chunk *chunk, *next;
 
-    HASH_ITER (hh, called->chunks, chunk, next) {
+    HASH_ITER(hh, called->chunks, chunk, next)
+    {
         HASH_DELETE(hh, called->chunks, chunk);
         free(chunk);
     }
 }
 
-/* --- calling ------------------------------------------------------------------------------------ */
+/* --- calling ------------------------------------------------------------------------------------
+ */
 
 /* From the end, so that the line of a place that counts is the first that is met. */
 int roll_text(const char *text, size_t length,

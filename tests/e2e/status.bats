@@ -363,3 +363,142 @@ reason_is() {
     [[ $output == *"llmspool-prune ran last "*" ago"* ]]
     [ "$(llmspool-status --json | jq -c .upkeep)" = '{"since":"2026-01-01T00:00:00.000Z","never":false}' ]
 }
+
+# Drops 12 jobs as a run; the second is refused by the provider, the third is no job.
+drop_run() {
+    {
+        echo "{\"run\": \"$1\", \"first\": 1}"
+        for n in $(seq 12); do
+            case $n in
+            2) echo '{"prompt": "[[mock:400]] bad"}' ;;
+            3) echo '{"promt": "no job"}' ;;
+            *) echo "{\"prompt\": \"$1 number $n\"}" ;;
+            esac
+        done
+    } >"$spool/tmp/run"
+    mv "$spool/tmp/run" "$spool/new/$1.jsonl"
+}
+
+run_is() {
+    [ "$(llmspool-status --json "$1" | jq -c "$2")" = "$3" ]
+}
+
+@test "a run tells how far it is, what it cost, and why some of it failed" {
+    live
+    drop_run reviews
+    eventually run_is reviews '[.jobs, .completed, .failed, .refused, .waiting, .running]' '[12,10,1,1,0,0]'
+    run_is reviews '[.run, .last_minute, .answered_before, .gone, .ends]' '["reviews",11,0,0,null]'
+    run_is reviews '[.failures[] | [.jobs, .reason]]' '[[1,"context_length_exceeded"]]'
+    eventually run_is reviews '.money.requests > 0' true
+    run env COLUMNS=80 llmspool-status reviews
+    [[ "${lines[0]}" == "run reviews, begun "* ]]
+    [[ "$output" == *"jobs       12: 10 completed, 1 failed, 1 refused"* ]]
+    [[ "$output" == *"pace       all have ended"* ]]
+    [[ "$(tr -s '\n ' ' ' <<<"$output")" == *"llmspool-ctl retry --state failed --reason context_length_exceeded --run reviews"* ]]
+    fits_80_columns <<<"$output"
+    llmspool-ctl -q pause
+    { echo '{"run": "later", "first": 1}'; echo '{"prompt": "reviews number 5"}'; echo '{"prompt": "new"}'; } >"$spool/tmp/run"
+    mv "$spool/tmp/run" "$spool/new/later.jsonl"
+    eventually run_is later '[.jobs, .completed, .waiting, .answered_before]' '[2,1,1,1]'
+    [[ "$(llmspool-status later)" == *"nothing moves: paused (llmspool-ctl resume)"* ]]
+    [ "$(llmspool-status --runs --json | jq -r .run | tr '\n' ' ')" = "later reviews " ]
+    [[ "$(llmspool-status --runs)" =~ reviews\ +[0-9:\ -]+\ 12\ +10\ +2\ +0\ +ended ]]
+    run llmspool-status no-such-run
+    [ "$status" -eq 69 ]
+    [[ "$output" == *"no job is named no-such-run" ]]
+}
+
+@test "a job's name is the job's, and --run tells of a run of that name" {
+    live
+    drop_run both
+    drop both '{"prompt": "a job"}'
+    until_state both completed
+    [ "$(llmspool-status --json both | jq -r .state)" = completed ]
+    [ "$(llmspool-status --json --run both | jq -r .jobs)" = 12 ]
+    run llmspool-status --run ../etc
+    [ "$status" -eq 64 ]
+}
+
+@test "what was archived of a run is still counted" {
+    live
+    drop_run old
+    eventually run_is old '[.completed, .failed, .refused]' '[10,1,1]'
+    llmspool-archive create --older-than 0s
+    eventually run_is old '[.jobs, .archived, .gone]' '[12,10,0]'
+}
+
+@test "--shape counts what waits by model and age, with a daemon and without" {
+    live
+    llmspool-ctl -q pause
+    drop one '{"prompt": "1"}'
+    drop two '{"prompt": "2"}'
+    drop three '{"prompt": "3", "model": "other", "delay": "1d"}'
+    until_state three delayed
+    until_state two waiting
+    until_state one waiting
+    wanted='[["gpt-4o-mini",2,[2,0,0,0,0,0,0,0,0,0]],["other",1,[1,0,0,0,0,0,0,0,0,0]]]'
+    eventually shape_is "$wanted"
+    stop_daemon
+    shape_is "$wanted"
+    touch -d '50 minutes ago' "$spool/cur/$(id_of one).json"
+    shape_is '[["gpt-4o-mini",2,[1,0,0,0,1,0,0,0,0,0]],["other",1,[1,0,0,0,0,0,0,0,0,0]]]'
+    start_daemon
+    eventually shape_is '[["gpt-4o-mini",2,[1,0,0,0,1,0,0,0,0,0]],["other",1,[1,0,0,0,0,0,0,0,0,0]]]'
+    [[ "$(llmspool-status --shape)" =~ MINUTES.*TOTAL\ +3\ +2\ +0\ +0\ +0\ +1\ .*gpt-4o-mini\ +2\ +1 ]]
+}
+
+shape_is() {
+    [ "$(llmspool-status --shape --json | jq -c '[.models[] | [.model, .jobs, .ages]]')" = "$1" ]
+}
+
+@test "--failed groups all failures with one of each and what to do" {
+    live
+    [ "$(llmspool-status --failed)" = "nothing has failed" ]
+    drop bad1 '{"prompt": "[[mock:400]] 1"}'
+    drop bad2 '{"prompt": "[[mock:400]] 2"}'
+    until_state bad1 failed
+    until_state bad2 failed
+    echo '{"promt": "no job"}' >"$spool/new/none.json"
+    eventually overview_is .folders.refused 1
+    run llmspool-status --failed
+    [[ "${lines[0]}" == "2 failed: context_length_exceeded" ]]
+    [[ "$output" == *"again: llmspool-ctl retry --state failed --reason context_length_exceeded"* ]]
+    [[ "$output" == *"1 refused: unknown_key"* && "$output" == *"mend it and drop it anew"* ]]
+    [ "$(llmspool-status --failed --json | jq -r '[.jobs, .status] | join(" ")' | tr '\n' ' ')" = "2 failed 1 refused " ]
+}
+
+@test "--follow prints what happens as it happens, with --since what happened before" {
+    live
+    drop before '{"prompt": "before"}'
+    until_state before completed
+    llmspool-status --follow --json >"$BATS_TEST_TMPDIR/now" 3>&- &
+    now=$!
+    llmspool-status --follow --since 1h --event completed >"$BATS_TEST_TMPDIR/since" 3>&- &
+    since=$!
+    LLMSPOOL_NO_INOTIFY=1 llmspool-status --follow --json after >"$BATS_TEST_TMPDIR/polled" 3>&- &
+    polled=$!
+    eventually grep -q before "$BATS_TEST_TMPDIR/since"
+    sleep 1
+    drop after '{"prompt": "after"}'
+    until_state after completed
+    eventually grep -q after "$BATS_TEST_TMPDIR/since"
+    eventually grep -q '"completed"' "$BATS_TEST_TMPDIR/now"
+    eventually grep -q '"completed"' "$BATS_TEST_TMPDIR/polled"
+    kill "$now" "$since" "$polled"
+    ! grep -q '"name":"before"' "$BATS_TEST_TMPDIR/now"
+    [ "$(grep -c completed "$BATS_TEST_TMPDIR/since")" = 2 ]
+    [ "$(jq -r 'select(.name == "after") | .event' "$BATS_TEST_TMPDIR/now" | tr '\n' ' ')" = "accepted started completed " ]
+}
+
+@test "options of pages that do not go together are refused" {
+    llmspool-init "$spool"
+    for options in "--shape --users" "--watch --json" "--watch=0 --gates" "--watch=x" "--shape job" \
+        "--follow --until 1h" "--user x" "--run r job"; do
+        # shellcheck disable=SC2086
+        run llmspool-status $options
+        [ "$status" -eq 64 ] || { echo "$options: $output"; return 1; }
+    done
+    run llmspool-status --watch
+    [ "$status" -eq 64 ]
+    [[ "$output" == *"--watch wants a terminal"* ]]
+}
