@@ -302,7 +302,7 @@ static int show_word(struct view *view, const char *word, struct error *error)
     if (locate_reference(view->spool, word, &reference, error) == 0) {
         return show_job(view, &reference.id, error);
     }
-    if (error->kind == ERROR_ABSENT &&
+    if (error->kind != ERROR_SYSTEM &&
         flow_view_waiting(view->spool, word, print_waiting, view, NULL) > 0) {
         return 0;
     }

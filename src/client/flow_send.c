@@ -22,6 +22,7 @@
 #include "client/show.h"
 #include "client/wake.h"
 #include "job/flow.h"
+#include "job/templates.h"
 
 enum { LOOK_MS = 500 };
 
@@ -59,7 +60,9 @@ static int read_flow(struct sending *sending, struct buffer *text)
     }
     document = jsontext_read(text->bytes != NULL ? text->bytes : "", text->length, &sending->error);
     if (document != NULL) {
+        context.job.templates = templates_new(sending->spool, &clock_system);
         sending->plan = flow_read(document, &context, &sending->error);
+        templates_free(context.job.templates);
         json_decref(document);
     }
     if (sending->plan == NULL) {

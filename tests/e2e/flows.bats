@@ -9,6 +9,7 @@ flows() {
 }
 
 @test "a diamond is asked in order, and the same flow again asks nothing" { flows diamond; }
+@test "a step may have a template" { flows typed_steps; }
 @test "rings, missing parents and places of nobody are refused with the way" { flows refused; }
 @test "a job that would close a ring of jobs is refused with the way" { flows ring_of_lone_jobs; }
 @test "a step fails with its parent or runs without it, and a retry tries again" { flows failure_policies; }

@@ -89,6 +89,22 @@ def diamond(rig: Rig):
 
 
 
+@scenario
+def typed_steps(rig: Rig):
+    """A step may have a template: it is expanded before its parents' outputs go in."""
+    begin(rig)
+    flow = {"flow": "typed", "steps": [
+        {"name": "first", "prompt": "Say hello"},
+        {"name": "second", "type": "translate", "after": ["first"],
+         "prompt": "Put it: {{outputs.first}}", "variables": {"to": "German"}}]}
+    path = os.path.join(rig.folder, "typed.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(flow, file)
+    rig.daemon()
+    answer = llmspool(rig, "submit", "--wait", "--flow", path)
+    expect("Put it: Say hello" in answer and "German" in answer, answer)
+
+
 def llmspool(rig, command, *arguments, code=0, text=None):
     """Runs a command on the rig's spool; its stdout."""
     done = subprocess.run([os.path.join(BUILD, f"llmspool-{command}"), *arguments], input=text,
