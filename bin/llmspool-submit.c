@@ -63,7 +63,7 @@ static const char usage[] =
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
     "Types (--types lists them):\n"
     "      --type summarize [--length TEXT]      --type translate --to LANGUAGE\n"
-    "      --type classify --labels A,B,...      --type extract --fields NAME:TYPE,...\n"
+    "      --type classify --labels A,B,...      --type extract --fields A,B,...\n"
     "      --type NAME [--var NAME=VALUE ...]    your own: templates/NAME.json\n"
     "How and when:\n"
     "      --name NAME         --meta NAME=TEXT ...  --priority 0-9   --webhook URL\n"

@@ -16,6 +16,7 @@ load rig
 @test "the examples of llmspool-prune(1)" { scenario examples.py run llmspool-prune.1; }
 @test "the examples of llmspool-result(1)" { scenario examples.py run llmspool-result.1; }
 @test "the examples of llmspool-select(7)" { scenario examples.py run llmspool-select.7; }
+@test "the examples of llmspool-shared(7)" { scenario examples.py run llmspool-shared.7; }
 @test "the examples of llmspool-spool(5)" { scenario examples.py run llmspool-spool.5; }
 @test "the examples of llmspool-status(1)" { scenario examples.py run llmspool-status.1; }
 @test "the examples of llmspool-submit(1)" { scenario examples.py run llmspool-submit.1; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """examples: the commands of README and of the manual pages' EXAMPLES, executed as they stand there."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ NOT_HERE = [
     (r"^\./(quickstart|runtests)$", "they are what runs this, or build all once more"),
     (r"^\./bootstrap && \./configure", "installs; its parts are what tests begin with"),
     (r"^dpkg-buildpackage|^sudo apt install", "is what package.bats does"),
+    (r"--watch( |$)|--follow( |$)", "needs a terminal, or ends when a person ends it: screen.bats has both"),
     (r"^\$? ?duckdb ", "Debian has no package of it"),
     (r"^install -m 600 -o llmspool|^cat >/etc/llmspool/", "needs the service's user, and a key typed at a terminal"),
 ]
@@ -30,7 +32,7 @@ PLACEHOLDERS = [
     (r"(~/\.local/state/llmspool|~/llmspool|/var/spool/llmspool|/tmp/spool)\b", "{spool}"),
     (r"/etc/llmspool/", "{home}/etc/"),
     (r"127\.0\.0\.1:8080", "{mock}"),
-    (r"--group research\b", "--group {group}"),
+    (r"--group (research|llmspool-users)\b", "--group {group}"),
     (r"llmspool-ctl forget", "llmspool-ctl forget --yes"),  # what a person says at the terminal
 ]
 
@@ -40,7 +42,7 @@ INIT = re.compile(r"(llmspool-init .*?)\{spool\}")
 # Commands that say by their exit code what they found, and with what they may leave.
 CODES = [
     (r"llmspool-(result|wait).*(--run|- <ids|ids)", (0, 1), "some jobs of the run failed, on purpose"),
-    (r"llmspool-wait -$", (0, 1), "what had failed may fail again"),
+    (r"llmspool-wait (-$|.*reviews)", (0, 1), "what had failed may fail again"),
     (r"--audit|llmspool-check", (0, 1), "the prepared spool is worked on meanwhile"),
 ]
 
@@ -86,7 +88,7 @@ def commands_of(block):
         return [re.sub(r"^(\S+ ){5}", "", line) for line in block.splitlines()]
     if re.match(r"(for|id=|python3|OPENAI|llmspool-mock|curl|set|cat|install|llmspool-init|echo|git)", block) or "\\\n" in block:
         return [block.strip("\n")]
-    return block.strip("\n").splitlines()
+    return re.sub(r"\|\n\s+", "| ", block.strip("\n")).splitlines()
 
 
 def is_configuration(block):
@@ -121,10 +123,15 @@ class World:
     def write_files(self):
         shutil.copytree(os.path.join(SOURCE, "spool-layout", "clients"), self.home)
         os.mkdir(os.path.join(self.home, "etc"))
+        os.mkdir(os.path.join(self.home, "letters"))
+        shutil.copy(os.path.join(SOURCE, "README"), os.path.join(self.home, "letters", "one.txt"))
         files = {"question.txt": "What is a spool?", "letter.txt": "Dear Eve, I am 33.", "openai.key": "k\n",
                  "person.json": '{"type": "object", "properties": {"age": {"type": "integer"}},'
                                 ' "required": ["age"], "additionalProperties": false}',
-                 "job.json": '{"prompt": "From a client"}', "ids": "", "reviews.tsv": "1\ta\tgood\n2\tb\tbad\n"}
+                 "job.json": '{"prompt": "From a client"}', "ids": "", "reviews.tsv": "1\ta\tgood\n2\tb\tbad\n",
+                 "items.csv": "lang,text\nGerman,one\nFrench,two\n", "prompt.txt": "Answer this: {}\n",
+                 "nightly.jsonl": json.dumps({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {
+                     "model": "m", "messages": [{"role": "user", "content": "Say one"}]}}) + "\n"}
         for name, text in files.items():
             with open(os.path.join(self.home, name), "w", encoding="utf-8") as file:
                 file.write(text)
@@ -149,7 +156,8 @@ class World:
         spool.put('{"run": "reviews", "first": 0}\n{"prompt": "Review one"}\n{"prompt": "Review two"}\n'
                   '{"prompt": "[[mock:400]] Review three"}\n', name="reviews.jsonl")
         spool.drop(more)
-        until(lambda: len(spool.jobs("done")) == 5 and len(spool.jobs("failed")) == 2, "the prepared jobs' end")
+        spool.put(json.dumps({"flow": "review-7", "steps": [{"name": "draft", "prompt": "Draft it"}]}))
+        until(lambda: len(spool.jobs("done")) == 6 and len(spool.jobs("failed")) == 2, "the prepared jobs' end")
         self.call("llmspool-ctl -q rerun report-7 && llmspool-wait -q report-7@v2")
         self.call("llmspool-archive create --older-than 0s --keep -q")
         self.places["id"] = self.environment["id"] = ids[1]  # the variable of an earlier example

@@ -383,6 +383,10 @@ run_is() {
     [ "$(llmspool-status --json "$1" | jq -c "$2")" = "$3" ]
 }
 
+paused_is_told() {
+    [[ "$(llmspool-status "$1")" == *"nothing moves: paused (llmspool-ctl resume)"* ]]
+}
+
 @test "a run tells how far it is, what it cost, and why some of it failed" {
     live
     drop_run reviews
@@ -400,7 +404,7 @@ run_is() {
     { echo '{"run": "later", "first": 1}'; echo '{"prompt": "reviews number 5"}'; echo '{"prompt": "new"}'; } >"$spool/tmp/run"
     mv "$spool/tmp/run" "$spool/new/later.jsonl"
     eventually run_is later '[.jobs, .completed, .waiting, .answered_before]' '[2,1,1,1]'
-    [[ "$(llmspool-status later)" == *"nothing moves: paused (llmspool-ctl resume)"* ]]
+    eventually paused_is_told later
     [ "$(llmspool-status --runs --json | jq -r .run | tr '\n' ' ')" = "later reviews " ]
     [[ "$(llmspool-status --runs)" =~ reviews\ +[0-9:\ -]+\ 12\ +10\ +2\ +0\ +ended ]]
     run llmspool-status no-such-run
