@@ -44,6 +44,7 @@ static const char usage[] =
     "\n"
     "What decides the answer:\n"
     "  -m, --model MODEL       --system TEXT          --param NAME=VALUE ...\n"
+    "      --attach FILE ...       an image, PDF or text that each job asks about\n"
     "      --schema FILE       the JSON Schema that the answer has to fit\n"
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
     "How and when:\n"
@@ -82,6 +83,7 @@ static const struct option options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"estimate", no_argument, NULL, OPTION_ESTIMATE},
     {"prices", required_argument, NULL, OPTION_PRICES},
+    {"attach", required_argument, NULL, OPTION_FIELD},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
@@ -168,6 +170,9 @@ static int print_all(const struct command *command)
 /* An ID is printed when its job is durable, so that after a failure it is known which ones are. */
 static int drop_all(struct command *command)
 {
+    if (draft_drop_files(command->draft, &command->error) < 0) {
+        return -1;
+    }
     for (size_t i = 0; i < command->jobs.count; i++) {
         struct submitted *submitted = &command->jobs.jobs[i];
 
@@ -178,7 +183,7 @@ static int drop_all(struct command *command)
             show_submitted(stdout, submitted->job, command->json);
         }
     }
-    return 0;
+    return draft_drop_files(command->draft, &command->error);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "base/jsontext.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "client/attached.h"
 #include "client/input.h"
 
 enum { SCHEMA_NAME_LIMIT = 64 }; /* bytes of a json_schema's name, by OpenAI's rules */
@@ -22,6 +23,8 @@ struct draft {
     json_t *changes; /* what the flags say, as members of a job */
     const char *default_model;
     char *owner; /* of what we drop, in a shared spool */
+    struct attached *attached;
+    char *folder; /* of paths in whole jobs; NULL: the working directory */
     struct wall now;
 };
 
@@ -257,6 +260,9 @@ int draft_flag(struct draft *draft, const char *name, const char *value, struct 
 {
     const struct flag *flag = find_flag(name);
 
+    if (strcmp(name, "attach") == 0) {
+        return attached_add(draft->attached, value, error);
+    }
     assert(flag != NULL);
     return flag->take(flag, draft->changes, value, error);
 }
@@ -280,6 +286,7 @@ struct draft *draft_new(const struct spool *spool, struct wall now)
         .changes = json_object(),
         .default_model = spool->default_model,
         .owner = spool->shared ? own_name() : NULL,
+        .attached = attached_new(spool),
         .now = now,
     };
     return draft;
@@ -289,9 +296,24 @@ void draft_free(struct draft *draft)
 {
     if (draft != NULL) {
         json_decref(draft->changes);
+        attached_free(draft->attached);
+        free(draft->folder);
         free(draft->owner);
         free(draft);
     }
+}
+
+void draft_beside(struct draft *draft, const char *path)
+{
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+
+    free(draft->folder);
+    draft->folder = slash != NULL ? xstrndup(path, (size_t)(slash - path) + 1) : NULL;
+}
+
+int draft_drop_files(const struct draft *draft, struct error *error)
+{
+    return attached_drop(draft->attached, error);
 }
 
 /* The two ways to say when exclude each other: a flag takes the place of the other one in the job.
@@ -338,6 +360,10 @@ static struct job *read_document(const struct draft *draft, json_t *document, st
 
     if (json_is_object(document)) {
         apply(draft->changes, document);
+        if (attached_apply(draft->attached, draft->folder, document, error) < 0) {
+            json_decref(document);
+            return NULL;
+        }
     }
     jsontext_write(&text, document);
     json_decref(document);

@@ -41,7 +41,7 @@ static int check_stdin_once(const struct submission *submission, struct error *e
     return 0;
 }
 
-static struct job *read_file(const struct submitted *submitted, const struct draft *draft,
+static struct job *read_file(const struct submitted *submitted, struct draft *draft,
                              struct error *error)
 {
     struct job *(*make)(const struct draft *, const char *, size_t, struct error *) =
@@ -49,6 +49,7 @@ static struct job *read_file(const struct submitted *submitted, const struct dra
     struct buffer text = {0};
     struct job *job = NULL;
 
+    draft_beside(draft, submitted->word);
     if (input_read(submitted->word, JOB_SIZE_LIMIT, &text, error) == 0) {
         job = make(draft, text.bytes != NULL ? text.bytes : "", text.length, error);
         if (job == NULL) {
@@ -60,7 +61,7 @@ static struct job *read_file(const struct submitted *submitted, const struct dra
     return job;
 }
 
-int submission_read(struct submission *submission, const struct draft *draft, struct error *error)
+int submission_read(struct submission *submission, struct draft *draft, struct error *error)
 {
     if (check_stdin_once(submission, error) < 0) {
         return -1;

@@ -41,7 +41,7 @@ void submission_add(struct submission *submission, enum source source, const cha
 
 /* Reads, completes and checks all. Returns 0, or -1 with an error that says which one is no good.
  */
-int submission_read(struct submission *submission, const struct draft *draft, struct error *error);
+int submission_read(struct submission *submission, struct draft *draft, struct error *error);
 
 /* Drops the job durably. Returns 0, or -1 with an error. */
 int submission_drop(const struct spool *spool, struct submitted *submitted, struct error *error);

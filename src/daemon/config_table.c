@@ -35,6 +35,7 @@ const struct setting config_settings[] = {
     {"answer_from_archive", &setting_yes, FIELD(answer_from_archive), "yes", 0, 0},
     {"answer_limit", &setting_size, FIELD(answer_limit), "64MiB", KIB, GIB},
     {"job_limit", &setting_size, FIELD(job_limit), "32MiB", KIB, GIB},
+    {"attachment_limit", &setting_size, FIELD(attachment_limit), "32MiB", KIB, GIB},
     {"floor_space", &setting_space, FIELD(floor_bytes), "64MiB", 0, 1024 * GIB},
     {"floor_inodes", &setting_number, FIELD(floor_inodes), "1000", 0, 1000000000},
     {"aging", &setting_duration, FIELD(aging_ms), "10m", 0, 7 * DAY},

@@ -35,6 +35,7 @@ struct marks;
 struct crash;
 struct status;
 struct archived_jobs;
+struct attach;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -70,6 +71,7 @@ struct core {
     struct crash *crash;
     struct status *status;
     struct archived_jobs *archived;
+    struct attach *attach;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */

@@ -4,6 +4,7 @@
  */
 #include "daemon/daemon.h"
 #include "daemon/archived.h"
+#include "daemon/attach.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -142,6 +143,7 @@ static bool nothing_under_way(const struct daemon *daemon)
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
            finish_stuck(core->finish) == 0 && archived_idle(core->archived) &&
+           attach_idle(core->attach) &&
            queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
 }
@@ -177,7 +179,8 @@ static void look_at_stop(struct daemon *daemon)
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
-             archived_idle(daemon->core.archived) && !money_writing(daemon->core.money))
+             archived_idle(daemon->core.archived) && attach_idle(daemon->core.attach) &&
+             !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
@@ -499,6 +502,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->crash = crash_open(core);
     core->status = status_open(core);
     core->archived = archived_open(core);
+    core->attach = attach_open(core);
     return 0;
 }
 
@@ -591,6 +595,7 @@ static void close_parts(struct daemon *daemon)
     marks_close(core->marks);
     status_close(core->status);
     archived_close(core->archived);
+    attach_close(core->attach);
     crash_close(core->crash);
     publish_close(core->publish);
     transfers_close(core->transfers);

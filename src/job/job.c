@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "job/attachment.h"
 #include "job/keys.h"
 #include "job/question.h"
 #include "job/refusal.h"
@@ -169,6 +170,7 @@ static struct job *make(json_t *document, const struct job_context *context,
     if (strcmp(job->type, default_type) == 0) {
         json_object_del(document, "type");
     }
+    job->attachments = attachments_count(document);
     job_identity(document, &job->id);
     return job;
 }

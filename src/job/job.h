@@ -54,6 +54,12 @@ struct job {
     enum on_doubt on_doubt;
     bool on_doubt_given;
     const char *webhook;
+
+    unsigned attachments; /* content parts that name a file of blobs/ */
+    /* Their bytes, and those of texts and PDF among them, once attachments_measure was called. */
+    int64_t attached_bytes;
+    int64_t attached_text;
+    int64_t attached_pdf;
 };
 
 /* What completes and judges a drop. */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * attached: the files that the jobs of a command line attach: looked at, put into the jobs as content
+ * parts, dropped before the jobs.
+ *
+ * Floor: client. A file is read when a job names it first, for its digest, and again when it is
+ * dropped; it is never held in memory beyond that.
+ */
+#ifndef CLIENT_ATTACHED_H
+#define CLIENT_ATTACHED_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "spool/spool.h"
+
+struct attached;
+
+/* spool must outlive it. */
+struct attached *attached_new(const struct spool *spool);
+
+/* Frees it; NULL is allowed. */
+void attached_free(struct attached *attached);
+
+/* Notes a file for all jobs. Returns 0, or -1 with an error when it is no file that models take. */
+int attached_add(struct attached *attached, const char *path, struct error *error);
+
+/* Puts the files for all jobs into a job's document, before the text of its last user's message, and
+ * names by their digests those that the document's own parts name by "path", relative to folder (NULL:
+ * the working directory). Returns 0, or -1 with an error. */
+int attached_apply(struct attached *attached, const char *folder, json_t *document,
+                   struct error *error);
+
+/* Drops what the spool has not, durably: to be called before the jobs are dropped, and once more after
+ * it, because what no job used may have gone between the look and the drop; who removes it sees the jobs
+ * from then on. Returns 0 or -1 with an error. */
+int attached_drop(struct attached *attached, struct error *error);
+
+#endif
