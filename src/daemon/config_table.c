@@ -55,6 +55,7 @@ const struct setting retention_settings[] = {
     {"outputs", &setting_duration, FIELD(retention.outputs_ms), "90d", 0, KEEP_MOST},
     {"failed", &setting_duration, FIELD(retention.failed_ms), "30d", 0, KEEP_MOST},
     {"events", &setting_duration, FIELD(retention.events_ms), "365d", 0, KEEP_MOST},
+    {"attachments", &setting_duration, FIELD(retention.attachments_ms), "1d", 0, KEEP_MOST},
     {"versions", &setting_count, FIELD(retention.versions), "0", 0, 1000000},
     {"count", &setting_number, FIELD(retention.count), "0", 0, UINT64_C(1000000000)},
     {"bytes", &setting_space, FIELD(retention.bytes), "0", 0, UINT64_C(1024) * 1024 * GIB},

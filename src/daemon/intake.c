@@ -58,6 +58,7 @@ struct intake {
     uv_timer_t soon;
     size_t waiting; /* that this scan found and could not take */
     char reason[400];
+    char list_reason[400]; /* why lines of the list wait, when they do */
     uid_t owner_uid; /* of owner_name: the last one looked up */
     char *owner_name;
 };
@@ -520,8 +521,9 @@ static bool work_on_list(struct intake *intake)
     }
     if (list_waits(intake->list)) {
         if (list_reason(intake->list) != NULL)
-            snprintf(intake->reason, sizeof intake->reason, "%.60s: %s", intake->list_name,
-                     list_reason(intake->list));
+            snprintf(intake->list_reason, sizeof intake->list_reason, "%.60s: %s",
+                     intake->list_name, list_reason(intake->list));
+        core_touch(intake->core);
         look_soon(intake);
     }
     return more;
@@ -590,8 +592,10 @@ bool intake_taken(const struct intake *intake, unsigned long scans)
 
 size_t intake_waiting(const struct intake *intake, const char **reason)
 {
-    *reason = intake->reason;
-    return intake->waiting;
+    bool list = intake->list != NULL && list_reason(intake->list) != NULL;
+
+    *reason = list && intake->waiting == 0 ? intake->list_reason : intake->reason;
+    return intake->waiting + (list ? 1 : 0);
 }
 
 struct intake *intake_open(struct core *core)
