@@ -33,6 +33,7 @@ const struct check_topic check_topics[] = {
     {"by-name", "where names lead", FOLDER_BY_NAME, check_look_name, NULL},
     {"new", "what was dropped", FOLDER_NEW, check_look_new, NULL},
     {"ctl", "switches and orders", FOLDER_CTL, check_look_ctl, NULL},
+    {"blobs", "attachments against their digests", FOLDER_BLOBS, check_look_blob, NULL},
     {"runs", "manifests of runs", FOLDER_RUNS, check_look_run, NULL},
     {"outbox", "notifications that are owed", FOLDER_OUTBOX, check_look_debt, NULL},
     {"events", "the log, line by line", FOLDER_EVENTS, check_look_events, NULL},
