@@ -183,7 +183,7 @@ static int drop_all(struct command *command)
             show_submitted(stdout, submitted->job, command->json);
         }
     }
-    return draft_drop_files(command->draft, &command->error);
+    return draft_confirm_files(command->draft, &command->error);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,11 +21,16 @@
 #include "base/xalloc.h"
 #include "client/drop.h"
 #include "client/input.h"
+#include "client/records.h"
+#include "job/attachment.h"
 #include "spool/blob.h"
 
 /* A file that was looked at. */
 struct attached_file {
-    UT_hash_handle hh;
+    UT_hash_handle hh;      /* by its path */
+    UT_hash_handle by_blob; /* where it is the first with these bytes */
+    struct attached_file *next; /* in the list of those to drop */
+    bool pending;               /* … where it is */
     char *path;
     struct id blob;
     int64_t size;
@@ -33,7 +39,10 @@ struct attached_file {
 
 struct attached {
     const struct spool *spool;
+    size_t limit; /* bytes of a file; 0: not asked yet */
     struct attached_file *files;    /* all, by path */
+    struct attached_file *bytes;    /* by what is in them */
+    struct attached_file *pending;  /* named by jobs since attached_confirm */
     struct attached_file **for_all; /* in the order of the command line */
     size_t for_all_count;
 };
@@ -53,6 +62,7 @@ void attached_free(struct attached *attached)
     if (attached == NULL) {
         return;
     }
+    HASH_CLEAR(by_blob, attached->bytes);
     HASH_ITER (hh, attached->files, file, next) {
         HASH_DEL(attached->files, file);
         free(file->path);
@@ -72,11 +82,25 @@ static const char *name_of(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
+/* What the daemon of this spool takes, as it said last. */
+static size_t size_limit(struct attached *attached)
+{
+    json_t *status;
+
+    if (attached->limit == 0) {
+        status = records_status(attached->spool);
+        attached->limit =
+            (size_t)jsontext_get_int(status, "attachment_limit", (json_int_t)BLOB_SIZE_LIMIT);
+        json_decref(status);
+    }
+    return attached->limit;
+}
+
 /* Reads it all: what it is shows in its bytes alone. */
-static int look_at(struct attached_file *file, struct error *error)
+static int look_at(struct attached *attached, struct attached_file *file, struct error *error)
 {
     struct buffer bytes = {0};
-    int result = input_read(file->path, BLOB_SIZE_LIMIT, &bytes, error);
+    int result = input_read(file->path, size_limit(attached), &bytes, error);
 
     if (result == 0) {
         file->size = (int64_t)bytes.length;
@@ -98,7 +122,7 @@ static int look_at(struct attached_file *file, struct error *error)
 static struct attached_file *find_file(struct attached *attached, const char *path,
                                        struct error *error)
 {
-    struct attached_file *file;
+    struct attached_file *file, *same;
 
     HASH_FIND_STR(attached->files, path, file);
     if (file != NULL) {
@@ -114,12 +138,16 @@ static struct attached_file *find_file(struct attached *attached, const char *pa
     }
     file = xcalloc(1, sizeof *file);
     file->path = xstrdup(path);
-    if (look_at(file, error) < 0) {
+    if (look_at(attached, file, error) < 0) {
         free(file->path);
         free(file);
         return NULL;
     }
     HASH_ADD_KEYPTR(hh, attached->files, file->path, strlen(file->path), file);
+    HASH_FIND(by_blob, attached->bytes, &file->blob, sizeof file->blob, same);
+    if (same == NULL) {
+        HASH_ADD(by_blob, attached->bytes, blob, sizeof file->blob, file);
+    }
     return file;
 }
 
@@ -138,10 +166,16 @@ int attached_add(struct attached *attached, const char *path, struct error *erro
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-static json_t *part_of(const struct attached_file *file)
+/* A part that names the file, which is to be dropped therefore. */
+static json_t *part_of(struct attached *attached, struct attached_file *file)
 {
     char hex[ID_TEXT_SIZE];
 
+    if (!file->pending) {
+        file->pending = true;
+        file->next = attached->pending;
+        attached->pending = file;
+    }
     id_write(&file->blob, hex);
     return json_pack("{s:s, s:s, s:s, s:s}", "type", "file", "blob", hex, "media_type",
                      file->media_type, "filename", name_of(file->path));
@@ -171,7 +205,7 @@ static int resolve(struct attached *attached, const char *folder, json_t *part,
                   file->media_type, type);
         return -1;
     }
-    found = part_of(file);
+    found = part_of(attached, file);
     json_object_del(part, "path");
     json_object_update_missing(part, found);
     json_decref(found);
@@ -216,13 +250,13 @@ static json_t *last_question(json_t *document)
 }
 
 /* Models read what they are asked about before the question. */
-static void put_files(const struct attached *attached, json_t *message)
+static void put_files(struct attached *attached, json_t *message)
 {
     json_t *content = json_object_get(message, "content");
     json_t *parts = json_array();
 
     for (size_t i = 0; i < attached->for_all_count; i++) {
-        json_array_append_new(parts, part_of(attached->for_all[i]));
+        json_array_append_new(parts, part_of(attached, attached->for_all[i]));
     }
     if (json_is_string(content)) {
         json_array_append_new(parts, json_pack("{s:s, s:O}", "type", "text", "text", content));
@@ -253,6 +287,28 @@ int attached_apply(struct attached *attached, const char *folder, json_t *docume
     }
     put_files(attached, message);
     return 0;
+}
+
+static int64_t size_of(void *context, const struct id *blob)
+{
+    const struct attached *attached = context;
+    struct attached_file *file;
+    char name[BLOB_NAME_SIZE];
+    struct stat status;
+
+    HASH_FIND(by_blob, attached->bytes, blob, sizeof *blob, file);
+    if (file != NULL) {
+        return file->size;
+    }
+    blob_entry_write(&(struct blob_entry){.kind = BLOB_FILE, .blob = *blob}, name);
+    return fstatat(attached->spool->dir[FOLDER_BLOBS], name, &status, AT_SYMLINK_NOFOLLOW) == 0
+               ? (int64_t)status.st_size
+               : -1;
+}
+
+void attached_measure(const struct attached *attached, struct job *job)
+{
+    attachments_measure(job, size_of, (void *)(uintptr_t)attached);
 }
 
 /* --- dropping --------------------------------------------------------------------------------- */
@@ -292,12 +348,21 @@ static int drop_one(const struct attached *attached, const struct attached_file 
 
 int attached_drop(struct attached *attached, struct error *error)
 {
-    struct attached_file *file, *next;
-
-    HASH_ITER (hh, attached->files, file, next) {
+    for (const struct attached_file *file = attached->pending; file != NULL; file = file->next) {
         if (!is_there(attached, file) && drop_one(attached, file, error) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+int attached_confirm(struct attached *attached, struct error *error)
+{
+    int result = attached_drop(attached, error);
+
+    for (struct attached_file *file = attached->pending; file != NULL; file = file->next) {
+        file->pending = false;
+    }
+    attached->pending = NULL;
+    return result;
 }

@@ -15,6 +15,7 @@
 #include "spool/spool.h"
 
 struct attached;
+struct job;
 
 /* spool must outlive it. */
 struct attached *attached_new(const struct spool *spool);
@@ -31,9 +32,15 @@ int attached_add(struct attached *attached, const char *path, struct error *erro
 int attached_apply(struct attached *attached, const char *folder, json_t *document,
                    struct error *error);
 
-/* Drops what the spool has not, durably: to be called before the jobs are dropped, and once more after
- * it, because what no job used may have gone between the look and the drop; who removes it sees the jobs
- * from then on. Returns 0 or -1 with an error. */
+/* Tells a job the sizes of its attachments, as far as they were looked at here or are in the spool. */
+void attached_measure(const struct attached *attached, struct job *job);
+
+/* Drops what jobs made since attached_confirm name and the spool has not, durably: to be called before
+ * these jobs are dropped. Returns 0 or -1 with an error. */
 int attached_drop(struct attached *attached, struct error *error);
+
+/* The same once more after they were dropped, because what no job used may have gone between the look
+ * and the drop; who removes it sees the jobs from then on. */
+int attached_confirm(struct attached *attached, struct error *error);
 
 #endif

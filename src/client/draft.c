@@ -316,6 +316,11 @@ int draft_drop_files(const struct draft *draft, struct error *error)
     return attached_drop(draft->attached, error);
 }
 
+int draft_confirm_files(const struct draft *draft, struct error *error)
+{
+    return attached_confirm(draft->attached, error);
+}
+
 /* The two ways to say when exclude each other: a flag takes the place of the other one in the job.
  */
 static void drop_excluded(const json_t *changes, json_t *document, const char *flag,
@@ -372,6 +377,9 @@ static struct job *read_document(const struct draft *draft, json_t *document, st
                   JOB_SIZE_LIMIT);
     } else {
         job = job_read(text.bytes, text.length, &context, error);
+        if (job != NULL) {
+            attached_measure(draft->attached, job);
+        }
     }
     buffer_free(&text);
     return job;

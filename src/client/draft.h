@@ -35,10 +35,11 @@ int draft_flag(struct draft *draft, const char *name, const char *value, struct 
  * NULL or "-": to the working directory. */
 void draft_beside(struct draft *draft, const char *path);
 
-/* Drops the files that jobs made so far attach and the spool has not, durably: before these jobs are
- * dropped, and once more after it, because what nobody used may have been removed meanwhile. Returns 0,
- * or -1 with an error. */
+/* Drops the files that jobs made since draft_confirm_files attach and the spool has not, durably: before
+ * these jobs are dropped; and once more after it, because what nobody used may have been removed
+ * meanwhile. Return 0, or -1 with an error. */
 int draft_drop_files(const struct draft *draft, struct error *error);
+int draft_confirm_files(const struct draft *draft, struct error *error);
 
 /* The job with this prompt (for --type embed, with this input), or the job whose text this is, with
  * the flags; completed, its ID computed. NULL with an error of kind ERROR_DATA, in the words with

@@ -14,7 +14,10 @@
 #include "spool/file.h"
 #include "spool/move.h"
 
-enum { COPY_CHUNK = 256 * 1024 };
+enum {
+    COPY_CHUNK = 256 * 1024,
+    READ_MORE = 128 * 1024, /* room that reading wants at the end */
+};
 
 static void file_name(const struct id *blob, bool gone, char out[BLOB_NAME_SIZE])
 {
@@ -81,7 +84,7 @@ int blob_read(const struct spool *spool, const struct id *blob, size_t limit, st
     size_t before = out->length;
     int result = (uintmax_t)status.st_size > limit ? -EFBIG : 0;
     if (result == 0) {
-        buffer_reserve(out, (size_t)status.st_size + 1);
+        buffer_reserve(out, (size_t)status.st_size + READ_MORE);
         result = file_read(fd, limit, out);
     }
     (void)close(fd);

@@ -21,6 +21,10 @@ load rig
     scenario attach.py refused
 }
 
+@test "an estimate counts what is attached" {
+    scenario attach.py estimated
+}
+
 @test "jobs and lines that come before their attachments wait for them and say so" {
     scenario attach.py blob_after_job
 }

@@ -185,6 +185,19 @@ def refused(rig: Rig):
     expect("attachment_limit" in found["twice.json"]["message"], found["twice.json"]["message"])
     equal(blobs(spool), {digest(PNG)}, "blobs/")
     rig.check()
+    said = command("llmspool-submit", spool, "--attach", write(rig, "x", PNG * 3), "Q", code=65)[1]
+    expect("20480" in said, f"submit does not know the daemon's limit: {said!r}")
+
+
+@scenario
+def estimated(rig: Rig):
+    """What is attached counts in an estimate before anything is dropped."""
+    path = write(rig, "long.txt", b"word " * 20000)
+    bare, whole = (json.loads(submit(rig.spool, "--estimate", "--json", *words, "Q").splitlines()[-1])
+                   for words in ((), ("--attach", path)))
+    equal(whole["input_tokens"] - bare["input_tokens"] > 25000, True,
+          f"tokens of 100,000 bytes of text: {bare} {whole}")
+    expect(not rig.spool.names("new"), "an estimate drops something")
 
 
 @scenario
