@@ -61,6 +61,10 @@ load rig
     scenario attach.py back_from_a_kill
 }
 
+@test "attachments of other users are copied" {
+    scenario attach.py of_others
+}
+
 @test "large attachments in flight are bounded" {
     scenario attach.py memory
 }

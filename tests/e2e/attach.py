@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from rig import (BUILD, PATIENCE, Rig, Spool, equal, expect, preload, provider, run_scenario, scenario,
+from rig import (BUILD, PATIENCE, Rig, Skip, Spool, equal, expect, preload, provider, run_scenario, scenario,
                  sweep_of_kills, until)
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
@@ -459,6 +459,44 @@ def back_from_a_kill(rig: Rig):
     rig.until_empty()
     equal(len(spool.jobs("done")), 1, "jobs in done/")
     equal(blobs(spool), {digest(PNG)}, "blobs/")
+
+
+@scenario
+def of_others(rig: Rig):
+    """In a shared spool an attachment of another user is copied, as its owner may hold it open; jobs of two
+    users share it."""
+    if os.geteuid() != 0:
+        raise Skip("only root can drop files of two users")
+    mock = rig.mock()
+    path = os.path.join(rig.folder, "shared")
+    subprocess.run([os.path.join(BUILD, "llmspool-init"), path, "--model", "m", "--group", "users"],
+                   check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+    rig.spool = spool = Spool(path, make=False)
+    group = os.stat(spool.at("new")).st_gid
+    held = []
+    for number, user in enumerate((65534, 1)):
+        for data, name in ((PNG, f"{digest(PNG)}.blob"), (json.dumps(asking(PNG)).encode(), "job.json")):
+            temp = spool.at("tmp", f"{user}.{name}")
+            with open(temp, "wb") as file:
+                file.write(data)
+                os.fchown(file.fileno(), user, group)
+                os.fchmod(file.fileno(), 0o640)
+            held.append(os.open(temp, os.O_RDWR))
+            os.rename(temp, spool.at("new", name))
+        if number == 0:
+            daemon = rig.daemon()
+        until(lambda: not spool.names("new") and len(spool.jobs("done")) == number + 1, "the job's end")
+    for descriptor in held:
+        os.pwrite(descriptor, b"changed", 0)
+        os.close(descriptor)
+    with open(spool.at("blobs", digest(PNG)), "rb") as file:
+        equal(digest(file.read()), digest(PNG), "the bytes after their owner changed his own")
+        status = os.fstat(file.fileno())
+        equal((status.st_uid, status.st_mode & 0o7777), (0, 0o640), "owner and mode")
+    equal(len(marks(spool)), 2, "marks")
+    equal([line["files"] for line in sent(mock)], [[digest(PNG)]] * 2, "what was sent")
+    daemon.stop()
+    rig.check()
 
 
 @scenario
