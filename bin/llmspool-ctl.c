@@ -11,6 +11,7 @@
 #include "client/cli.h"
 #include "client/control.h"
 #include "client/derive.h"
+#include "client/flow_order.h"
 #include "client/forgetting.h"
 #include "client/plan.h"
 #include "job/change.h"
@@ -23,8 +24,9 @@
 static const char usage[] =
     "usage: llmspool-ctl [-s DIR] [--dry-run] [-q] [--json] ORDER [SELECTION] [--set PATH=VALUE]\n"
     "                    [JOB...|ALL|-]\n"
-    "Gives an order to the daemon. A job is an ID, its first 6 or more digits, or a name;\n"
-    "- reads jobs from stdin, a line each. ALL, in capitals, is every job.\n"
+    "Gives an order to the daemon. A job is an ID, its first 6 or more digits, or a name; a\n"
+    "run's name means its jobs; - reads them from stdin, a line each. ALL, in capitals, is\n"
+    "every job.\n"
     "\n"
     "for the whole spool:\n"
     "  pause     send nothing more               resume    go on; ends a drain, too\n"
@@ -43,6 +45,8 @@ static const char usage[] =
     "      --set PATH=VALUE  of retry and rerun: new jobs with this changed, as in\n"
     "                    params.max_tokens=8000, in the old ones' places in their runs;\n"
     "                    prints their IDs\n"
+    "      --flow FLOW   of cancel, hold, release and retry: all steps of a flow\n"
+    "      --cascade     of rerun: also what depends on the job, where the answer changed\n"
     "  -y, --yes         of forget: do not ask\n"
     "  -q, --quiet       do not say what is done\n"
     "      --json        say it as JSON, a line each\n"
@@ -50,7 +54,7 @@ static const char usage[] =
     "\n" SELECTION_USAGE
     "  Of jobs that have not ended --older-than and --newer-than mean their submission.\n";
 
-enum { OPTION_JSON = 256, OPTION_SET };
+enum { OPTION_JSON = 256, OPTION_SET, OPTION_FLOW, OPTION_CASCADE };
 
 static const struct option options[] = {
     {"spool", required_argument, NULL, 's'},
@@ -59,6 +63,8 @@ static const struct option options[] = {
     {"yes", no_argument, NULL, 'y'},
     {"quiet", no_argument, NULL, 'q'},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"flow", required_argument, NULL, OPTION_FLOW},
+    {"cascade", no_argument, NULL, OPTION_CASCADE},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     SELECTION_OPTIONS,
@@ -73,6 +79,8 @@ struct wish {
     struct selection selection;
     struct changes changes;
     bool yes; /* do not ask before forgetting */
+    const char *flow; /* whose steps are meant, or NULL */
+    bool cascade;     /* what depends on the jobs is meant, too */
 };
 
 /* The words are looked up one by one; all that cannot be found are told. */
@@ -209,6 +217,58 @@ static int order(struct wish *wish, const struct spool *spool, char **words)
     return result;
 }
 
+/* --- flows ------------------------------------------------------------------------------------ */
+
+struct cascade {
+    const struct wish *wish;
+    const struct spool *spool;
+    int result;
+};
+
+static int cascade_one(void *context, const char *word)
+{
+    struct cascade *cascade = context;
+    struct error error;
+
+    if (flow_cascade(cascade->spool, word, cascade->wish->announce.dry_run,
+                     cascade->wish->announce.quiet, &error) < 0) {
+        cascade->result = cli_fail(PROGRAM, &error);
+    }
+    return 0;
+}
+
+static int order_flows(const struct wish *wish, const struct spool *spool, char **words)
+{
+    const struct announce *announce = &wish->announce;
+    struct cascade cascade = {wish, spool, EXIT_DONE};
+    struct error error;
+
+    if (wish->cascade) {
+        cli_words(words, cascade_one, &cascade);
+    } else if (flow_order(spool, wish->verb, wish->flow, announce->dry_run, announce->quiet,
+                          &error) < 0) {
+        cascade.result = cli_fail(PROGRAM, &error);
+    }
+    if (cascade.result == EXIT_DONE && !announce->dry_run) {
+        tell_nobody_obeys(announce, spool);
+    }
+    return cascade.result;
+}
+
+/* Whether --flow and --cascade make sense. Returns EXIT_DONE when they do. */
+static int check_flows(const struct wish *wish, bool words)
+{
+    bool selects = selection_any(&wish->selection) || wish->changes.count > 0;
+
+    if (wish->flow != NULL && (words || selects || wish->cascade || !flow_order_has(wish->verb))) {
+        return cli_usage(PROGRAM, "--flow goes by itself with cancel, hold, release and retry");
+    }
+    if (wish->cascade && (wish->verb->kind != VERB_RERUN || !words || selects)) {
+        return cli_usage(PROGRAM, "--cascade goes with rerun JOB...");
+    }
+    return EXIT_DONE;
+}
+
 static int run(struct wish *wish, char **words)
 {
     struct error error;
@@ -218,7 +278,8 @@ static int run(struct wish *wish, char **words)
     if (spool == NULL) {
         return cli_fail(PROGRAM, &error);
     }
-    result = order(wish, spool, words);
+    result = wish->flow != NULL || wish->cascade ? order_flows(wish, spool, words)
+                                                 : order(wish, spool, words);
     spool_close(spool);
     return cli_finish(PROGRAM, result);
 }
@@ -291,6 +352,12 @@ static int take_option(struct wish *wish, int option)
     case OPTION_JSON:
         wish->announce.json = true;
         break;
+    case OPTION_FLOW:
+        wish->flow = optarg;
+        break;
+    case OPTION_CASCADE:
+        wish->cascade = true;
+        break;
     case OPTION_SET:
         taken = changes_add(&wish->changes, optarg, &error);
         break;
@@ -341,7 +408,8 @@ static int obey(struct wish *wish, char **words)
     if (wish->verb == NULL) {
         return unknown(words[0]);
     }
-    result = check(wish, words[1] != NULL);
+    result = wish->flow != NULL || wish->cascade ? check_flows(wish, words[1] != NULL)
+                                                 : check(wish, words[1] != NULL);
     return result == EXIT_DONE ? run(wish, words + 1) : result;
 }
 

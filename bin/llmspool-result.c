@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/answer_rows.h"
 #include "client/answers.h"
 #include "client/chosen.h"
 #include "client/cli.h"
@@ -18,7 +19,7 @@
 #define PROGRAM "llmspool-result"
 
 static const char usage[] =
-    "usage: llmspool-result [-s DIR] [WHAT] [--version N] [--json] [SELECTION] [JOB...|-]\n"
+    "usage: llmspool-result [-s DIR] [WHAT] [--version N] [--json] [SELECTION] [JOB...|RUN|-]\n"
     "       llmspool-result [-s DIR] --diff [--json] JOB A B\n"
     "       llmspool-result [-s DIR] --diff [--json] JOB@vA JOB@vB\n"
     "Prints the answers of jobs, in the order in which they are named, or of a run in the\n"
@@ -29,6 +30,10 @@ static const char usage[] =
     "      --version N   that version, not the latest good one\n"
     "      --latest      the latest good one: the default\n"
     "      --json        whole records, or what else is printed, a line of JSON each\n"
+    "      --format F    text, json, jsonl, csv or tsv: a row for each job or line of the run,\n"
+    "                    what is kept of its input first\n"
+    "      --lines       text, a line each: \\\\ \\r \\n \\t as in COPY, \\N where there is none\n"
+    "  -0, --null        text, each ended by NUL\n"
     "      --help, --version (alone)\n"
     "\n"
     "instead of the answer:\n"
@@ -50,7 +55,9 @@ enum {
     OPTION_RAW,
     OPTION_EXACT,
     OPTION_FIELD,
-    OPTION_DIFF
+    OPTION_DIFF,
+    OPTION_FORMAT,
+    OPTION_LINES
 };
 
 static const struct option options[] = {
@@ -64,6 +71,9 @@ static const struct option options[] = {
     {"exact", no_argument, NULL, OPTION_EXACT},
     {"field", required_argument, NULL, OPTION_FIELD},
     {"diff", no_argument, NULL, OPTION_DIFF},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"lines", no_argument, NULL, OPTION_LINES},
+    {"null", no_argument, NULL, '0'},
     {"help", no_argument, NULL, 'h'},
     SELECTION_OPTIONS,
     {NULL, 0, NULL, 0},
@@ -75,21 +85,53 @@ struct wish {
     struct selection selection;
     struct wall now;
     const char *given; /* the spool */
+    const char *run;   /* that is being printed */
     int kinds;         /* how many kinds of what is to be printed were named */
     bool diff;
+    bool tabled; /* rows of a format, and no answers one by one */
+    struct answer_rows rows;
 };
 
 /* --- jobs that are named, of a run, or selected ----------------------------------------------- */
+
+static int print_run(struct wish *wish, const char *run, struct error *error);
+
+/* A row, or what else was asked for. */
+static void print_job(struct wish *wish, const struct reference *reference, const char *word)
+{
+    struct answer_rows *rows = &wish->rows;
+
+    if (wish->tabled) {
+        answer_rows_put(rows, rows->sheet.rows, &reference->id, NULL, reference->version);
+    } else {
+        answers_print(&wish->answers, reference, word);
+    }
+}
+
+/* A run by its name, where no job has it. */
+static bool is_run(const struct wish *wish, const char *word)
+{
+    const struct spool *spool = wish->answers.spool;
+    struct reference ignored;
+    struct error error;
+
+    return layout_name_ok(word) && members_known(spool, word) &&
+           locate_reference(spool, word, &ignored, &error) < 0 && error.kind == ERROR_ABSENT;
+}
 
 static int print_word(void *context, const char *word)
 {
     struct wish *wish = context;
     struct reference reference;
+    struct error error;
 
+    if (is_run(wish, word)) {
+        return print_run(wish, word, &error) < 0 ? cli_fail(PROGRAM, &error) : 0;
+    }
     if (answers_find(&wish->answers, word, &reference) &&
         (!selection_any(&wish->selection) ||
          chosen_is(wish->answers.spool, &wish->selection, CHOSEN_ANY, &reference.id, wish->now))) {
-        answers_print(&wish->answers, &reference, word);
+        print_job(wish, &reference, word);
     }
     return 0;
 }
@@ -101,7 +143,7 @@ static int print_id(void *context, const struct id *id)
     char hex[ID_TEXT_SIZE];
 
     id_write(id, hex);
-    answers_print(&wish->answers, &reference, hex);
+    print_job(wish, &reference, hex);
     return 0;
 }
 
@@ -113,8 +155,7 @@ static void tell_refused(struct wish *wish, const json_t *line)
     } else {
         fflush(stdout);
         fprintf(stderr, "%s: position %lld of run %s was refused\n", PROGRAM,
-                (long long)json_integer_value(json_object_get(line, "position")),
-                wish->selection.run);
+                (long long)json_integer_value(json_object_get(line, "position")), wish->run);
     }
     answers_note(&wish->answers, EXIT_SOME_FAILED);
 }
@@ -124,7 +165,11 @@ static int print_member(void *context, const struct id *id, const json_t *line)
     struct wish *wish = context;
     bool all = !selection_needs_record(&wish->selection);
 
-    if (id == NULL && all) {
+    if (wish->tabled && all) {
+        answer_rows_put(&wish->rows,
+                        (uint64_t)json_integer_value(json_object_get(line, "position")), id,
+                        json_object_get(line, "metadata"), 0);
+    } else if (id == NULL && all) {
         tell_refused(wish, line);
     } else if (id != NULL && (all || chosen_is(wish->answers.spool, &wish->selection, CHOSEN_ANY,
                                                id, wish->now))) {
@@ -133,12 +178,18 @@ static int print_member(void *context, const struct id *id, const json_t *line)
     return 0;
 }
 
+static int print_run(struct wish *wish, const char *run, struct error *error)
+{
+    wish->run = run;
+    return members_each(wish->answers.spool, run, print_member, wish, error);
+}
+
 static int print_selected(struct wish *wish, struct error *error)
 {
     const struct spool *spool = wish->answers.spool;
 
     return wish->selection.run != NULL
-               ? members_each(spool, wish->selection.run, print_member, wish, error)
+               ? print_run(wish, wish->selection.run, error)
                : chosen_each(spool, &wish->selection, CHOSEN_FINISHED, wish->now, print_id, wish,
                              error);
 }
@@ -212,6 +263,9 @@ static int print(struct wish *wish, char **words, int count)
         return cli_fail(PROGRAM, &error);
     }
     cli_words(words, print_word, wish);
+    if (wish->tabled) {
+        answers_note(&wish->answers, answer_rows_end(&wish->rows));
+    }
     return wish->answers.result;
 }
 
@@ -225,7 +279,12 @@ static int run(struct wish *wish, char **words, int count)
         return cli_fail(PROGRAM, &error);
     }
     wish->answers.spool = spool;
+    wish->answers.shelf = shelf_new(spool);
+    wish->rows.program = PROGRAM;
+    wish->rows.spool = spool;
+    wish->rows.shelf = wish->answers.shelf;
     result = print(wish, words, count);
+    shelf_free(wish->answers.shelf);
     spool_close(spool);
     return cli_finish(PROGRAM, result);
 }
@@ -247,6 +306,8 @@ static int take_selection(struct wish *wish, int option)
 /* Takes an option. Returns EXIT_DONE, or EXIT_USAGE, which was told. */
 static int take_option(struct wish *wish, int option)
 {
+    struct error error;
+
     switch (option) {
     case 's':
         wish->given = optarg;
@@ -282,6 +343,20 @@ static int take_option(struct wish *wish, int option)
     case OPTION_JSON:
         wish->answers.json = true;
         break;
+    case OPTION_FORMAT:
+        wish->tabled = true;
+        if (row_format_read(optarg, &wish->rows.sheet.style.format, &error) < 0) {
+            return cli_usage(PROGRAM, "%s", error.text);
+        }
+        break;
+    case OPTION_LINES:
+        wish->tabled = true;
+        wish->rows.sheet.style.escape = ROW_COPY;
+        break;
+    case '0':
+        wish->tabled = true;
+        wish->rows.sheet.style.escape = ROW_NUL;
+        break;
     default:
         return take_selection(wish, option);
     }
@@ -297,6 +372,13 @@ static int check(const struct wish *wish, int words)
         return cli_usage(PROGRAM,
                          "--exact, --field, --raw, --request, --history and --diff exclude "
                          "each other");
+    }
+    if (wish->tabled && (wish->kinds > 0 || wish->answers.json || wish->answers.version != 0)) {
+        return cli_usage(PROGRAM, "--format, --lines and -0 print answers as rows: no other kind, "
+                                  "no --json and no --version goes with them");
+    }
+    if (wish->rows.sheet.style.escape == ROW_NUL && wish->rows.sheet.style.format != ROW_TEXT) {
+        return cli_usage(PROGRAM, "-0 ends answers as text with NUL: it goes with no --format");
     }
     if (wish->answers.json && wish->answers.kind == ANSWERS_EXACT) {
         return cli_usage(PROGRAM, "--json and --exact exclude each other");
@@ -320,7 +402,7 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         return cli_version(PROGRAM);
     }
-    while (result == EXIT_DONE && (option = getopt_long(argc, argv, "s:", options, NULL)) != -1) {
+    while (result == EXIT_DONE && (option = getopt_long(argc, argv, "s:0", options, NULL)) != -1) {
         if (option == 'h') {
             return cli_help(usage);
         }

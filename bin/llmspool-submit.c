@@ -2,73 +2,107 @@
 /*
  * llmspool-submit: turns prompts and job files into jobs; can wait for their answers.
  */
+#include <errno.h>
 #include <getopt.h>
-#include <jansson.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buffer.h"
-#include "base/clock.h"
-#include "base/timetext.h"
+#include "base/moneytext.h"
 #include "base/xalloc.h"
-#include "spool/spool.h"
 #include "client/cli.h"
-#include "client/draft.h"
-#include "client/estimate.h"
-#include "client/show.h"
-#include "client/submission.h"
-#include "client/wait.h"
+#include "client/harvest.h"
+#include "client/submit.h"
+#include "client/trial.h"
+#include "spool/layout.h"
 
-#define PROGRAM "llmspool-submit"
+#define PROGRAM SUBMIT_PROGRAM
 
 static const char usage[] =
-    "usage: llmspool-submit [-s DIR] [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
-    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE (that text,\n"
-    "or with --job a job as JSON), or for standard input (-), and prints their IDs when they\n"
-    "are durable.\n"
+    "usage: llmspool-submit [options] TEXT ... | -f FILE ... | --job FILE ... | -\n"
+    "       llmspool-submit [options] --lines|-0|--jsonl|--csv|--tsv [FILE ...]\n"
+    "       llmspool-submit [-s DIR] [options] --batch FILE | --flow FILE\n"
+    "Drops a job for each TEXT (the prompt, or with --type embed the input), FILE,\n"
+    "record of files or of standard input (-), and prints their IDs when they are\n"
+    "durable.\n"
     "\n"
-    "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked for)\n"
-    "  -f, --file FILE         a prompt\n"
-    "      --job FILE          a whole job\n"
+    "  -s, --spool DIR         the spool (llmspool(7) says where it is looked for)\n"
+    "  -f, --file FILE         a prompt, or a file of records\n"
+    "      --job FILE          a whole job as JSON\n"
+    "      --batch FILE        an OpenAI Batch file; prints the name of its run\n"
+    "      --flow FILE         jobs that wait for others\n"
+    "      --each-file DIR     a prompt in each file of a folder, or of a pattern\n"
+    "      --include PATTERN   such files alone    --exclude PATTERN   no such files\n"
     "  -w, --wait              wait, and print the answers in the order of the jobs\n"
-    "      --wait-timeout D    wait for so long at most, then leave with 75\n"
-    "      --fail-fast         do not wait when nothing can move: leave with 69\n"
+    HARVEST_USAGE
     "      --json              print JSON, a line for each job\n"
     "      --print-id          print the IDs, submit nothing\n"
-    "      --dry-run           print the jobs as they would be dropped, submit nothing\n"
-    "      --estimate          print their tokens and money (--prices FILE), submit nothing\n"
+    "      --dry-run           print the jobs as they would be, submit nothing\n"
+    "      --estimate          print their tokens and money, submit nothing\n"
+    "      --prices FILE       what models cost, to estimate what jobs will\n"
+    "      --types             list the types that a job may have\n"
     "      --help, --version\n"
+    "\n"
+    "Records:\n"
+    "      --lines             each line is a prompt\n"
+    "  -0, --null              each text ended by NUL is one; IDs end in NUL, too\n"
+    "      --jsonl             each line is a job, or has fields for a template\n"
+    "      --csv, --tsv        each row has columns for a template\n"
+    "      --template TEXT     the prompt, with {}, {column}, {1}, {file} or {n}\n"
+    "      --template-file FILE\n"
+    "      --limit N           the first N records   --samples K   K answers to each\n"
+    "      --run NAME          what all are called together\n"
+    "      --max-cost SUM      the most that the run may cost\n"
+    "      --max-waiting N     go on when fewer jobs wait (default 1000000)\n"
+    "      --try N             N records at random first; then ask whether to go on\n"
+    "  -y, --yes               ask nothing\n"
     "\n"
     "What decides the answer:\n"
     "  -m, --model MODEL       --system TEXT          --param NAME=VALUE ...\n"
-    "      --attach FILE ...       an image, PDF or text that each job asks about\n"
+    "      --attach FILE ...   an image, PDF or text that each job asks about\n"
     "      --schema FILE       the JSON Schema that the answer has to fit\n"
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
+    "Types (--types lists them):\n"
+    "      --type summarize [--length TEXT]      --type translate --to LANGUAGE\n"
+    "      --type classify --labels A,B,...      --type extract --fields NAME[:TYPE],...\n"
+    "      --type NAME [--var NAME=VALUE ...]    your own: templates/NAME.json\n"
     "How and when:\n"
-    "      --name NAME         --meta NAME=TEXT ...   --priority 0-9     --webhook URL\n"
+    "      --name NAME         --meta NAME=TEXT ...  --priority 0-9   --webhook URL\n"
     "      --delay D           --not-before TIME      --expires TIME     --timeout D\n"
     "      --max-attempts N    --max-age D            --fresh            --keep D\n"
     "      --on-doubt WORD     --stream               --fallback MODEL ...\n"
     "\n"
-    "More in llmspool-submit(1); what the keys of a job mean is in llmspool-spool(5).\n";
+    "More in llmspool-submit(1); what a job's keys mean is in llmspool-spool(5).\n";
 
 enum {
     INPUT = 1, /* what getopt_long gives for a word that is no option */
     OPTION_FIELD = 256,
     OPTION_JOB,
-    OPTION_WAIT_TIMEOUT,
-    OPTION_FAIL_FAST,
     OPTION_JSON,
     OPTION_PRINT_ID,
     OPTION_DRY_RUN,
     OPTION_ESTIMATE,
     OPTION_PRICES,
+    OPTION_LINES,
+    OPTION_JSONL,
+    OPTION_CSV,
+    OPTION_TSV,
+    OPTION_EACH_FILE,
+    OPTION_INCLUDE,
+    OPTION_EXCLUDE,
+    OPTION_TEMPLATE,
+    OPTION_TEMPLATE_FILE,
+    OPTION_LIMIT,
+    OPTION_SAMPLES,
+    OPTION_RUN,
+    OPTION_MAX_COST,
+    OPTION_MAX_WAITING,
+    OPTION_TRY,
+    OPTION_BATCH,
+    OPTION_FLOW,
+    OPTION_TYPES,
     OPTION_HELP,
     OPTION_VERSION,
-    SHOWN_JOBS = 8, /* in the line that says how to come back */
 };
 
 static const struct option options[] = {
@@ -76,19 +110,40 @@ static const struct option options[] = {
     {"file", required_argument, NULL, 'f'},
     {"job", required_argument, NULL, OPTION_JOB},
     {"wait", no_argument, NULL, 'w'},
-    {"wait-timeout", required_argument, NULL, OPTION_WAIT_TIMEOUT},
-    {"fail-fast", no_argument, NULL, OPTION_FAIL_FAST},
     {"json", no_argument, NULL, OPTION_JSON},
     {"print-id", no_argument, NULL, OPTION_PRINT_ID},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"estimate", no_argument, NULL, OPTION_ESTIMATE},
     {"prices", required_argument, NULL, OPTION_PRICES},
+    {"yes", no_argument, NULL, 'y'},
+    {"null", no_argument, NULL, '0'},
+    {"lines", no_argument, NULL, OPTION_LINES},
+    {"jsonl", no_argument, NULL, OPTION_JSONL},
+    {"csv", no_argument, NULL, OPTION_CSV},
+    {"tsv", no_argument, NULL, OPTION_TSV},
+    {"each-file", required_argument, NULL, OPTION_EACH_FILE},
+    {"include", required_argument, NULL, OPTION_INCLUDE},
+    {"exclude", required_argument, NULL, OPTION_EXCLUDE},
+    {"template", required_argument, NULL, OPTION_TEMPLATE},
+    {"template-file", required_argument, NULL, OPTION_TEMPLATE_FILE},
+    {"limit", required_argument, NULL, OPTION_LIMIT},
+    {"samples", required_argument, NULL, OPTION_SAMPLES},
+    {"run", required_argument, NULL, OPTION_RUN},
+    {"max-cost", required_argument, NULL, OPTION_MAX_COST},
+    {"max-waiting", required_argument, NULL, OPTION_MAX_WAITING},
+    {"try", required_argument, NULL, OPTION_TRY},
+    {"batch", required_argument, NULL, OPTION_BATCH},
+    {"flow", required_argument, NULL, OPTION_FLOW},
+    {"types", no_argument, NULL, OPTION_TYPES},
     {"attach", required_argument, NULL, OPTION_FIELD},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
+    {"fields", required_argument, NULL, OPTION_FIELD},
     {"fresh", no_argument, NULL, OPTION_FIELD},
     {"keep", required_argument, NULL, OPTION_FIELD},
+    {"labels", required_argument, NULL, OPTION_FIELD},
+    {"length", required_argument, NULL, OPTION_FIELD},
     {"max-age", required_argument, NULL, OPTION_FIELD},
     {"max-attempts", required_argument, NULL, OPTION_FIELD},
     {"meta", required_argument, NULL, OPTION_FIELD},
@@ -104,286 +159,42 @@ static const struct option options[] = {
     {"stream", no_argument, NULL, OPTION_FIELD},
     {"system", required_argument, NULL, OPTION_FIELD},
     {"timeout", required_argument, NULL, OPTION_FIELD},
+    {"to", required_argument, NULL, OPTION_FIELD},
     {"type", required_argument, NULL, OPTION_FIELD},
     {"user", required_argument, NULL, OPTION_FIELD},
+    {"var", required_argument, NULL, OPTION_FIELD},
     {"webhook", required_argument, NULL, OPTION_FIELD},
+    HARVEST_OPTIONS,
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
 
-enum mode { MODE_DROP, MODE_WAIT, MODE_PRINT_ID, MODE_DRY_RUN, MODE_ESTIMATE };
-
-struct command {
-    const char *place; /* of the spool, as given */
-    enum mode mode;
-    const char *prices; /* a file, or NULL */
-    bool json;
-    bool progress; /* a line on stderr that is written over */
-    struct field {
-        const char *name, *value;
-    } * fields; /* flags for the jobs, in order */
-    size_t field_count;
-    struct spool *spool;
-    struct draft *draft;
-    struct submission jobs;
-    struct wait *wait;
-    struct wait_plan plan;
-    size_t *numbers; /* of the jobs in the set that is waited for */
-    size_t printed;  /* so many jobs have been told of */
-    bool failed;
-    struct error error;
-};
-
-/* --- jobs ------------------------------------------------------------------------------------- */
-
-static int prepare(struct command *command)
-{
-    command->spool = cli_spool(command->place, &command->error);
-    if (command->spool == NULL) {
-        return -1;
-    }
-    command->draft = draft_new(command->spool, clock_wall(&clock_system));
-    for (size_t i = 0; i < command->field_count; i++) {
-        if (draft_flag(command->draft, command->fields[i].name, command->fields[i].value,
-                       &command->error) < 0) {
-            return -1;
-        }
-    }
-    return submission_read(&command->jobs, command->draft, &command->error);
-}
-
-static int print_all(const struct command *command)
-{
-    for (size_t i = 0; i < command->jobs.count; i++) {
-        const struct job *job = command->jobs.jobs[i].job;
-
-        if (command->mode == MODE_PRINT_ID) {
-            show_submitted(stdout, job, command->json);
-        } else {
-            show_json(stdout, job->document);
-        }
-    }
-    return EXIT_DONE;
-}
-
-/* An ID is printed when its job is durable, so that after a failure it is known which ones are. */
-static int drop_all(struct command *command)
-{
-    if (draft_drop_files(command->draft, &command->error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < command->jobs.count; i++) {
-        struct submitted *submitted = &command->jobs.jobs[i];
-
-        if (submission_drop(command->spool, submitted, &command->error) < 0) {
-            return -1;
-        }
-        if (command->mode == MODE_DROP) {
-            show_submitted(stdout, submitted->job, command->json);
-        }
-    }
-    return draft_confirm_files(command->draft, &command->error);
-}
-
-/* --- answers ---------------------------------------------------------------------------------- */
-
-static void progress_show(const struct command *command)
-{
-    if (command->progress) {
-        size_t count = wait_count(command->wait);
-        size_t ended = count - wait_open(command->wait);
-
-        fprintf(stderr, "\r%zu of %zu job%s %s ended\033[K", ended, count, count == 1 ? "" : "s",
-                ended == 1 ? "has" : "have");
-    }
-}
-
-/* Whatever else is printed begins on a line of its own. */
-static void progress_hide(const struct command *command)
-{
-    if (command->progress) {
-        fputs("\r\033[K", stderr);
-    }
-}
-
-static void print_failure(const struct command *command, size_t number)
-{
-    json_t *record = wait_record(command->wait, number);
-    char *sentence = wait_failure(command->wait, number, record);
-
-    fprintf(stderr, PROGRAM ": %s\n", sentence);
-    free(sentence);
-    json_decref(record);
-}
-
-/* A job that left no record still gets its line of JSON: lines stand for jobs. */
-static json_t *stand_in(const struct command *command, size_t number)
-{
-    char hex[ID_TEXT_SIZE];
-
-    id_write(&wait_job(command->wait, number)->id, hex);
-    return json_pack("{s:s, s:s}", "id", hex, "status", wait_word(command->wait, number, NULL));
-}
-
-static void print_answer(struct command *command, size_t number)
-{
-    bool completed = wait_job(command->wait, number)->state == AWAITED_COMPLETED;
-    json_t *record = completed || command->json ? wait_record(command->wait, number) : NULL;
-
-    if (completed && record == NULL) {
-        char shown[ID_SHORT_SIZE];
-
-        id_write_short(&wait_job(command->wait, number)->id, shown);
-        fprintf(stderr, PROGRAM ": %s: its output cannot be read\n", shown);
-        command->failed = true;
-    }
-    if (command->json) {
-        record = record != NULL ? record : stand_in(command, number);
-        show_json(stdout, record);
-    } else if (record != NULL) {
-        show_answer(stdout, record);
-    }
-    json_decref(record);
-}
-
-/* Why one failed is told at once, answers when it is their turn. */
-static void job_ended(void *context, size_t number)
-{
-    struct command *command = context;
-
-    progress_hide(command);
-    if (wait_job(command->wait, number)->state != AWAITED_COMPLETED) {
-        command->failed = true;
-        print_failure(command, number);
-    }
-    while (command->printed < command->jobs.count) {
-        size_t next = command->numbers[command->printed];
-
-        if (wait_job(command->wait, next)->state == AWAITED_OPEN) {
-            break;
-        }
-        print_answer(command, next);
-        command->printed++;
-    }
-    fflush(stdout);
-    progress_show(command);
-}
-
-static void jobs_stalled(void *context, const char *reason)
-{
-    const struct command *command = context;
-
-    progress_hide(command);
-    fprintf(stderr, PROGRAM ": still waiting: %s\n", reason);
-    progress_show(command);
-}
-
-/* How to come back to what was submitted and goes on by itself. */
-static void tell_way_back(const struct command *command, const char *why)
-{
-    size_t open = wait_open(command->wait);
-    size_t count = wait_count(command->wait);
-    size_t shown = 0;
-
-    fprintf(stderr, PROGRAM ": %s; %zu of %zu job%s %s in the spool:", why, open, count,
-            count == 1 ? "" : "s", open == 1 ? "has not ended and stays" : "have not ended and stay");
-    if (open > SHOWN_JOBS) {
-        fputs(" the same command waits for them again\n", stderr);
-        return;
-    }
-    fputs(" llmspool-wait", stderr);
-    if (command->place != NULL) {
-        fprintf(stderr, " -s %s", command->place);
-    }
-    for (size_t i = 0; i < wait_count(command->wait) && shown < open; i++) {
-        const struct awaited *awaited = wait_job(command->wait, i);
-        char text[ID_SHORT_SIZE];
-
-        if (awaited->state == AWAITED_OPEN) {
-            id_write_short(&awaited->id, text);
-            fprintf(stderr, " %s", text);
-            shown++;
-        }
-    }
-    putc('\n', stderr);
-}
-
-static int exit_code(const struct command *command, enum wait_result result)
-{
-    switch (result) {
-    case WAIT_ENDED:
-        break;
-    case WAIT_TIMED_OUT:
-        tell_way_back(command, "timed out");
-        return EXIT_LATER;
-    case WAIT_STUCK:
-        tell_way_back(command, "nothing can move");
-        return EXIT_ABSENT;
-    case WAIT_INTERRUPTED:
-        tell_way_back(command, "interrupted");
-        return EXIT_INTERRUPTED;
-    }
-    return command->failed ? EXIT_SOME_FAILED : EXIT_DONE;
-}
-
-static int wait_for_all(struct command *command)
-{
-    enum wait_result result;
-    int problem;
-
-    command->wait = wait_new(command->spool, &clock_system);
-    command->numbers = xcalloc(command->jobs.count, sizeof *command->numbers);
-    for (size_t i = 0; i < command->jobs.count; i++) {
-        const struct submitted *submitted = &command->jobs.jobs[i];
-
-        command->numbers[i] = wait_add(command->wait, &submitted->job->id, 0);
-        wait_expect(command->wait, command->numbers[i], submitted->drop, submitted->run);
-    }
-    progress_show(command);
-    problem = wait_run(command->wait, &command->plan, &result, &command->error);
-    progress_hide(command);
-    return problem < 0 ? cli_fail(PROGRAM, &command->error) : exit_code(command, result);
-}
-
 /* --- the command line ------------------------------------------------------------------------- */
 
-static int estimate(struct command *command)
+static void add_word(struct submit *command, enum feed_source source, const char *word)
 {
-    struct screen screen = screen_open(stdout);
+    struct feed_plan *input = &command->input;
 
-    if (estimate_print(command->spool, &command->jobs, command->prices, command->json, &screen,
-                       clock_wall(&clock_system), &command->error) < 0) {
-        return cli_fail(PROGRAM, &command->error);
+    input->words = xrealloc(input->words, (input->count + 1) * sizeof *input->words);
+    input->words[input->count++] = (struct feed_word){.source = source, .word = word};
+    if (source != SOURCE_TEXT && command->submission.input == NULL) {
+        command->submission.input = word;
     }
-    return EXIT_DONE;
 }
 
-static int submit(struct command *command)
+static void add_input(struct submit *command, const char *word)
 {
-    if (prepare(command) < 0) {
-        return cli_fail(PROGRAM, &command->error);
-    }
-    if (command->mode == MODE_PRINT_ID || command->mode == MODE_DRY_RUN) {
-        return print_all(command);
-    }
-    if (command->mode == MODE_ESTIMATE) {
-        return estimate(command);
-    }
-    if (drop_all(command) < 0) {
-        return cli_fail(PROGRAM, &command->error);
-    }
-    return command->mode == MODE_WAIT ? wait_for_all(command) : EXIT_DONE;
+    add_word(command, strcmp(word, "-") == 0 ? SOURCE_FILE : SOURCE_TEXT, word);
 }
 
-static void add_input(struct command *command, const char *word)
+static void add_pattern(const char ***patterns, size_t *count, const char *pattern)
 {
-    bool standard = strcmp(word, "-") == 0;
-
-    submission_add(&command->jobs, standard ? SOURCE_PROMPT : SOURCE_TEXT, word);
+    *patterns = xrealloc(*patterns, (*count + 1) * sizeof **patterns);
+    (*patterns)[(*count)++] = pattern;
 }
 
-static void add_field(struct command *command, const char *name)
+static void add_field(struct submit *command, const char *name)
 {
     command->fields =
         xrealloc(command->fields, (command->field_count + 1) * sizeof *command->fields);
@@ -391,28 +202,141 @@ static void add_field(struct command *command, const char *name)
 }
 
 /* What prints only never turns into a submission, whatever else is said. */
-static void want_wait(struct command *command)
+static void want_wait(struct submit *command)
 {
     if (command->mode == MODE_DROP) {
         command->mode = MODE_WAIT;
     }
 }
 
-/* The options that say what to do. Returns an exit code, or -1 to go on. */
-static int take_mode(struct command *command, int option)
+/* The options about answers: they mean to wait for them. */
+static int take_harvest(struct submit *command, int option)
 {
+    int taken = harvest_option(&command->plan, option, optarg, &command->error);
+
+    if (taken < 0) {
+        return cli_usage(PROGRAM, "%s", command->error.text);
+    }
+    if (taken == 0) {
+        return EXIT_USAGE; /* getopt has told */
+    }
+    want_wait(command);
+    return -1;
+}
+
+/* A number of 1 or more (0 where zero says that it may be). Returns an exit code, or -1 to go on. */
+static int take_number(const char *option, bool zero, uint64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoull(optarg, &end, 10);
+    if (errno != 0 || optarg[0] < '0' || optarg[0] > '9' || *end != '\0' ||
+        (*number == 0 && !zero) || *number > INT64_MAX) {
+        return cli_usage(PROGRAM, "--%s %s is no number%s", option, optarg,
+                         zero ? "" : " of 1 or more");
+    }
+    return -1;
+}
+
+static int take_format(struct submit *command, enum feed_format format)
+{
+    if (command->input.format != FEED_WHOLE_FILES && command->input.format != format) {
+        return cli_usage(PROGRAM, "--lines, --null, --jsonl, --csv and --tsv exclude each other");
+    }
+    command->input.format = format;
+    return -1;
+}
+
+/* The options that say what the records are. Returns an exit code, or -1 to go on. */
+static int take_records(struct submit *command, int option)
+{
+    struct tree_filter *filter = &command->input.filter;
+
     switch (option) {
-    case OPTION_WAIT_TIMEOUT:
-        if (timetext_read_duration(optarg, &command->plan.timeout_ms) < 0) {
-            return cli_usage(PROGRAM, "--wait-timeout %s is no duration such as 90s or 10m",
+    case OPTION_LINES:
+        return take_format(command, FEED_LINES);
+    case '0':
+        command->nul = true;
+        return take_format(command, FEED_NUL);
+    case OPTION_JSONL:
+        return take_format(command, FEED_JSONL);
+    case OPTION_CSV:
+        return take_format(command, FEED_CSV);
+    case OPTION_TSV:
+        return take_format(command, FEED_TSV);
+    case OPTION_EACH_FILE:
+        add_word(command, SOURCE_TREE, optarg);
+        return -1;
+    case OPTION_INCLUDE:
+        add_pattern(&filter->include, &filter->include_count, optarg);
+        return -1;
+    case OPTION_EXCLUDE:
+        add_pattern(&filter->exclude, &filter->exclude_count, optarg);
+        return -1;
+    case OPTION_TEMPLATE:
+        command->template_text = optarg;
+        return -1;
+    case OPTION_TEMPLATE_FILE:
+        command->template_file = optarg;
+        return -1;
+    case OPTION_LIMIT:
+        return take_number("limit", false, &command->input.limit);
+    case OPTION_SAMPLES:
+        return take_number("samples", false, &command->samples);
+    default:
+        return take_harvest(command, option);
+    }
+}
+
+static int take_try(struct submit *command)
+{
+    int result = take_number("try", false, &command->try);
+
+    if (result < 0 && command->try > TRIAL_LIMIT) {
+        return cli_usage(PROGRAM, "--try %s is too many: %d at most", optarg, TRIAL_LIMIT);
+    }
+    return result;
+}
+
+/* The options that say how a run is submitted. Returns an exit code, or -1 to go on. */
+static int take_run(struct submit *command, int option)
+{
+    struct submission_plan *plan = &command->submission;
+    int64_t nano;
+
+    switch (option) {
+    case OPTION_RUN:
+        plan->run = optarg;
+        if (!layout_name_ok(optarg)) {
+            return cli_usage(PROGRAM,
+                             "--run %s is no name: letters, digits, dot, underscore, hyphen, up "
+                             "to 100, and not as an ID",
                              optarg);
         }
-        want_wait(command);
-        break;
-    case OPTION_FAIL_FAST:
-        command->plan.fail_fast = true;
-        want_wait(command);
-        break;
+        return -1;
+    case OPTION_MAX_COST:
+        plan->max_cost = optarg;
+        if (moneytext_read(optarg, &nano) < 0) {
+            return cli_usage(PROGRAM, "--max-cost %s is no sum such as 5.00", optarg);
+        }
+        return -1;
+    case OPTION_MAX_WAITING:
+        return take_number("max-waiting", true, &plan->max_waiting);
+    case OPTION_TRY:
+        return take_try(command);
+    case 'y':
+        plan->yes = true;
+        return -1;
+    default:
+        return take_records(command, option);
+    }
+}
+
+/* The options that say what to do. Returns an exit code, or -1 to go on. */
+static int take_mode(struct submit *command, int option)
+{
+    switch (option) {
     case OPTION_PRINT_ID:
         command->mode = MODE_PRINT_ID;
         break;
@@ -422,6 +346,15 @@ static int take_mode(struct command *command, int option)
     case OPTION_ESTIMATE:
         command->mode = MODE_ESTIMATE;
         break;
+    case OPTION_TYPES:
+        command->mode = MODE_TYPES;
+        break;
+    case OPTION_BATCH:
+        command->batch = optarg;
+        break;
+    case OPTION_FLOW:
+        command->flow = optarg;
+        break;
     case OPTION_PRICES:
         command->prices = optarg;
         break;
@@ -430,23 +363,23 @@ static int take_mode(struct command *command, int option)
     case OPTION_VERSION:
         return cli_version(PROGRAM);
     default:
-        return EXIT_USAGE;
+        return take_run(command, option);
     }
     return -1;
 }
 
 /* Returns an exit code, or -1 to go on. */
-static int take_option(struct command *command, int option, int index)
+static int take_option(struct submit *command, int option, int index)
 {
     switch (option) {
     case INPUT:
         add_input(command, optarg);
         break;
     case 'f':
-        submission_add(&command->jobs, SOURCE_PROMPT, optarg);
+        add_word(command, SOURCE_FILE, optarg);
         break;
     case OPTION_JOB:
-        submission_add(&command->jobs, SOURCE_WHOLE, optarg);
+        add_word(command, SOURCE_JOB, optarg);
         break;
     case OPTION_FIELD:
         add_field(command, options[index].name);
@@ -463,49 +396,98 @@ static int take_option(struct command *command, int option, int index)
     case OPTION_JSON:
         command->json = true;
         break;
+    case 'q':
+    case HARVEST_QUIET: /* which does not mean to wait here */
+        command->plan.quiet = true;
+        break;
     default:
         return take_mode(command, option);
     }
     return -1;
 }
 
+/* What is handed over in place of jobs. Returns an exit code, or -1 to go on. */
+static int check_handed_over(struct submit *command)
+{
+    bool input = command->input.count > 0 || command->input.format != FEED_WHOLE_FILES;
+
+    if (command->batch != NULL && (command->mode != MODE_DROP || input || command->flow != NULL)) {
+        return cli_usage(PROGRAM, "--batch FILE goes with no other input, and only drops: "
+                                  "llmspool-status tells how it stands");
+    }
+    if (command->flow != NULL &&
+        (input || command->field_count > 0 || command->mode == MODE_ESTIMATE)) {
+        return cli_usage(PROGRAM, "--flow goes by itself: its steps say all of their jobs");
+    }
+    if (command->batch != NULL && submit_field(command, "attach") != NULL) {
+        return cli_usage(PROGRAM, "--attach does not go with --batch: its lines say all of what is "
+                                  "asked");
+    }
+    if (command->batch != NULL) {
+        command->mode = MODE_BATCH;
+    }
+    return -1;
+}
+
+/* What options must or must not stand together. Returns an exit code, or -1 to go on. */
+static int check_words(struct submit *command)
+{
+    struct feed_plan *input = &command->input;
+
+    if (command->batch != NULL || command->flow != NULL) {
+        return check_handed_over(command);
+    }
+    if (command->mode == MODE_TYPES) {
+        return -1;
+    }
+    if (command->template_text != NULL && command->template_file != NULL) {
+        return cli_usage(PROGRAM, "--template and --template-file exclude each other");
+    }
+    if (command->samples > 0 && submit_field(command, "sample") != NULL) {
+        return cli_usage(PROGRAM, "--sample and --samples exclude each other");
+    }
+    if (command->try > 0 && command->mode != MODE_DROP && command->mode != MODE_WAIT) {
+        return cli_usage(PROGRAM, "--try submits, and goes with nothing that does not");
+    }
+    if (input->count == 0 && input->format == FEED_WHOLE_FILES) {
+        return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");
+    }
+    if (input->format != FEED_WHOLE_FILES && command->submission.input == NULL) {
+        command->submission.input = input->count > 0 ? input->words[0].word : "-";
+    }
+    if (input->format != FEED_WHOLE_FILES) {
+        command->plan.style.escape = input->format == FEED_NUL ? ROW_NUL : ROW_COPY;
+    }
+    if (harvest_check(&command->plan, &command->error) < 0) {
+        return cli_usage(PROGRAM, "%s", command->error.text);
+    }
+    return -1;
+}
+
 /* Options and inputs may stand in any order; inputs keep theirs. */
-static int take_words(struct command *command, int argc, char **argv)
+static int take_words(struct submit *command, int argc, char **argv)
 {
     int option, result = -1, index = 0;
 
-    while (result < 0 && (option = getopt_long(argc, argv, "-s:f:m:w", options, &index)) != -1) {
+    while (result < 0 && (option = getopt_long(argc, argv, "-s:f:m:wqy0", options, &index)) != -1) {
         result = take_option(command, option, index);
     }
     for (; result < 0 && optind < argc; optind++) {
         add_input(command, argv[optind]);
     }
-    if (result < 0 && command->prices != NULL && command->mode != MODE_ESTIMATE) {
-        return cli_usage(PROGRAM, "--prices goes with --estimate");
-    }
-    if (result < 0 && command->jobs.count == 0) {
-        return cli_usage(PROGRAM, "nothing to submit: a prompt, -f FILE, --job FILE, or -");
-    }
-    return result;
+    return result < 0 ? check_words(command) : result;
 }
 
 int main(int argc, char **argv)
 {
-    struct command command = {.mode = MODE_DROP, .progress = isatty(STDERR_FILENO) == 1};
+    struct submit command = submit_new();
     int result;
 
     cli_start();
-    command.plan = (struct wait_plan){
-        .timeout_ms = -1, .ended = job_ended, .stalled = jobs_stalled, .context = &command};
     result = take_words(&command, argc, argv);
     if (result < 0) {
-        result = cli_finish(PROGRAM, submit(&command));
+        result = cli_finish(PROGRAM, submit_run(&command));
     }
-    wait_free(command.wait);
-    submission_clear(&command.jobs);
-    draft_free(command.draft);
-    spool_close(command.spool);
-    free(command.numbers);
-    free(command.fields);
+    submit_clear(&command);
     return result;
 }

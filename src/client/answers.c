@@ -136,6 +136,13 @@ static struct found find_earlier(struct answers *answers, const struct id *id, c
     return found;
 }
 
+/* The record of a job that is archived; NULL, untold, where it is not or cannot be read. */
+static json_t *find_archived(const struct answers *answers, const struct id *id, unsigned version)
+{
+    return absent_archived(answers->spool, id) ? shelf_record(answers->shelf, id, version, NULL)
+                                               : NULL;
+}
+
 static struct found find_version(struct answers *answers, const struct id *id, const char *state,
                                  unsigned version)
 {
@@ -149,9 +156,11 @@ static struct found find_version(struct answers *answers, const struct id *id, c
     }
     found.record = records_output(answers->spool, id, version, NULL, &error);
     if (found.record == NULL) {
+        found.record = find_archived(answers, id, version);
+    }
+    if (found.record == NULL) {
         id_write_short(id, shown);
-        error_prefix(&error, "%s has no version %u%s", shown, version,
-                     absent_archived(answers->spool, id) ? " here, but is archived, too" : "");
+        error_prefix(&error, "%s has no version %u", shown, version);
         complain(answers, &error);
     }
     return found;
@@ -293,23 +302,31 @@ static void print_history(const struct answers *answers, const struct id *id, co
     json_decref(history);
 }
 
-static void print_request(struct answers *answers, const struct id *id, const char *state)
+static void print_job(const struct answers *answers, const json_t *job)
 {
-    struct error error;
     struct buffer text = {0};
-    json_t *job = records_job(answers->spool, id, &error);
 
-    if (job == NULL && strcmp(state, "dropped") == 0) {
-        tell_unfinished(answers, id, state);
-    } else if (job == NULL) {
-        complain(answers, &error);
-    } else if (answers->json) {
+    if (answers->json) {
         show_json(stdout, job);
     } else {
         jsontext_write_pretty(&text, job);
         printf("%s\n", text.bytes);
     }
     buffer_free(&text);
+}
+
+static void print_request(struct answers *answers, const struct id *id, const char *state)
+{
+    struct error error;
+    json_t *job = records_job(answers->spool, id, &error);
+
+    if (job == NULL && strcmp(state, "dropped") == 0) {
+        tell_unfinished(answers, id, state);
+    } else if (job == NULL) {
+        complain(answers, &error);
+    } else {
+        print_job(answers, job);
+    }
     json_decref(job);
 }
 
@@ -321,6 +338,27 @@ static void tell_absent(struct answers *answers, const struct id *id, const char
 
     absent_tell(answers->spool, id, word, "get", &error);
     complain(answers, &error);
+}
+
+/* A job that is in no folder: perhaps it was put away. Its history is not told: an archive may have
+ * some of its versions only. */
+static void print_archived(struct answers *answers, const struct id *id, unsigned version,
+                           const char *word)
+{
+    bool request = answers->kind == ANSWERS_REQUEST;
+    bool archived = answers->kind != ANSWERS_HISTORY && absent_archived(answers->spool, id);
+    json_t *document = !archived ? NULL
+                       : request ? shelf_job(answers->shelf, id, NULL)
+                                 : shelf_record(answers->shelf, id, version, NULL);
+
+    if (document == NULL) {
+        tell_absent(answers, id, word);
+    } else if (request) {
+        print_job(answers, document);
+    } else {
+        print_record(answers, id, document);
+    }
+    json_decref(document);
 }
 
 bool answers_find(struct answers *answers, const char *word, struct reference *reference)
@@ -342,7 +380,7 @@ void answers_print(struct answers *answers, const struct reference *reference, c
     struct found found;
 
     if (state == NULL) {
-        tell_absent(answers, id, word);
+        print_archived(answers, id, version, word);
     } else if (answers->kind == ANSWERS_HISTORY) {
         print_history(answers, id, state);
     } else if (answers->kind == ANSWERS_REQUEST) {

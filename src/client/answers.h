@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "client/locate.h"
+#include "client/shelf.h"
 #include "spool/spool.h"
 
 enum answers_kind {
@@ -31,7 +32,8 @@ struct answers {
     const char *field; /* of ANSWERS_FIELD: for jsonpath_find */
     unsigned version;  /* of jobs that are named without one; 0: the latest good one */
     bool json;
-    int result; /* exit code: the gravest so far */
+    struct shelf *shelf; /* for jobs that are archived; borrowed */
+    int result;          /* exit code: the gravest so far */
 };
 
 /* Prints what is wanted of a job. word is how it was called. */

@@ -25,12 +25,15 @@
 #include "job/attachment.h"
 #include "spool/blob.h"
 
+enum { FILES_REMEMBERED = 4096 };
+
 /* A file that was looked at. */
 struct attached_file {
     UT_hash_handle hh;      /* by its path */
     UT_hash_handle by_blob; /* where it is the first with these bytes */
     struct attached_file *next; /* in the list of those to drop */
     bool pending;               /* … where it is */
+    bool for_all;               /* of the command line */
     char *path;
     struct id blob;
     int64_t size;
@@ -41,8 +44,9 @@ struct attached {
     const struct spool *spool;
     size_t limit; /* bytes of a file; 0: not asked yet */
     struct attached_file *files;    /* all, by path */
+    unsigned room;                  /* for so many, before some are forgotten */
     struct attached_file *bytes;    /* by what is in them */
-    struct attached_file *pending;  /* named by jobs since attached_confirm */
+    struct attached_file *pending;  /* named by jobs since attached_forget */
     struct attached_file **for_all; /* in the order of the command line */
     size_t for_all_count;
 };
@@ -52,6 +56,7 @@ struct attached *attached_new(const struct spool *spool)
     struct attached *attached = xcalloc(1, sizeof *attached);
 
     attached->spool = spool;
+    attached->room = FILES_REMEMBERED;
     return attached;
 }
 
@@ -118,11 +123,39 @@ static int look_at(struct attached *attached, struct attached_file *file, struct
     return result;
 }
 
+static void add_bytes(struct attached *attached, struct attached_file *file)
+{
+    struct attached_file *same;
+
+    HASH_FIND(by_blob, attached->bytes, &file->blob, sizeof file->blob, same);
+    if (same == NULL) {
+        HASH_ADD(by_blob, attached->bytes, blob, sizeof file->blob, file);
+    }
+}
+
+/* Makes room: a file that is forgotten is looked at again when it is named again. */
+static void thin_out(struct attached *attached)
+{
+    struct attached_file *file, *next;
+
+    HASH_CLEAR(by_blob, attached->bytes);
+    HASH_ITER (hh, attached->files, file, next) {
+        if (file->pending || file->for_all) {
+            add_bytes(attached, file);
+        } else {
+            HASH_DEL(attached->files, file);
+            free(file->path);
+            free(file);
+        }
+    }
+    attached->room = HASH_COUNT(attached->files) + FILES_REMEMBERED;
+}
+
 /* The file of a path, looked at once. NULL with an error. */
 static struct attached_file *find_file(struct attached *attached, const char *path,
                                        struct error *error)
 {
-    struct attached_file *file, *same;
+    struct attached_file *file;
 
     HASH_FIND_STR(attached->files, path, file);
     if (file != NULL) {
@@ -143,11 +176,11 @@ static struct attached_file *find_file(struct attached *attached, const char *pa
         free(file);
         return NULL;
     }
-    HASH_ADD_KEYPTR(hh, attached->files, file->path, strlen(file->path), file);
-    HASH_FIND(by_blob, attached->bytes, &file->blob, sizeof file->blob, same);
-    if (same == NULL) {
-        HASH_ADD(by_blob, attached->bytes, blob, sizeof file->blob, file);
+    if (HASH_COUNT(attached->files) >= attached->room) {
+        thin_out(attached);
     }
+    HASH_ADD_KEYPTR(hh, attached->files, file->path, strlen(file->path), file);
+    add_bytes(attached, file);
     return file;
 }
 
@@ -161,7 +194,13 @@ int attached_add(struct attached *attached, const char *path, struct error *erro
     attached->for_all = xrealloc(attached->for_all,
                                  (attached->for_all_count + 1) * sizeof *attached->for_all);
     attached->for_all[attached->for_all_count++] = file;
+    file->for_all = true;
     return 0;
+}
+
+bool attached_any(const struct attached *attached)
+{
+    return attached->for_all_count > 0;
 }
 
 /* --- jobs ------------------------------------------------------------------------------------- */
@@ -346,23 +385,35 @@ static int drop_one(const struct attached *attached, const struct attached_file 
     return result;
 }
 
-int attached_drop(struct attached *attached, struct error *error)
+/* Tells attachments_each to stop at this one. */
+static int is_it(void *context, const struct attachment *attachment)
+{
+    const struct id *wanted = context;
+
+    return memcmp(wanted, &attachment->blob, sizeof *wanted) == 0 ? 1 : 0;
+}
+
+static bool names(const struct job *job, const struct attached_file *file)
+{
+    struct id blob = file->blob;
+
+    return job == NULL || attachments_each(job, is_it, &blob) != 0;
+}
+
+int attached_drop(const struct attached *attached, const struct job *job, struct error *error)
 {
     for (const struct attached_file *file = attached->pending; file != NULL; file = file->next) {
-        if (!is_there(attached, file) && drop_one(attached, file, error) < 0) {
+        if (names(job, file) && !is_there(attached, file) && drop_one(attached, file, error) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
-int attached_confirm(struct attached *attached, struct error *error)
+void attached_forget(struct attached *attached)
 {
-    int result = attached_drop(attached, error);
-
     for (struct attached_file *file = attached->pending; file != NULL; file = file->next) {
         file->pending = false;
     }
     attached->pending = NULL;
-    return result;
 }

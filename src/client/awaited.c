@@ -32,50 +32,54 @@ static bool entry_exists(const struct spool *spool, enum folder folder, enum ent
 /* --- what must go first
  * --------------------------------------------------------------------------- */
 
-void awaited_oblige(struct awaited *awaited, enum folder folder, const char *name)
+void awaited_oblige(struct awaited *awaited, struct asks *asks, enum folder folder,
+                    const char *name)
 {
+    struct ask *ask = asks_hold(asks, folder, name);
     struct obligation *obligation;
-    size_t size = strlen(name) + 1;
 
     for (obligation = awaited->obligations; obligation != NULL; obligation = obligation->next) {
-        if (obligation->folder == folder && strcmp(obligation->name, name) == 0) {
+        if (obligation->ask == ask) {
+            asks_leave(asks, ask);
             return;
         }
     }
-    obligation = xmalloc(sizeof *obligation + size);
+    obligation = xmalloc(sizeof *obligation);
     obligation->next = awaited->obligations;
-    obligation->folder = folder;
-    memcpy(obligation->name, name, size);
+    obligation->ask = ask;
     awaited->obligations = obligation;
 }
 
-bool awaited_dropped(const struct awaited *awaited)
+const struct ask *awaited_dropped(const struct awaited *awaited)
 {
-    return awaited->obligations != NULL && awaited->obligations->folder == FOLDER_NEW;
+    return awaited->obligations != NULL && awaited->obligations->ask->folder == FOLDER_NEW
+               ? awaited->obligations->ask
+               : NULL;
 }
 
-/* Forgets an obligation but the last file of new/, by whose name a refusal is found. */
-static void obligation_forget(struct awaited *awaited, struct obligation *obligation)
+/* Forgets the first obligation, but the last drop, by whose name a refusal is found. */
+static void forget_first(struct awaited *awaited, struct asks *asks)
 {
-    if (obligation->folder == FOLDER_NEW) {
-        free(awaited->taken);
-        awaited->taken = obligation;
-    } else {
-        free(obligation);
+    struct obligation *first = awaited->obligations;
+    struct ask *left = first->ask;
+
+    if (left->folder == FOLDER_NEW) {
+        left = awaited->taken;
+        awaited->taken = first->ask;
     }
+    asks_leave(asks, left);
+    awaited->obligations = first->next;
+    free(first);
 }
 
 /* Forgets what has gone. Returns whether all has. */
-static bool obligations_met(const struct spool *spool, struct awaited *awaited)
+static bool obligations_met(const struct spool *spool, struct asks *asks, struct awaited *awaited)
 {
     while (awaited->obligations != NULL) {
-        struct obligation *first = awaited->obligations;
-
-        if (exists(spool, first->folder, first->name)) {
+        if (!asks_gone(asks, spool, awaited->obligations->ask)) {
             return false;
         }
-        awaited->obligations = first->next;
-        obligation_forget(awaited, first);
+        forget_first(awaited, asks);
     }
     return true;
 }
@@ -173,12 +177,12 @@ static void look_at_done(const struct spool *spool, struct awaited *awaited)
     conclude(awaited, AWAITED_COMPLETED, 0);
 }
 
-void awaited_look(const struct spool *spool, struct awaited *awaited)
+void awaited_look(const struct spool *spool, struct asks *asks, struct awaited *awaited)
 {
     enum location location;
 
     awaited->missing = false;
-    if (!obligations_met(spool, awaited)) {
+    if (!obligations_met(spool, asks, awaited)) {
         return;
     }
     location = look_twice(spool, &awaited->id);
@@ -199,14 +203,11 @@ void awaited_look(const struct spool *spool, struct awaited *awaited)
     }
 }
 
-void awaited_clear(struct awaited *awaited)
+void awaited_clear(struct awaited *awaited, struct asks *asks)
 {
     while (awaited->obligations != NULL) {
-        struct obligation *next = awaited->obligations->next;
-
-        free(awaited->obligations);
-        awaited->obligations = next;
+        forget_first(awaited, asks);
     }
-    free(awaited->taken);
+    asks_leave(asks, awaited->taken);
     awaited->taken = NULL;
 }

@@ -12,6 +12,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "client/chronicle_parts.h"
 #include "client/locate.h"
 #include "client/records.h"
 #include "client/show.h"
@@ -20,8 +21,6 @@
 #include "retain/members.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
-
-enum { NEEDLES = 4 /* a job's ID, user, model, kind */ };
 
 /* --- when --- */
 
@@ -61,7 +60,7 @@ int chronicle_until(struct chronicle_plan *plan, const char *text, struct wall n
     return read_moment("until", text, now, 1, &plan->until_ms, error);
 }
 
-static int32_t day_of_ms(int64_t ms)
+int32_t chronicle_day(int64_t ms)
 {
     return (int32_t)(ms / DAY_MS - (ms % DAY_MS < 0));
 }
@@ -72,35 +71,15 @@ static struct eventlog_span span_of(const struct chronicle_plan *plan)
     struct eventlog_span span = EVENTLOG_ALL;
 
     if (plan->since_ms != INT64_MIN) {
-        span.first = day_of_ms(plan->since_ms);
+        span.first = chronicle_day(plan->since_ms);
     }
     if (plan->until_ms != INT64_MAX) {
-        span.last = day_of_ms(plan->until_ms - 1) + 1;
+        span.last = chronicle_day(plan->until_ms - 1) + 1;
     }
     return span;
 }
 
 /* --- which jobs --- */
-
-/* A job that was asked for. */
-struct wanted {
-    const char *word; /* as it was given */
-    char *prefix;     /* its ID, or the digits that it begins with; NULL: word is a name */
-    bool known;       /* in the spool, or an event told of it */
-};
-
-/* What goes on while the days are read. */
-struct reading {
-    const struct chronicle_plan *plan;
-    const struct screen *screen;
-    struct wall now;
-    struct wanted *wanted;
-    size_t wanted_count;
-    struct selection run;
-    /* Texts that each line has which is meant: most lines need no parsing. */
-    const char *needles[NEEDLES];
-    size_t needle_count;
-};
 
 static void want(struct reading *reading, struct wanted wanted)
 {
@@ -218,8 +197,7 @@ static bool may_match(const struct reading *reading, const char *text, size_t le
     return true;
 }
 
-/* A line that is torn is no JSON, and passed over. */
-static int look(void *context, const char *text, size_t length)
+int chronicle_look(void *context, const char *text, size_t length)
 {
     struct reading *reading = context;
     json_t *event;
@@ -252,7 +230,7 @@ static void add_needle(struct reading *reading, const char *text)
     }
 }
 
-static int open_reading(const struct spool *spool, struct reading *reading, struct error *error)
+int chronicle_open(const struct spool *spool, struct reading *reading, struct error *error)
 {
     const struct chronicle_plan *plan = reading->plan;
 
@@ -288,7 +266,7 @@ static int check_wanted(const struct reading *reading, struct error *error)
     return 0;
 }
 
-static void close_reading(struct reading *reading)
+void chronicle_close(struct reading *reading)
 {
     for (size_t i = 0; i < reading->wanted_count; i++) {
         free(reading->wanted[i].prefix);
@@ -301,14 +279,14 @@ int chronicle_print(const struct spool *spool, const struct chronicle_plan *plan
                     const struct screen *screen, struct wall now, struct error *error)
 {
     struct reading reading = {.plan = plan, .screen = screen, .now = now};
-    int result = open_reading(spool, &reading, error);
+    int result = chronicle_open(spool, &reading, error);
 
     if (result == 0) {
-        result = eventlog_each(spool, span_of(plan), false, look, &reading, error);
+        result = eventlog_each(spool, span_of(plan), false, chronicle_look, &reading, error);
     }
     if (result == 0) {
         result = check_wanted(&reading, error);
     }
-    close_reading(&reading);
+    chronicle_close(&reading);
     return result;
 }

@@ -45,6 +45,11 @@ int chronicle_until(struct chronicle_plan *plan, const char *text, struct wall n
 int chronicle_print(const struct spool *spool, const struct chronicle_plan *plan,
                     const struct screen *screen, struct wall now, struct error *error);
 
+/* Prints events as they come, for ever: from now on, or from plan's since. The day may change and be
+ * compressed meanwhile. Returns -1 with an error. */
+int chronicle_follow(const struct spool *spool, const struct chronicle_plan *plan,
+                     const struct screen *screen, struct error *error);
+
 /* Appends what an event says beside time, kind and whose it is, for a person. */
 void chronicle_details(struct buffer *text, json_t *event);
 

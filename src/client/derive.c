@@ -265,7 +265,9 @@ static void list_begin(struct list *list)
 
 static int list_drop(struct list *list, struct error *error)
 {
-    return drop_list(list->derivation->spool, list->text.bytes, list->text.length, error);
+    char name[NAME_LIMIT];
+
+    return drop_list(list->derivation->spool, list->text.bytes, list->text.length, name, error);
 }
 
 static int list_add(struct list *list, size_t number, struct error *error)

@@ -12,16 +12,19 @@
 
 #include "base/buffer.h"
 #include "base/jsontext.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "client/attached.h"
 #include "client/input.h"
-
-enum { SCHEMA_NAME_LIMIT = 64 }; /* bytes of a json_schema's name, by OpenAI's rules */
+#include "job/expand.h"
+#include "job/question.h"
+#include "job/templates.h"
 
 struct draft {
     json_t *changes; /* what the flags say, as members of a job */
     const char *default_model;
+    struct templates *templates;
     char *owner; /* of what we drop, in a shared spool */
     struct attached *attached;
     char *folder; /* of paths in whole jobs; NULL: the working directory */
@@ -183,17 +186,6 @@ static int take_meta(const struct flag *flag, json_t *changes, const char *value
     return take_pair(flag, changes, value, text_json, error);
 }
 
-/* The name that a provider wants a schema to have: its title, where that may be one. It must not
- * come from the file's name, because it decides the job's identity. */
-static const char *schema_name(const json_t *schema)
-{
-    const char *title = jsontext_get_text(schema, "title", "");
-    size_t length = strspn(title, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                  "0123456789_-");
-
-    return length > 0 && length <= SCHEMA_NAME_LIMIT && title[length] == '\0' ? title : "answer";
-}
-
 static int take_schema(const struct flag *flag, json_t *changes, const char *path,
                        struct error *error)
 {
@@ -214,18 +206,57 @@ static int take_schema(const struct flag *flag, json_t *changes, const char *pat
     if (schema == NULL) {
         return -1;
     }
-    set_inner(changes, flag->key, "response_format",
-              json_pack("{s:s, s:{s:s, s:o}}", "type", "json_schema", "json_schema", "name",
-                        schema_name(schema), "schema", schema));
+    set_inner(changes, flag->key, "response_format", template_schema_format(schema, false));
+    json_decref(schema);
     return 0;
+}
+
+/* Variables of templates. */
+
+static int take_variable(const struct flag *flag, json_t *changes, const char *value,
+                         struct error *error)
+{
+    return take_pair(flag, changes, value, text_json, error);
+}
+
+/* A flag of a variable's own name. */
+static int take_named(const struct flag *flag, json_t *changes, const char *value,
+                      struct error *error)
+{
+    json_t *text = text_json(flag, value, error);
+
+    if (text == NULL) {
+        return -1;
+    }
+    set_inner(changes, flag->key, flag->name, text);
+    return 0;
+}
+
+/* A number alone is one of words. */
+static int take_length(const struct flag *flag, json_t *changes, const char *value,
+                       struct error *error)
+{
+    char *words;
+    int result;
+
+    if (!is_integer(value) || *value == '-') {
+        return take_named(flag, changes, value, error);
+    }
+    words = xasprintf("%s word%s", value, strcmp(value, "1") == 0 ? "" : "s");
+    result = take_named(flag, changes, words, error);
+    free(words);
+    return result;
 }
 
 static const struct flag flags[] = {
     {"delay", "delay", take_text},
     {"expires", "expires", take_text},
     {"fallback", "fallback", take_item},
+    {"fields", "variables", take_named},
     {"fresh", "max_age", take_fresh},
     {"keep", "keep", take_text},
+    {"labels", "variables", take_named},
+    {"length", "variables", take_length},
     {"max-age", "max_age", take_text},
     {"max-attempts", "max_attempts", take_number},
     {"meta", "metadata", take_meta},
@@ -241,8 +272,10 @@ static const struct flag flags[] = {
     {"stream", "stream", take_true},
     {"system", "system", take_text},
     {"timeout", "timeout", take_text},
+    {"to", "variables", take_named},
     {"type", "type", take_text},
     {"user", "user", take_text},
+    {"var", "variables", take_variable},
     {"webhook", "webhook", take_text},
 };
 
@@ -267,6 +300,11 @@ int draft_flag(struct draft *draft, const char *name, const char *value, struct 
     return flag->take(flag, draft->changes, value, error);
 }
 
+json_t *draft_changes(const struct draft *draft)
+{
+    return draft->changes;
+}
+
 /* --- jobs ----------------------------------------------------------------------------------------
  */
 
@@ -285,6 +323,7 @@ struct draft *draft_new(const struct spool *spool, struct wall now)
     *draft = (struct draft){
         .changes = json_object(),
         .default_model = spool->default_model,
+        .templates = templates_new(spool, &clock_system),
         .owner = spool->shared ? own_name() : NULL,
         .attached = attached_new(spool),
         .now = now,
@@ -298,6 +337,7 @@ void draft_free(struct draft *draft)
         json_decref(draft->changes);
         attached_free(draft->attached);
         free(draft->folder);
+        templates_free(draft->templates);
         free(draft->owner);
         free(draft);
     }
@@ -311,14 +351,14 @@ void draft_beside(struct draft *draft, const char *path)
     draft->folder = slash != NULL ? xstrndup(path, (size_t)(slash - path) + 1) : NULL;
 }
 
-int draft_drop_files(const struct draft *draft, struct error *error)
+int draft_drop_files(const struct draft *draft, const struct job *job, struct error *error)
 {
-    return attached_drop(draft->attached, error);
+    return attached_drop(draft->attached, job, error);
 }
 
-int draft_confirm_files(const struct draft *draft, struct error *error)
+void draft_forget_files(const struct draft *draft)
 {
-    return attached_confirm(draft->attached, error);
+    attached_forget(draft->attached);
 }
 
 /* The two ways to say when exclude each other: a flag takes the place of the other one in the job.
@@ -350,6 +390,83 @@ static void apply(json_t *changes, json_t *document)
     }
 }
 
+/* The variables of a template. */
+struct variables {
+    const char *names[TEMPLATE_PLACES_LIMIT];
+    size_t count;
+};
+
+static int note_name(void *context, const char *name)
+{
+    struct variables *variables = context;
+
+    if (variables->count < TEMPLATE_PLACES_LIMIT) {
+        variables->names[variables->count++] = name;
+    }
+    return 0;
+}
+
+static int refuse_variable(const struct template *template, const char *name, struct error *error)
+{
+    struct variables variables = {.count = 0};
+    struct buffer list = {0};
+    const char *nearest;
+
+    template_variables(template, note_name, &variables);
+    nearest = nearest_word(name, variables.names, variables.count);
+    for (size_t i = 0; i < variables.count; i++) {
+        buffer_printf(&list, "%s%s", i > 0 ? ", " : "", variables.names[i]);
+    }
+    error_set(error, ERROR_DATA, "type %s has no variable \"%s\"%s%s%s; it has %s", template->name,
+              name, nearest != NULL ? " (did you mean \"" : "", nearest != NULL ? nearest : "",
+              nearest != NULL ? "\"?)" : "", list.bytes != NULL ? list.bytes : "none");
+    buffer_free(&list);
+    return -1;
+}
+
+/* A row of data may have more than a template takes; what a flag says is meant. */
+static int check_variables(const struct draft *draft, const json_t *document, struct error *error)
+{
+    json_t *variables = json_object_get(draft->changes, "variables");
+    const char *type = jsontext_get_text(document, "type", "chat");
+    const struct template *template =
+        variables != NULL && question_type(type) == NULL
+            ? templates_find(draft->templates, type, NULL)
+            : NULL;
+    const char *name;
+    const json_t *value;
+
+    if (template != NULL) {
+        json_object_foreach(variables, name, value)
+        {
+            if (!template_takes(template, name)) {
+                return refuse_variable(template, name, error);
+            }
+        }
+    }
+    return 0;
+}
+
+/* Files for all jobs belong to what is asked, and a template makes that first. */
+static int attach(const struct draft *draft, json_t *document, struct error *error)
+{
+    struct refusal refusal = {"bad_value", error};
+    const char *type = jsontext_get_text(document, "type", "chat");
+    const struct template *template;
+    struct error problem;
+
+    if (question_type(type) == NULL && attached_any(draft->attached)) {
+        template = templates_find(draft->templates, type, &problem);
+        if (template == NULL) {
+            return expand_refuse(&problem, &refusal);
+        }
+        if (expand(document, template, &refusal) < 0) {
+            return -1;
+        }
+    }
+    return attached_apply(draft->attached, draft->folder, document, error);
+}
+
 /* Checks and completes a document, which it takes over, in the form in which the daemon would read
  * it. */
 static struct job *read_document(const struct draft *draft, json_t *document, struct error *error)
@@ -359,16 +476,17 @@ static struct job *read_document(const struct draft *draft, json_t *document, st
         .submitted = draft->now,
         .owner = draft->owner,
         .trusted = true, /* whether we are is for the daemon to know */
+        .templates = draft->templates,
     };
     struct buffer text = {0};
     struct job *job = NULL;
 
     if (json_is_object(document)) {
         apply(draft->changes, document);
-        if (attached_apply(draft->attached, draft->folder, document, error) < 0) {
-            json_decref(document);
-            return NULL;
-        }
+    }
+    if (check_variables(draft, document, error) < 0 || attach(draft, document, error) < 0) {
+        json_decref(document);
+        return NULL;
     }
     jsontext_write(&text, document);
     json_decref(document);

@@ -35,11 +35,16 @@ int draft_flag(struct draft *draft, const char *name, const char *value, struct 
  * NULL or "-": to the working directory. */
 void draft_beside(struct draft *draft, const char *path);
 
-/* Drops the files that jobs made since draft_confirm_files attach and the spool has not, durably: before
- * these jobs are dropped; and once more after it, because what nobody used may have been removed
- * meanwhile. Return 0, or -1 with an error. */
-int draft_drop_files(const struct draft *draft, struct error *error);
-int draft_confirm_files(const struct draft *draft, struct error *error);
+/* Drops the files that a job attaches (NULL: all jobs made since draft_forget_files) and the spool has
+ * not, durably: to be called before the job is dropped, and once more after it, because what nobody used
+ * may have been removed meanwhile. Returns 0, or -1 with an error. */
+int draft_drop_files(const struct draft *draft, const struct job *job, struct error *error);
+
+/* The jobs made so far need no files any more: they were dropped, or are not to be. */
+void draft_forget_files(const struct draft *draft);
+
+/* What the flags say, as members of a job; borrowed. */
+json_t *draft_changes(const struct draft *draft);
 
 /* The job with this prompt (for --type embed, with this input), or the job whose text this is, with
  * the flags; completed, its ID computed. NULL with an error of kind ERROR_DATA, in the words with

@@ -57,12 +57,26 @@ int drop_job(const struct spool *spool, const struct id *id, const char *text, s
     return drop_file(spool, FOLDER_NEW, name, text, length, error);
 }
 
-int drop_list(const struct spool *spool, const char *text, size_t length, struct error *error)
+int drop_list(const struct spool *spool, const char *text, size_t length, char name[NAME_LIMIT],
+              struct error *error)
 {
-    char unique[RANDOM_NAME_SIZE], name[NAME_LIMIT];
+    char unique[RANDOM_NAME_SIZE];
 
     random_name(unique);
-    snprintf(name, sizeof name, "%s.jsonl", unique);
+    snprintf(name, NAME_LIMIT, "%s.jsonl", unique);
+    return drop_file(spool, FOLDER_NEW, name, text, length, error);
+}
+
+int drop_batch(const struct spool *spool, const char *run, const char *text, size_t length,
+               struct error *error)
+{
+    char name[NAME_LIMIT];
+
+    snprintf(name, sizeof name, "%s.jsonl", run);
+    if (faccessat(spool->dir[FOLDER_NEW], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        error_set(error, ERROR_LATER, "new/%s is still waiting to be taken: say another --run", name);
+        return -1;
+    }
     return drop_file(spool, FOLDER_NEW, name, text, length, error);
 }
 

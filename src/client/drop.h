@@ -20,8 +20,14 @@ int drop_job(const struct spool *spool, const struct id *id, const char *text, s
              char name[NAME_LIMIT], struct error *error);
 
 /* Drops the text of a list (jobs, one a line; at most LIST_SIZE_LIMIT) as new/UNIQUE.jsonl,
- * durably. */
-int drop_list(const struct spool *spool, const char *text, size_t length, struct error *error);
+ * durably. name receives that file name. */
+int drop_list(const struct spool *spool, const char *text, size_t length, char name[NAME_LIMIT],
+              struct error *error);
+
+/* Drops the text of a list as new/RUN.jsonl: a batch whose run is named by its file. Refused where a file of
+ * that name still lies in new/. */
+int drop_batch(const struct spool *spool, const char *run, const char *text, size_t length,
+               struct error *error);
 
 /* Writes an order (kind: cancel, retry, rerun, release, flush) as ctl/KIND.UNIQUE, durably; text
  * has a line for each job or gate, and at most ORDER_SIZE_LIMIT bytes. */

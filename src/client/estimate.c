@@ -4,15 +4,17 @@
  */
 #include "client/estimate.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/amount.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
-#include "client/locate.h"
 #include "client/records.h"
 #include "client/show.h"
 #include "client/spend.h"
@@ -38,10 +40,19 @@ struct model {
     UT_hash_handle hh;
 };
 
-/* A job that was counted. */
-struct seen {
+/* A job that lies in new/ in a file of its own. */
+struct dropped {
     struct id id;
     UT_hash_handle hh;
+};
+
+/* Beginnings of IDs that were counted. When the table is full a new one takes another's place, so that
+ * memory stays bounded (16 MiB), and of millions of jobs one that comes twice may be counted twice. */
+enum { SEEN_LEAST = 1 << 10, SEEN_MOST = 1 << 21, SEEN_TRIES = 64 };
+struct seen {
+    uint64_t *slots; /* 0: free */
+    size_t capacity; /* a power of two */
+    size_t count;
 };
 
 struct estimate {
@@ -52,7 +63,8 @@ struct estimate {
     bool named;                  /* told is a file's */
     struct ledger *ledger;
     struct model *models;
-    struct seen *seen;
+    struct seen seen;
+    struct dropped *dropped;
     const char *currency;
     size_t requests, done, queued, again; /* again: the same job twice */
     size_t unpriced;
@@ -181,18 +193,102 @@ static bool answered(const struct estimate *estimate, const struct job *job)
     return finished > 0 && estimate->now.ms - finished <= job->max_age;
 }
 
-static bool seen_before(struct estimate *estimate, const struct id *id)
+/* The slot of a key, or the one where it belongs. */
+static uint64_t *seen_slot(struct seen *seen, uint64_t key)
 {
-    struct seen *seen;
+    uint64_t *slot = NULL;
 
-    HASH_FIND(hh, estimate->seen, id, sizeof *id, seen);
-    if (seen != NULL) {
+    for (size_t i = 0; i < SEEN_TRIES; i++) {
+        slot = &seen->slots[(key + i) & (seen->capacity - 1)];
+        if (*slot == key || *slot == 0) {
+            break;
+        }
+    }
+    return slot;
+}
+
+static void seen_put(struct seen *seen, uint64_t key)
+{
+    uint64_t *slot = seen_slot(seen, key);
+
+    seen->count += *slot == 0;
+    *slot = key;
+}
+
+static void seen_grow(struct seen *seen)
+{
+    struct seen grown = {.capacity = seen->capacity > 0 ? 2 * seen->capacity : SEEN_LEAST};
+
+    grown.slots = xcalloc(grown.capacity, sizeof *grown.slots);
+    for (size_t i = 0; i < seen->capacity; i++) {
+        if (seen->slots[i] != 0) {
+            seen_put(&grown, seen->slots[i]);
+        }
+    }
+    free(seen->slots);
+    *seen = grown;
+}
+
+/* Whether the ID was there; else it is put there. */
+static bool seen_before(struct seen *seen, const struct id *id)
+{
+    uint64_t key;
+
+    memcpy(&key, id->bytes, sizeof key);
+    key = key != 0 ? key : 1;
+    if (2 * seen->count >= seen->capacity && seen->capacity < SEEN_MOST) {
+        seen_grow(seen);
+    }
+    if (*seen_slot(seen, key) == key) {
         return true;
     }
-    seen = xcalloc(1, sizeof *seen);
-    seen->id = *id;
-    HASH_ADD(hh, estimate->seen, id, sizeof seen->id, seen);
+    seen_put(seen, key);
     return false;
+}
+
+/* The jobs of new/ that can be known by their file's name, once: to look there for each would take too
+ * long. */
+static void find_dropped(struct estimate *estimate)
+{
+    int fd = openat(estimate->spool->dir[FOLDER_NEW], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        struct dropped *dropped, *known;
+        char text[ID_TEXT_SIZE];
+        struct id id;
+
+        snprintf(text, sizeof text, "%.*s", ID_TEXT_SIZE - 1, entry->d_name);
+        if (drop_read(entry->d_name) != DROP_JOB || !id_read(text, &id)) {
+            continue;
+        }
+        HASH_FIND(hh, estimate->dropped, &id, sizeof id, known);
+        if (known == NULL) {
+            dropped = xcalloc(1, sizeof *dropped);
+            dropped->id = id;
+            HASH_ADD(hh, estimate->dropped, id, sizeof dropped->id, dropped);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+static bool job_in(const struct estimate *estimate, enum folder folder, const struct id *id)
+{
+    char name[ENTRY_NAME_SIZE];
+
+    entry_write(ENTRY_JOB, id, 0, name);
+    return faccessat(estimate->spool->dir[folder], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool queued(const struct estimate *estimate, const struct id *id)
+{
+    const struct dropped *dropped;
+
+    HASH_FIND(hh, estimate->dropped, id, sizeof *id, dropped);
+    return dropped != NULL || job_in(estimate, FOLDER_CUR, id);
 }
 
 static int64_t lesser(int64_t a, int64_t b)
@@ -225,22 +321,44 @@ static void add_request(struct estimate *estimate, const struct job *job)
     }
 }
 
-static void add_job(struct estimate *estimate, const struct job *job)
+enum standing estimate_add(struct estimate *estimate, const struct job *job)
 {
-    enum location location;
+    bool again = seen_before(&estimate->seen, &job->id);
+    enum standing standing = again ? STANDING_AGAIN : STANDING_NEW;
 
-    if (seen_before(estimate, &job->id)) {
-        estimate->again++;
-        return;
-    }
-    location = locate_job(estimate->spool, &job->id, NULL);
-    if (location == LOCATION_DONE && answered(estimate, job)) {
-        estimate->done++;
-    } else if (location == LOCATION_CUR || location == LOCATION_NEW) {
+    if (job_in(estimate, FOLDER_DONE, &job->id) && answered(estimate, job)) {
+        standing = STANDING_DONE;
+        estimate->done += !again;
+    } else if (!again && queued(estimate, &job->id)) {
+        standing = STANDING_QUEUED;
         estimate->queued++;
-    } else {
+    }
+    if (again) {
+        estimate->again++;
+    } else if (standing == STANDING_NEW) {
         add_request(estimate, job);
     }
+    return standing;
+}
+
+int64_t estimate_likely_nano(const struct estimate *estimate)
+{
+    return estimate->cost_nano[LIKELY];
+}
+
+const char *estimate_currency(const struct estimate *estimate)
+{
+    return estimate->currency;
+}
+
+uint64_t estimate_requests(const struct estimate *estimate)
+{
+    return estimate->requests;
+}
+
+uint64_t estimate_done(const struct estimate *estimate)
+{
+    return estimate->done;
 }
 
 /* --- printing --------------------------------------------------------------------------------- */
@@ -351,46 +469,56 @@ static void print_json(const struct estimate *estimate, FILE *out)
     json_decref(line);
 }
 
-static void estimate_clear(struct estimate *estimate)
+void estimate_print(const struct estimate *estimate, bool json, const struct screen *screen)
+{
+    if (json) {
+        print_json(estimate, screen->out);
+    } else {
+        print_text(estimate, screen);
+    }
+}
+
+struct estimate *estimate_new(const struct spool *spool, const char *prices, struct wall now,
+                              struct error *error)
+{
+    struct estimate *estimate = xcalloc(1, sizeof *estimate);
+
+    estimate->spool = spool;
+    estimate->now = now;
+    estimate->currency = "USD";
+    if (find_prices(estimate, prices, error) == 0) {
+        estimate->ledger = spend_ledger(spool, error);
+    }
+    if (estimate->ledger == NULL) {
+        estimate_free(estimate);
+        return NULL;
+    }
+    find_dropped(estimate);
+    return estimate;
+}
+
+void estimate_free(struct estimate *estimate)
 {
     struct model *model, *next_model;
-    struct seen *seen, *next_seen;
+    struct dropped *dropped, *next_dropped;
 
+    if (estimate == NULL) {
+        return;
+    }
     HASH_ITER(hh, estimate->models, model, next_model)
     {
         HASH_DEL(estimate->models, model);
         free(model->name);
         free(model);
     }
-    HASH_ITER(hh, estimate->seen, seen, next_seen)
+    HASH_ITER(hh, estimate->dropped, dropped, next_dropped)
     {
-        HASH_DEL(estimate->seen, seen);
-        free(seen);
+        HASH_DEL(estimate->dropped, dropped);
+        free(dropped);
     }
+    free(estimate->seen.slots);
     price_table_free(estimate->told);
     price_table_free(estimate->shipped);
     ledger_free(estimate->ledger);
-}
-
-int estimate_print(const struct spool *spool, const struct submission *submission,
-                   const char *prices, bool json, const struct screen *screen, struct wall now,
-                   struct error *error)
-{
-    struct estimate estimate = {.spool = spool, .now = now, .currency = "USD"};
-    int result = find_prices(&estimate, prices, error);
-
-    if (result == 0) {
-        estimate.ledger = spend_ledger(spool, error);
-        result = estimate.ledger != NULL ? 0 : -1;
-    }
-    for (size_t i = 0; result == 0 && i < submission->count; i++) {
-        add_job(&estimate, submission->jobs[i].job);
-    }
-    if (result == 0 && json) {
-        print_json(&estimate, screen->out);
-    } else if (result == 0) {
-        print_text(&estimate, screen);
-    }
-    estimate_clear(&estimate);
-    return result;
+    free(estimate);
 }

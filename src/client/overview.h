@@ -18,7 +18,10 @@
  * one, with what the folders tell beside it. NULL with an error when a folder cannot be read. */
 json_t *overview_read(const struct spool *spool, struct error *error);
 
-/* Prints it for a person. */
+/* Why nothing at all moves (no daemon, paused, its trouble), or NULL; the caller frees it. */
+char *overview_stopped(const struct spool *spool);
+
+/* Prints it for a person: on a screen that has a height, no more than fits, tables cut first. */
 void overview_print(const struct screen *screen, const json_t *overview, struct wall now);
 
 #endif

@@ -11,12 +11,11 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
-#include "client/gates.h"
+#include "client/overview_parts.h"
 #include "client/records.h"
-#include "client/table.h"
 #include "client/upkeep.h"
 
-enum { INDENT = 11, REASONS_SHOWN = 10, FAILURES_SHOWN = 8 };
+enum { INDENT = 11, ROWS = 10, BUDGETS_SHOWN = 3 };
 
 static long number(const json_t *object, const char *key)
 {
@@ -124,6 +123,18 @@ static void add_used(struct buffer *text, const json_t *budget, const char *curr
     buffer_printf(text, "%s of %s %s", used, limit, currency);
 }
 
+/* What was spent, with what may have been. */
+static void add_cost(struct buffer *text, const json_t *spent, const char *currency)
+{
+    int64_t nano = 0, doubt = 0;
+    char amount[AMOUNT_SIZE];
+
+    (void)amount_of_double(json_number_value(json_object_get(spent, "cost")), &nano);
+    (void)amount_of_double(json_number_value(json_object_get(spent, "in_doubt")), &doubt);
+    amount_show(nano + doubt, amount);
+    buffer_printf(text, "%s %s", amount, currency);
+}
+
 static void print_budget_alarm(const struct screen *screen, const json_t *budget,
                                const char *currency, struct wall now)
 {
@@ -223,6 +234,9 @@ static void print_ended(const struct screen *screen, const json_t *overview)
     add_count(&text, "completed", number(folders, "done"), true);
     add_count(&text, "failed", number(folders, "failed"), true);
     add_count(&text, "refused", number(folders, "refused"), false);
+    if (jsontext_get_bool(folders, "at_least", false)) {
+        buffer_text(&text, ", or more: folders of over 100,000 files are not read to the end");
+    }
     put(screen, "ended", text.bytes);
     buffer_free(&text);
 }
@@ -235,7 +249,7 @@ static void print_pace(const struct screen *screen, const json_t *overview, stru
     char age[TIMETEXT_SIZE];
 
     if (json_is_number(rate)) {
-        buffer_printf(&text, "%.0f jobs a minute", json_number_value(rate));
+        buffer_printf(&text, "%.0f ended in the last minute", json_number_value(rate));
     }
     if (oldest > 0) {
         timetext_write_duration(now.ms > oldest ? now.ms - oldest : 0, age);
@@ -270,6 +284,36 @@ static void print_latency(const struct screen *screen, const json_t *overview)
     if (text.length > 0) {
         put(screen, "latency", text.bytes);
     }
+    buffer_free(&text);
+}
+
+/* "0.12 USD today, 4.50 this month; a day for all: 0.12 of 5.00 USD" */
+static void print_money(const struct screen *screen, const json_t *overview)
+{
+    const json_t *money = json_object_get(overview, "money");
+    const char *currency = jsontext_get_text(money, "currency", "");
+    const json_t *today = json_object_get(money, "today");
+    size_t count = json_array_size(json_object_get(money, "budgets"));
+    struct buffer text = {0};
+
+    if (!json_is_object(today)) {
+        return;
+    }
+    add_cost(&text, today, currency);
+    buffer_text(&text, " today, ");
+    add_cost(&text, json_object_get(money, "month"), currency);
+    buffer_text(&text, " this month");
+    for (size_t i = 0; i < count && i < BUDGETS_SHOWN; i++) {
+        const json_t *budget = json_array_get(json_object_get(money, "budgets"), i);
+
+        buffer_printf(&text, "; a %s for %s: ", jsontext_get_text(budget, "period", ""),
+                      jsontext_get_text(budget, "scope", ""));
+        add_used(&text, budget, currency);
+    }
+    if (count > BUDGETS_SHOWN) {
+        buffer_printf(&text, "; %zu other budgets (--json)", count - BUDGETS_SHOWN);
+    }
+    put(screen, "money", text.bytes);
     buffer_free(&text);
 }
 
@@ -327,81 +371,6 @@ static void print_orders(const struct screen *screen, const json_t *overview)
     buffer_free(&text);
 }
 
-/* --- tables --------------------------------------------------------------------------------------
- */
-
-static void print_reasons(const struct screen *screen, const json_t *overview)
-{
-    static const char *const headings[] = {"JOBS", "WAIT FOR", NULL};
-    const json_t *reasons = json_object_get(overview, "reasons");
-    size_t count = json_array_size(reasons);
-    struct table table = table_start(headings);
-
-    for (size_t i = 0; i < count && i < REASONS_SHOWN; i++) {
-        const json_t *reason = json_array_get(reasons, i);
-
-        table_cell(&table, "%ld", number(reason, "jobs"));
-        table_cell(&table, "%s", jsontext_get_text(reason, "reason", ""));
-    }
-    if (count > REASONS_SHOWN) {
-        table_cell(&table, "-");
-        table_cell(&table, "and %zu other reasons (--json)", count - REASONS_SHOWN);
-    }
-    table_end(&table, screen, 0);
-}
-
-static void gate_row(struct table *table, const json_t *gate, struct wall now)
-{
-    char *state = gates_state(gate, false, now);
-
-    table_cell(table, "%s", jsontext_get_text(gate, "gate", ""));
-    table_cell(table, "%ld/%ld", number(gate, "in_flight"), number(gate, "window"));
-    table_cell(table, "%ld", number(gate, "waiting"));
-    table_cell(table, "%ld", number(gate, "succeeded"));
-    table_cell(table, "%ld", number(gate, "failed"));
-    table_cell(table, "%ld", number(gate, "throttled"));
-    table_cell(table, "%s", state);
-    free(state);
-}
-
-static void print_gates(const struct screen *screen, const json_t *overview, struct wall now)
-{
-    static const char *const headings[] = {"GATE",   "IN FLIGHT", "WAITING", "OK",
-                                           "FAILED", "THROTTLED", "STATE",   NULL};
-    struct table table = table_start(headings);
-    json_t *gate;
-    size_t i;
-
-    json_array_foreach(json_object_get(overview, "gates"), i, gate)
-    {
-        gate_row(&table, gate, now);
-    }
-    table_end(&table, screen, 0);
-}
-
-static void print_failures(const struct screen *screen, const json_t *overview)
-{
-    static const char *const headings[] = {"LAST",        "ENDED AS", "REASON",
-                                           "FOR EXAMPLE", "MESSAGE",  NULL};
-    struct table table = table_start(headings);
-    json_t *group;
-    size_t i;
-
-    json_array_foreach(json_object_get(overview, "failures"), i, group)
-    {
-        if (i == FAILURES_SHOWN) {
-            break;
-        }
-        table_cell(&table, "%ld", number(group, "jobs"));
-        table_cell(&table, "%s", jsontext_get_text(group, "status", ""));
-        table_cell(&table, "%s", jsontext_get_text(group, "reason", ""));
-        table_cell(&table, "%.12s",
-                   jsontext_get_text(group, "id", jsontext_get_text(group, "name", "")));
-        table_cell(&table, "%s", jsontext_get_text(group, "message", ""));
-    }
-    table_end(&table, screen, 0);
-}
-
 static void print_upkeep(const struct screen *screen, const json_t *overview, struct wall now)
 {
     const json_t *upkeep = json_object_get(overview, "upkeep");
@@ -414,15 +383,11 @@ static void print_upkeep(const struct screen *screen, const json_t *overview, st
     }
 }
 
-/* An empty line before a table that has rows. */
-static void gap(const struct screen *screen, const json_t *overview, const char *key)
-{
-    if (json_array_size(json_object_get(overview, key)) > 0) {
-        screen_line(screen, TONE_PLAIN, "%s", "");
-    }
-}
+/* --- all of it ------------------------------------------------------------------------------------
+ */
 
-void overview_print(const struct screen *screen, const json_t *overview, struct wall now)
+static void print_with(const struct screen *screen, const json_t *overview, size_t rows, bool brief,
+                       struct wall now)
 {
     print_daemon(screen, overview, now);
     print_alarms(screen, overview, now);
@@ -430,14 +395,32 @@ void overview_print(const struct screen *screen, const json_t *overview, struct 
     print_ended(screen, overview);
     print_pace(screen, overview, now);
     print_latency(screen, overview);
-    print_publish(screen, overview);
+    print_money(screen, overview);
+    if (!brief) {
+        print_publish(screen, overview);
+    }
     print_disk(screen, overview);
     print_orders(screen, overview);
     print_upkeep(screen, overview, now);
-    gap(screen, overview, "reasons");
-    print_reasons(screen, overview);
-    gap(screen, overview, "gates");
-    print_gates(screen, overview, now);
-    gap(screen, overview, "failures");
-    print_failures(screen, overview);
+    overview_tables(screen, overview, rows, now);
+}
+
+void overview_print(const struct screen *screen, const json_t *overview, struct wall now)
+{
+    struct screen_page page;
+
+    if (screen->height <= 0) {
+        print_with(screen, overview, SIZE_MAX, false, now);
+        return;
+    }
+    for (size_t rows = ROWS + 1; rows-- > 0;) {
+        screen_page_begin(&page, screen);
+        print_with(&page.screen, overview, rows, rows < ROWS / 2, now);
+        screen_page_end(&page);
+        if (page.lines <= screen->height || rows == 0) {
+            screen_page_put(&page, screen);
+            return;
+        }
+        screen_page_free(&page);
+    }
 }

@@ -4,7 +4,9 @@
  */
 #include "client/pending.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/jsontext.h"
@@ -12,7 +14,7 @@
 #include "spool/file.h"
 #include "job/job.h"
 
-enum { ORDER_LIMIT = 64 * 1024 * 1024 };
+enum { ORDER_LIMIT = 64 * 1024 * 1024, RUN_LINE_LIMIT = 4096 };
 
 bool pending_drops(const struct spool *spool, pending_job *job, void *context)
 {
@@ -75,6 +77,43 @@ bool pending_name(const struct spool *spool, const char *name, struct id *id)
 
     pending_drops(spool, match_name, &named);
     return named.found;
+}
+
+/* The first line of a list, as far as it can be one that names a run. */
+static json_t *first_line(const struct spool *spool, const char *name)
+{
+    int fd = openat(spool->dir[FOLDER_NEW], name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    char text[RUN_LINE_LIMIT];
+    const char *end;
+    ssize_t got;
+
+    if (fd < 0) {
+        return NULL;
+    }
+    got = pread(fd, text, sizeof text, 0);
+    close(fd);
+    end = got > 0 ? memchr(text, '\n', (size_t)got) : NULL;
+    return end != NULL ? jsontext_read_object(text, (size_t)(end - text), NULL) : NULL;
+}
+
+bool pending_run(const struct spool *spool, const char *run)
+{
+    DIR *list = file_list(spool->dir[FOLDER_NEW]);
+    const struct dirent *entry = NULL;
+    bool found = false;
+
+    while (list != NULL && !found && file_list_next(list, &entry) == 0 && entry != NULL) {
+        if (drop_read(entry->d_name) == DROP_LIST) {
+            json_t *line = first_line(spool, entry->d_name);
+
+            found = strcmp(jsontext_get_text(line, "run", ""), run) == 0;
+            json_decref(line);
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    return found;
 }
 
 static bool runs_again(const char *name)

@@ -25,6 +25,9 @@ bool pending_drops(const struct spool *spool, pending_job *job, void *context);
  * not lead to it yet. Returns whether there is one. Reads them all. */
 bool pending_name(const struct spool *spool, const char *name, struct id *id);
 
+/* Whether a list of a run lies in new/: its jobs are not all in runs/RUN/manifest.jsonl yet. */
+bool pending_run(const struct spool *spool, const char *run);
+
 /* Names each job of the orders to retry or rerun. */
 void pending_orders(const struct spool *spool, pending_job *job, pending_all *all, void *context);
 

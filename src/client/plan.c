@@ -15,6 +15,7 @@
 #include "client/control.h"
 #include "client/locate.h"
 #include "client/records.h"
+#include "retain/members.h"
 
 struct plan plan_start(const struct spool *spool, const struct verb *verb,
                        const struct selection *selection)
@@ -68,6 +69,39 @@ static int add_gate(struct plan *plan, const char *name, struct error *error)
     return found ? 0 : -1;
 }
 
+/* The folders whose jobs a verb can do something for. */
+static unsigned folders_of(const struct verb *verb)
+{
+    switch (verb->kind) {
+    case VERB_RETRY:
+        return CHOSEN_FAILED;
+    case VERB_RERUN:
+        return CHOSEN_DONE;
+    default:
+        return CHOSEN_CUR;
+    }
+}
+
+static int add_chosen(void *context, const struct id *id)
+{
+    add_target(context, id);
+    return 0;
+}
+
+/* The jobs of a run, named by its name, that the verb can do something for. */
+static int add_run(struct plan *plan, const char *word, struct error *error)
+{
+    struct selection selection = {.run = xstrdup(word)};
+    int result = members_select(plan->spool, &selection, error);
+
+    if (result == 0) {
+        result = chosen_each(plan->spool, &selection, folders_of(plan->verb),
+                             clock_wall(&clock_system), add_chosen, plan, error);
+    }
+    selection_free(&selection);
+    return result;
+}
+
 /* A job may be held before it is there; every other order needs one that is. */
 static int add_job(struct plan *plan, const char *word, struct error *error)
 {
@@ -75,7 +109,10 @@ static int add_job(struct plan *plan, const char *word, struct error *error)
     char shown[ID_SHORT_SIZE];
 
     if (locate_reference(plan->spool, word, &reference, error) < 0) {
-        return -1;
+        return error->kind == ERROR_ABSENT && layout_name_ok(word) &&
+                       members_known(plan->spool, word)
+                   ? add_run(plan, word, error)
+                   : -1;
     }
     if (plan->verb->kind != VERB_HOLD &&
         locate_job(plan->spool, &reference.id, NULL) == LOCATION_NONE) {
@@ -146,25 +183,6 @@ static struct ruling judge(const struct plan *plan, const struct target *target)
 
 /* --- selections ------------------------------------------------------------------------------- */
 
-/* The folders whose jobs a verb can do something for. */
-static unsigned folders_of(const struct verb *verb)
-{
-    switch (verb->kind) {
-    case VERB_RETRY:
-        return CHOSEN_FAILED;
-    case VERB_RERUN:
-        return CHOSEN_DONE;
-    default:
-        return CHOSEN_CUR;
-    }
-}
-
-static int add_chosen(void *context, const struct id *id)
-{
-    add_target(context, id);
-    return 0;
-}
-
 /* Of the named jobs those that are selected. */
 static void narrow(struct plan *plan, struct wall now)
 {
@@ -194,7 +212,7 @@ static int find_targets(struct plan *plan, struct error *error)
     if (!selects && !plan->all) {
         return 0;
     }
-    if (!selects && tally_read(plan->spool, &plan->tally, error) < 0) {
+    if (!selects && tally_read(plan->spool, NULL, &plan->tally, error) < 0) {
         return -1;
     }
     return selects || each ? chosen_each(plan->spool, plan->selection, folders_of(plan->verb), now,

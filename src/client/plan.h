@@ -45,7 +45,7 @@ struct plan plan_start(const struct spool *spool, const struct verb *verb,
                        const struct selection *selection);
 void plan_free(struct plan *plan);
 
-/* Adds what a word means: a job, ALL, or for some verbs a gate. Returns 0, or -1 with an error. */
+/* Adds what a word means: a job, a run where no job has that name, ALL, or for some verbs a gate. Returns 0, or -1 with an error. */
 int plan_add(struct plan *plan, const char *word, struct error *error);
 
 /* Sees how each job stands and what becomes of it. Where the selection says something, of the named

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -47,10 +48,51 @@ struct screen screen_open(FILE *out)
 
     if (terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         screen.width = clamp(size.ws_col);
+        screen.height = size.ws_row > 1 ? size.ws_row - 1 : 0;
     }
     screen.colour = terminal && (no_colour == NULL || no_colour[0] == '\0') && kind != NULL &&
                     strcmp(kind, "dumb") != 0;
     return screen;
+}
+
+/* --- pages ------------------------------------------------------------------------------------ */
+
+void screen_page_begin(struct screen_page *page, const struct screen *screen)
+{
+    *page = (struct screen_page){.screen = *screen};
+    page->screen.out = open_memstream(&page->text, &page->length);
+    if (page->screen.out == NULL) {
+        perror("a page cannot be made");
+        exit(EX_OSERR);
+    }
+}
+
+void screen_page_end(struct screen_page *page)
+{
+    (void)fclose(page->screen.out);
+    page->screen.out = NULL;
+    for (const char *at = page->text; (at = strchr(at, '\n')) != NULL; at++) {
+        page->lines++;
+    }
+}
+
+void screen_page_put(struct screen_page *page, const struct screen *screen)
+{
+    const char *end = page->text;
+
+    for (int line = 0; *end != '\0' && (screen->height <= 0 || line < screen->height); line++) {
+        const char *stop = strchr(end, '\n');
+
+        end = stop != NULL ? stop + 1 : end + strlen(end);
+    }
+    fwrite(page->text, 1, (size_t)(end - page->text), screen->out);
+    screen_page_free(page);
+}
+
+void screen_page_free(struct screen_page *page)
+{
+    free(page->text);
+    page->text = NULL;
 }
 
 enum tone screen_tone(const char *state)

@@ -21,12 +21,28 @@ enum { SCREEN_UNBOUND = 1000000 }; /* columns: more than any line has */
 struct screen {
     FILE *out;
     int width;   /* columns; SCREEN_UNBOUND: nothing is cut or broken */
+    int height;  /* lines that are to be seen at once, or 0: any number */
     bool colour; /* a terminal, and NO_COLOR is not set (no-color.org) */
 };
 
-/* As wide as the terminal, else as the environment's COLUMNS, else unbound: what reads a pipe wants
+/* As wide and high as the terminal (its last line is left to the prompt), else as the environment's COLUMNS, else unbound: what reads a pipe wants
  * the whole. */
 struct screen screen_open(FILE *out);
+
+/* A page: lines that are collected to be counted before they are shown. */
+struct screen_page {
+    struct screen screen; /* to print on, like the one that it is for */
+    char *text;
+    size_t length;
+    int lines; /* of text, when the page has ended */
+};
+
+/* Begins a page, which stays where it is; ends it (its text and lines are known then); prints no more
+ * of it than the screen is high and frees it, or frees it only. */
+void screen_page_begin(struct screen_page *page, const struct screen *screen);
+void screen_page_end(struct screen_page *page);
+void screen_page_put(struct screen_page *page, const struct screen *screen);
+void screen_page_free(struct screen_page *page);
 
 enum tone { TONE_PLAIN, TONE_STRONG, TONE_FAINT, TONE_GOOD, TONE_BAD };
 

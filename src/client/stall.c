@@ -300,8 +300,8 @@ enum movement stall_look(struct stall *stall, struct awaited *awaited)
     if (stall->ownerless) {
         return MOVEMENT_NONE;
     }
-    if (awaited_dropped(awaited)) {
-        return look_in_new(stall, awaited->obligations->name);
+    if (awaited_dropped(awaited) != NULL) {
+        return look_in_new(stall, awaited_dropped(awaited)->name);
     }
     if (awaited->missing || is_running(stall, &awaited->id)) {
         return MOVEMENT_FREE;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/jsontext.h"
 #include "base/timetext.h"
@@ -153,14 +154,13 @@ static char *reason_waiting(const struct subject *subject)
 
 static char *reason_dropped(const struct subject *subject)
 {
-    struct tally tally = {0};
     bool loud;
     char *obstacle;
 
     if (!spool_owned(subject->spool)) {
         return records_obstacle(subject->spool, NULL, NULL, NULL, &loud);
     }
-    if (tally_read(subject->spool, &tally, NULL) == 0 && tally.drain) {
+    if (faccessat(subject->spool->dir[FOLDER_CTL], "drain", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         return xstrdup("draining: new/ is left alone (llmspool-ctl undrain)");
     }
     obstacle = records_obstacle(subject->spool, NULL, NULL, NULL, &loud);

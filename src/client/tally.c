@@ -16,6 +16,9 @@
 #include "client/records.h"
 #include "spool/file.h"
 
+/* A mark costs a look at the file, and only as many as a daemon may have in flight can have one. */
+enum { MARKS_READ = 20000 };
+
 /* --- counting ------------------------------------------------------------------------------------
  */
 
@@ -37,7 +40,8 @@ static void count_cur(const struct spool *spool, const char *name, struct tally 
         return;
     }
     tally->active++;
-    if (fstatat(spool->dir[FOLDER_CUR], name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (tally->active <= MARKS_READ &&
+        fstatat(spool->dir[FOLDER_CUR], name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         (status.st_mode & S_IXUSR) != 0) {
         tally->running++;
     }
@@ -80,13 +84,18 @@ static void count_ctl(const struct spool *spool, const char *name, struct tally 
 }
 
 static int count_folder(const struct spool *spool, enum folder folder, count_function *count,
-                        struct tally *tally, struct error *error)
+                        size_t limit, struct tally *tally, struct error *error)
 {
     DIR *list = file_list(spool->dir[folder]);
     const struct dirent *entry;
     int result = list != NULL ? 0 : -errno;
+    size_t seen = 0;
 
     while (list != NULL && (result = file_list_next(list, &entry)) == 0 && entry != NULL) {
+        if (++seen > limit) {
+            tally->cut = true;
+            break;
+        }
         count(spool, entry->d_name, tally);
     }
     if (list != NULL) {
@@ -100,7 +109,19 @@ static int count_folder(const struct spool *spool, enum folder folder, count_fun
     return result < 0 ? -1 : 0;
 }
 
-int tally_read(const struct spool *spool, struct tally *tally, struct error *error)
+/* The daemon knows cur/ by heart. */
+static void take_counts(const json_t *counts, struct tally *tally)
+{
+    static const char *const states[] = {"waiting", "delayed", "held", "running", "publishing"};
+
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        tally->active += (size_t)jsontext_get_int(counts, states[i], 0);
+    }
+    tally->running = (size_t)jsontext_get_int(counts, "running", 0);
+}
+
+int tally_read(const struct spool *spool, const json_t *counts, struct tally *tally,
+               struct error *error)
 {
     static const struct {
         enum folder folder;
@@ -109,10 +130,15 @@ int tally_read(const struct spool *spool, struct tally *tally, struct error *err
         {FOLDER_NEW, count_new},       {FOLDER_CUR, count_cur}, {FOLDER_DONE, count_done},
         {FOLDER_FAILED, count_failed}, {FOLDER_CTL, count_ctl},
     };
+    size_t limit = counts != NULL ? TALLY_LIMIT : SIZE_MAX;
 
     *tally = (struct tally){0};
+    if (counts != NULL) {
+        take_counts(counts, tally);
+    }
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        if (count_folder(spool, folders[i].folder, folders[i].count, tally, error) < 0) {
+        if ((counts == NULL || folders[i].folder != FOLDER_CUR) &&
+            count_folder(spool, folders[i].folder, folders[i].count, limit, tally, error) < 0) {
             return -1;
         }
     }
@@ -205,8 +231,10 @@ static struct newest newest_read(const struct spool *spool, size_t limit)
     DIR *list = file_list(spool->dir[FOLDER_FAILED]);
     const struct dirent *entry;
     struct stat status;
+    size_t seen = 0;
 
-    while (list != NULL && file_list_next(list, &entry) == 0 && entry != NULL) {
+    while (list != NULL && seen++ < TALLY_LIMIT && file_list_next(list, &entry) == 0 &&
+           entry != NULL) {
         if (ends_in(entry->d_name, ".error.json") &&
             fstatat(spool->dir[FOLDER_FAILED], entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
             newest_add(&newest, entry->d_name, status.st_mtim);
@@ -234,10 +262,9 @@ static json_t *group_find(const json_t *groups, const char *status, const char *
     return NULL;
 }
 
-/* Counts one failure; the first of its group is the newest, and stands for it. */
-static void group_add(json_t *groups, const json_t *record)
+void tally_group(json_t *groups, const json_t *record)
 {
-    static const char *const kept[] = {"id", "name", "message"};
+    static const char *const kept[] = {"id", "name", "message", "advice"};
     const char *status = jsontext_get_text(record, "status", "failed");
     const char *reason = jsontext_get_text(record, "reason", "unknown");
     json_t *group = group_find(groups, status, reason);
@@ -268,8 +295,7 @@ static int compare_groups(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-/* The groups with the most frequent first; takes groups over. */
-static json_t *groups_sorted(json_t *groups)
+json_t *tally_sorted(json_t *groups)
 {
     size_t count = json_array_size(groups);
     json_t **order = xcalloc(count + 1, sizeof *order);
@@ -296,11 +322,11 @@ json_t *tally_failures(const struct spool *spool, size_t limit)
         json_t *record = records_load(spool, FOLDER_FAILED, newest.files[i].name, NULL);
 
         if (record != NULL) {
-            group_add(groups, record);
+            tally_group(groups, record);
         }
         json_decref(record);
         free(newest.files[i].name);
     }
     free(newest.files);
-    return groups_sorted(groups);
+    return tally_sorted(groups);
 }

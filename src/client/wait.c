@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * wait: see wait.h.
+ * wait: see wait.h. Looks at jobs when something happened, and sleeps until it does.
  */
-#include "client/wait.h"
+#include "client/wait_inner.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/jsontext.h"
-#include "base/sha256.h"
 #include "base/xalloc.h"
-#include "client/absent.h"
 #include "client/pending.h"
 #include "client/records.h"
-#include "client/show.h"
-#include "client/stall.h"
-#include "client/wake.h"
+#include "retain/ids.h"
 
 enum {
     TICK_MS = 1000,     /* between looks for what is in the way */
@@ -23,201 +17,19 @@ enum {
     STALL_SAMPLE = 32,  /* jobs asked what is in their way, of many */
     PATIENCE_TICKS = 2, /* so often nothing could move before fail_fast leaves */
     REST_FACTOR = 9,    /* a look at everything takes a tenth of the time at most */
+    REST_SLACK = 64,    /* jobs that have ended, kept until there are more */
+    TAKEN_AT_ONCE = 1024, /* changes, before anything else is looked after */
+    FOREVER_MS = 3600 * 1000,
 };
 
-struct wait {
-    const struct spool *spool;
-    const struct clock *clock;
-    struct awaited **jobs;
-    size_t count;
-    struct awaited *by_id; /* uthash; other versions of a job hang on its first one */
-    struct awaited **rest; /* those that go on; some may have ended since it was last tidied */
-    size_t rest_count;
-    size_t open;
-};
-
-/* One call of wait_run. Times are mono ms. */
-struct session {
-    struct wait *wait;
-    const struct wait_plan *plan;
-    struct wake *wake;
-    struct stall *stall;
-    int64_t deadline;
-    int64_t next_look, look_every;
-    int64_t next_tick;
-    int64_t next_missing; /* INT64_MAX: none is missing */
-    size_t open_at_tick;
-    unsigned stuck_ticks;
-    bool interrupted;
-};
-
-/* --- the set
- * -------------------------------------------------------------------------------------- */
-
-struct wait *wait_new(const struct spool *spool, const struct clock *clock)
-{
-    struct wait *wait = xcalloc(1, sizeof *wait);
-
-    wait->spool = spool;
-    wait->clock = clock;
-    return wait;
-}
-
-void wait_free(struct wait *wait)
-{
-    if (wait == NULL) {
-        return;
-    }
-    HASH_CLEAR(hh, wait->by_id);
-    for (size_t i = 0; i < wait->count; i++) {
-        awaited_clear(wait->jobs[i]);
-        free(wait->jobs[i]);
-    }
-    free(wait->jobs);
-    free(wait->rest);
-    free(wait);
-}
-
-static struct awaited *find_job(const struct wait *wait, const struct id *id)
-{
-    struct awaited *found;
-
-    HASH_FIND(hh, wait->by_id, id, sizeof *id, found);
-    return found;
-}
-
-static struct awaited *new_job(struct wait *wait, const struct id *id, unsigned version)
-{
-    struct awaited *awaited = xcalloc(1, sizeof *awaited);
-
-    awaited->number = wait->count;
-    awaited->id = *id;
-    awaited->version = version;
-    /* Grows at each power of two. */
-    if ((wait->count & (wait->count - 1)) == 0) {
-        size_t capacity = wait->count > 0 ? 2 * wait->count : 1;
-
-        wait->jobs = xrealloc(wait->jobs, capacity * sizeof(struct awaited *));
-        wait->rest = xrealloc(wait->rest, capacity * sizeof(struct awaited *));
-    }
-    wait->jobs[wait->count++] = awaited;
-    wait->rest[wait->rest_count++] = awaited;
-    wait->open++;
-    return awaited;
-}
-
-size_t wait_add(struct wait *wait, const struct id *id, unsigned version)
-{
-    struct awaited *first = find_job(wait, id);
-    struct awaited *awaited = first;
-
-    while (awaited != NULL && awaited->version != version) {
-        awaited = awaited->same;
-    }
-    if (awaited != NULL) {
-        return awaited->number;
-    }
-    awaited = new_job(wait, id, version);
-    if (first == NULL) {
-        HASH_ADD(hh, wait->by_id, id, sizeof awaited->id, awaited);
-    } else {
-        awaited->same = first->same;
-        first->same = awaited;
-    }
-    return awaited->number;
-}
-
-void wait_expect(struct wait *wait, size_t number, const char *name, unsigned run)
-{
-    struct awaited *awaited = wait->jobs[number];
-
-    awaited_oblige(awaited, FOLDER_NEW, name);
-    if (awaited->run == 0) {
-        awaited->run = run;
-    }
-}
-
-const struct awaited *wait_job(const struct wait *wait, size_t number)
-{
-    return wait->jobs[number];
-}
-
-size_t wait_count(const struct wait *wait)
-{
-    return wait->count;
-}
-
-size_t wait_open(const struct wait *wait)
-{
-    return wait->open;
-}
-
-json_t *wait_record(const struct wait *wait, size_t number)
-{
-    const struct awaited *awaited = wait->jobs[number];
-
-    switch (awaited->state) {
-    case AWAITED_COMPLETED:
-        return records_output(wait->spool, &awaited->id, awaited->found, NULL, NULL);
-    case AWAITED_FAILED:
-        return awaited->found > 0
-                   ? records_output(wait->spool, &awaited->id, awaited->found, NULL, NULL)
-                   : records_error(wait->spool, &awaited->id, NULL);
-    case AWAITED_LOST:
-        return awaited->taken != NULL ? records_refusal(wait->spool, awaited->taken->name) : NULL;
-    case AWAITED_NO_VERSION:
-    case AWAITED_OPEN:
-        break;
-    }
-    return NULL;
-}
-
-char *wait_failure(const struct wait *wait, size_t number, const json_t *record)
-{
-    const struct awaited *awaited = wait->jobs[number];
-    char shown[ID_SHORT_SIZE], hex[ID_TEXT_SIZE];
-
-    id_write_short(&awaited->id, shown);
-    if (awaited->state == AWAITED_NO_VERSION) {
-        return xasprintf("%s: it has no version %u, and no run is making one", shown,
-                         awaited->version);
-    }
-    if (awaited->state == AWAITED_LOST && record == NULL &&
-        absent_archived(wait->spool, &awaited->id)) {
-        id_write(&awaited->id, hex);
-        return xasprintf("%s: it has ended and is archived: llmspool-archive get %s", shown, hex);
-    }
-    if (awaited->state == AWAITED_LOST && record == NULL) {
-        return xasprintf("%s: no such job in this spool: never submitted, or deleted", shown);
-    }
-    return show_failure(&awaited->id, record);
-}
-
-const char *wait_word(const struct wait *wait, size_t number, const json_t *record)
-{
-    switch (wait->jobs[number]->state) {
-    case AWAITED_COMPLETED:
-        return "completed";
-    case AWAITED_FAILED:
-        return jsontext_get_text(record, "status", "failed");
-    case AWAITED_LOST:
-        return jsontext_get_text(record, "status", "unknown");
-    case AWAITED_NO_VERSION:
-    case AWAITED_OPEN:
-        break;
-    }
-    return "unknown";
-}
-
-/* --- what is in new/ and ctl/
- * ---------------------------------------------------------------------- */
+/* --- what is in new/ and ctl/ ----------------------------------------------------------------- */
 
 static void oblige(const struct wait *wait, struct awaited *awaited, enum folder folder,
                    const char *name)
 {
     unsigned lowest, highest;
 
-    awaited_oblige(awaited, folder, name);
+    awaited_oblige(awaited, wait->asks, folder, name);
     if (awaited->run == 0 && records_versions(wait->spool, &awaited->id, &lowest, &highest) == 0) {
         awaited->run = highest + 1;
     }
@@ -226,7 +38,7 @@ static void oblige(const struct wait *wait, struct awaited *awaited, enum folder
 static void oblige_job(void *context, const struct id *id, enum folder folder, const char *name)
 {
     const struct wait *wait = context;
-    struct awaited *awaited = find_job(wait, id);
+    struct awaited *awaited = wait_find_first(wait, id);
 
     for (; awaited != NULL; awaited = awaited->same) {
         oblige(wait, awaited, folder, name);
@@ -237,108 +49,120 @@ static void oblige_all(void *context, const char *name)
 {
     const struct wait *wait = context;
 
-    for (size_t i = 0; i < wait->count; i++) {
-        oblige(wait, wait->jobs[i], FOLDER_CTL, name);
+    for (size_t i = 0; i < wait->rest_count; i++) {
+        oblige(wait, wait->rest[i], FOLDER_CTL, name);
     }
 }
 
-/* Whether any job is to be waited for until a file of new/ or ctl/ has gone. */
-static bool any_obligation(const struct wait *wait)
+/* --- looking ---------------------------------------------------------------------------------- */
+
+static int64_t now_of(const struct wait *wait)
 {
-    for (size_t i = 0; i < wait->count; i++) {
-        if (wait->jobs[i]->obligations != NULL) {
-            return true;
-        }
-    }
-    return false;
+    return clock_mono(wait->clock).ms;
 }
 
-/* --- looking
- * --------------------------------------------------------------------------------------- */
-
-static int64_t now_of(const struct session *session)
+static void end_job(struct wait *wait, struct awaited *awaited)
 {
-    return clock_mono(session->wait->clock).ms;
+    wait->open--;
+    wait->session->plan.ended(wait->session->plan.context, awaited);
 }
 
-static void end_job(struct session *session, struct awaited *awaited)
+static void look_at(struct wait *wait, struct awaited *awaited)
 {
-    session->wait->open--;
-    session->plan->ended(session->plan->context, awaited->number);
-}
+    struct session *session = wait->session;
 
-static void look_at(struct session *session, struct awaited *awaited)
-{
     if (awaited->state != AWAITED_OPEN) {
         return;
     }
-    awaited_look(session->wait->spool, awaited);
+    awaited_look(wait->spool, wait->asks, awaited);
     if (awaited->state != AWAITED_OPEN) {
-        end_job(session, awaited);
+        end_job(wait, awaited);
     } else if (!awaited->missing) {
         awaited->missing_at = 0;
     } else if (awaited->missing_at == 0) {
-        awaited->missing_at = now_of(session);
+        awaited->missing_at = now_of(wait);
         if (session->next_missing == INT64_MAX) {
             session->next_missing = awaited->missing_at + PAUSE_MS;
         }
     }
 }
 
-/* Takes those that have ended out of the rest. */
-static void tidy(struct wait *wait)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < wait->rest_count; i++) {
-        if (wait->rest[i]->state == AWAITED_OPEN) {
-            wait->rest[kept++] = wait->rest[i];
-        }
-    }
-    wait->rest_count = kept;
-}
-
 /* When to do again what began at start, every so often, and costs time itself. */
-static int64_t next_time(const struct session *session, int64_t start, int64_t every)
+static int64_t next_time(const struct wait *wait, int64_t start, int64_t every)
 {
-    int64_t now = now_of(session);
+    int64_t now = now_of(wait);
     int64_t rest = REST_FACTOR * (now - start);
 
     return now + (rest > every ? rest : every);
 }
 
-static void look_at_all(struct session *session)
+/* Whether one is enough and has ended. */
+static bool is_enough(const struct wait *wait)
 {
-    struct wait *wait = session->wait;
-    int64_t start = now_of(session);
+    return wait->session->plan.any && wait->open < wait->count;
+}
 
-    tidy(wait);
-    for (size_t i = 0; i < wait->rest_count; i++) {
-        look_at(session, wait->rest[i]);
-        if (session->plan->any && wait->open < wait->count) {
-            return;
-        }
+static void look_at_all(struct wait *wait)
+{
+    struct session *session = wait->session;
+    int64_t start = now_of(wait);
+
+    wait_tidy(wait);
+    asks_round(wait->asks);
+    for (size_t i = 0; i < wait->rest_count && !is_enough(wait); i++) {
+        look_at(wait, wait->rest[i]);
     }
+    wait->added = 0;
     session->look_every = wake_interval(session->wake, session->look_every);
-    session->next_look = next_time(session, start, session->look_every);
+    session->rest_until = 2 * now_of(wait) - start;
+    session->next_look = next_time(wait, start, session->look_every);
+}
+
+static void look_at_added(struct wait *wait)
+{
+    if (wait->added > 0) {
+        asks_round(wait->asks);
+        for (size_t i = wait->rest_count - wait->added; i < wait->rest_count && !is_enough(wait);
+             i++) {
+            look_at(wait, wait->rest[i]);
+        }
+        wait->added = 0;
+    }
+}
+
+/* A job in no folder may have been put away meanwhile. */
+static void conclude_absent(struct awaited *awaited, const struct ids *ids)
+{
+    struct archived archived;
+
+    awaited->archived = ids != NULL && ids_find(ids, &awaited->id, 0, &archived);
+    if (!awaited->archived) {
+        awaited->state = AWAITED_LOST;
+    } else if (archived.failed) {
+        awaited->state = AWAITED_FAILED;
+    } else {
+        awaited->state = AWAITED_COMPLETED;
+    }
 }
 
 /* A job that is in no folder may be in a file of new/ that does not say so in its name. If not, it
- * is lost, unless the whole spool is. */
-static int look_for_missing(struct session *session, struct error *error)
+ * is lost, unless the whole spool is, or it was archived. */
+static int look_for_missing(struct wait *wait, struct error *error)
 {
-    struct wait *wait = session->wait;
-    int64_t start = now_of(session);
+    struct session *session = wait->session;
+    int64_t start = now_of(wait);
     bool hidden = pending_drops(wait->spool, oblige_job, wait);
+    struct ids *ids = NULL;
     bool any = false;
 
+    asks_round(wait->asks);
     for (size_t i = 0; i < wait->rest_count; i++) {
         struct awaited *awaited = wait->rest[i];
 
         if (awaited->state != AWAITED_OPEN || !awaited->missing) {
             continue;
         }
-        look_at(session, awaited);
+        look_at(wait, awaited);
         if (awaited->state != AWAITED_OPEN || !awaited->missing) {
             continue;
         }
@@ -347,36 +171,72 @@ static int look_for_missing(struct session *session, struct error *error)
             continue;
         }
         if (spool_check(wait->spool, error) < 0) {
+            ids_close(ids);
             return -1;
         }
-        awaited->state = AWAITED_LOST;
-        end_job(session, awaited);
+        ids = ids != NULL ? ids : ids_open(wait->spool, NULL);
+        conclude_absent(awaited, ids);
+        end_job(wait, awaited);
     }
-    session->next_missing = any ? next_time(session, start, PAUSE_MS) : INT64_MAX;
+    ids_close(ids);
+    session->next_missing = any ? next_time(wait, start, PAUSE_MS) : INT64_MAX;
     return 0;
 }
 
-static void look_at_entry(struct session *session, const char *name)
+/* The jobs that a drop or an order asked for, when it was taken. */
+static void look_at_asked(struct wait *wait, struct ask *ask)
 {
-    struct awaited *awaited;
-    struct id id;
+    ask->gone = true;
+    asks_round(wait->asks);
+    for (size_t i = 0; i < wait->rest_count && !is_enough(wait); i++) {
+        struct awaited *awaited = wait->rest[i];
 
-    if (!hex_read(name, id.bytes, ID_SIZE)) {
-        return;
-    }
-    for (awaited = find_job(session->wait, &id); awaited != NULL; awaited = awaited->same) {
-        look_at(session, awaited);
+        if (awaited->state == AWAITED_OPEN && awaited->obligations != NULL &&
+            awaited->obligations->ask == ask) {
+            look_at(wait, awaited);
+        }
     }
 }
 
-/* --- what is in the way
- * ---------------------------------------------------------------------------- */
+/* A job has ended when its file has come into done/ or failed/; what comes beside it says nothing.
+ */
+static void look_at_entry(struct wait *wait, const struct watch_event *event)
+{
+    enum folder folder = (enum folder)event->key;
+    struct entry entry;
+    struct ask *ask;
+    struct awaited *awaited;
+
+    if (folder == FOLDER_NEW || folder == FOLDER_CTL) {
+        ask = event->kind == WATCH_LEFT ? asks_find(wait->asks, folder, event->name) : NULL;
+        if (ask != NULL) {
+            ask->users++; /* stays until all were looked at */
+            look_at_asked(wait, ask);
+            asks_leave(wait->asks, ask);
+        }
+        return;
+    }
+    entry = entry_read(event->name);
+    if (entry.kind != ENTRY_JOB) {
+        return;
+    }
+    asks_round(wait->asks);
+    awaited = wait_find_first(wait, &entry.id);
+    while (awaited != NULL) {
+        struct awaited *next = awaited->same;
+
+        look_at(wait, awaited);
+        awaited = next;
+    }
+}
+
+/* --- what is in the way ----------------------------------------------------------------------- */
 
 /* Whether nothing can move that is waited for. A few jobs of many are asked; before it is said of
  * all, all are. */
-static bool nothing_moves(struct session *session)
+static bool nothing_moves(struct wait *wait)
 {
-    struct wait *wait = session->wait;
+    struct session *session = wait->session;
     bool none = true;
     size_t looked = 0;
 
@@ -385,40 +245,67 @@ static bool nothing_moves(struct session *session)
         if (wait->rest[i]->state != AWAITED_OPEN) {
             continue;
         }
-        if (looked++ >= STALL_SAMPLE && !(none && session->plan->fail_fast)) {
+        if (looked++ >= STALL_SAMPLE && !(none && session->plan.fail_fast)) {
             break;
         }
         none &= stall_look(session->stall, wait->rest[i]) == MOVEMENT_NONE;
     }
-    return none;
+    return none && (looked > 0 || !spool_owned(wait->spool));
 }
 
 /* While jobs end, nothing is in the way. */
-static void tick(struct session *session)
+static void tick(struct wait *wait)
 {
-    int64_t start = now_of(session);
-    bool stuck = session->wait->open == session->open_at_tick && nothing_moves(session);
+    struct session *session = wait->session;
+    int64_t start = now_of(wait);
+    bool stuck = wait->open == session->open_at_tick && nothing_moves(wait);
 
     session->stuck_ticks = stuck ? session->stuck_ticks + 1 : 0;
-    session->open_at_tick = session->wait->open;
-    session->next_tick = next_time(session, start, TICK_MS);
+    session->open_at_tick = wait->open;
+    session->next_tick = next_time(wait, start, TICK_MS);
 }
 
-/* --- waiting
- * --------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
-/* Whether it is over. */
-static bool is_over(const struct session *session, enum wait_result *result)
+void wait_start(struct wait *wait, const struct wait_plan *plan)
 {
-    const struct wait *wait = session->wait;
+    struct session *session = xcalloc(1, sizeof *session);
+    int64_t now = now_of(wait);
 
-    if (wait->open == 0 || (session->plan->any && wait->open < wait->count)) {
-        *result = WAIT_ENDED;
-    } else if (session->interrupted) {
+    *session = (struct session){
+        .plan = *plan,
+        .stall = stall_new(wait->spool, wait->clock, plan->stalled, plan->context),
+        .deadline = plan->timeout_ms >= 0 ? now + plan->timeout_ms : INT64_MAX,
+        .next_tick = now + TICK_MS,
+        .next_missing = INT64_MAX,
+        .open_at_tick = wait->open,
+    };
+    wait->session = session;
+    pending_drops(wait->spool, oblige_job, wait);
+    pending_orders(wait->spool, oblige_job, oblige_all, wait);
+    session->wake = wake_open(wait->spool, true);
+}
+
+void wait_stop(struct wait *wait)
+{
+    if (wait->session != NULL) {
+        wake_close(wait->session->wake);
+        stall_free(wait->session->stall);
+        free(wait->session);
+        wait->session = NULL;
+    }
+}
+
+/* Whether it is over before all have ended. */
+static bool is_over(const struct wait *wait, enum wait_result *result)
+{
+    const struct session *session = wait->session;
+
+    if (session->interrupted) {
         *result = WAIT_INTERRUPTED;
-    } else if (now_of(session) >= session->deadline) {
+    } else if (now_of(wait) >= session->deadline) {
         *result = WAIT_TIMED_OUT;
-    } else if (session->plan->fail_fast && session->stuck_ticks >= PATIENCE_TICKS) {
+    } else if (session->plan.fail_fast && session->stuck_ticks >= PATIENCE_TICKS) {
         *result = WAIT_STUCK;
     } else {
         return false;
@@ -431,67 +318,105 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void sleep_until_something(struct session *session)
+/* Takes what happened in one go, and sleeps before it where nothing did. Returns whether there was
+ * input. */
+static bool sleep_until_something(struct wait *wait, int64_t ms, int input)
 {
+    struct session *session = wait->session;
+    int64_t now = now_of(wait);
     int64_t until = earlier(earlier(session->next_look, session->next_tick),
                             earlier(session->next_missing, session->deadline));
     struct watch_event event;
+    enum wake_cause cause;
 
-    switch (wake_sleep(session->wake, until - now_of(session), &event)) {
-    case WAKE_ENTRY:
-        look_at_entry(session, event.name);
-        break;
-    case WAKE_LOST:
-        session->next_look = 0;
-        break;
-    case WAKE_SIGNAL:
-        session->interrupted = true;
-        break;
-    case WAKE_TIME:
-        break;
+    ms = earlier(ms, until - now);
+    for (int taken = 0; taken < TAKEN_AT_ONCE; taken++, ms = 0) {
+        cause = wake_sleep(session->wake, ms, input, &event);
+        switch (cause) {
+        case WAKE_ENTRY:
+            look_at_entry(wait, &event);
+            break;
+        case WAKE_LOST:
+            session->next_look = earlier(session->next_look, session->rest_until);
+            break;
+        case WAKE_SIGNAL:
+            session->interrupted = true;
+            return false;
+        case WAKE_INPUT:
+        case WAKE_TIME:
+            return cause == WAKE_INPUT;
+        }
+        if (is_enough(wait)) {
+            break;
+        }
     }
+    return false;
 }
 
-static int go_on(struct session *session, struct error *error)
+static int go_on(struct wait *wait, struct error *error)
 {
-    int64_t now = now_of(session);
+    struct session *session = wait->session;
+    int64_t now = now_of(wait);
 
     if (now >= session->next_look) {
-        look_at_all(session);
+        look_at_all(wait);
     }
-    if (now >= session->next_missing && look_for_missing(session, error) < 0) {
+    if (now >= session->next_missing && look_for_missing(wait, error) < 0) {
         return -1;
     }
     if (now >= session->next_tick) {
-        tick(session);
+        tick(wait);
     }
     return 0;
+}
+
+int wait_turn(struct wait *wait, int64_t ms, int input, bool *readable, enum wait_result *result,
+              struct error *error)
+{
+    size_t open = wait->open;
+    bool got;
+
+    /* The first look is at everything. */
+    if (wait->session->next_look == 0) {
+        look_at_all(wait);
+    }
+    look_at_added(wait);
+    /* What has ended is to be told of before anybody sleeps. */
+    got = sleep_until_something(wait, wait->open < open ? 0 : ms, input);
+    if (readable != NULL) {
+        *readable = got;
+    }
+    if (go_on(wait, error) < 0) {
+        return -1;
+    }
+    if (wait->rest_count > 2 * wait->open + REST_SLACK && wait->added == 0) {
+        wait_tidy(wait);
+    }
+    return is_over(wait, result) ? 1 : 0;
+}
+
+int wait_all(struct wait *wait, enum wait_result *result, struct error *error)
+{
+    int turned;
+
+    look_at_all(wait);
+    turned = is_over(wait, result);
+    while (turned == 0 && wait->open > 0 && !is_enough(wait)) {
+        turned = wait_turn(wait, FOREVER_MS, -1, NULL, result, error);
+    }
+    if (turned >= 0 && (wait->open == 0 || is_enough(wait))) {
+        *result = WAIT_ENDED;
+    }
+    return turned < 0 ? -1 : 0;
 }
 
 int wait_run(struct wait *wait, const struct wait_plan *plan, enum wait_result *result,
              struct error *error)
 {
-    int64_t now = clock_mono(wait->clock).ms;
-    struct session session = {
-        .wait = wait,
-        .plan = plan,
-        .stall = stall_new(wait->spool, wait->clock, plan->stalled, plan->context),
-        .deadline = plan->timeout_ms >= 0 ? now + plan->timeout_ms : INT64_MAX,
-        .next_tick = now + TICK_MS,
-        .next_missing = INT64_MAX,
-        .open_at_tick = wait->open,
-    };
-    int problem = 0;
+    int waited;
 
-    pending_drops(wait->spool, oblige_job, wait);
-    pending_orders(wait->spool, oblige_job, oblige_all, wait);
-    session.wake = wake_open(wait->spool, any_obligation(wait));
-    look_at_all(&session);
-    while (problem == 0 && !is_over(&session, result)) {
-        sleep_until_something(&session);
-        problem = go_on(&session, error);
-    }
-    wake_close(session.wake);
-    stall_free(session.stall);
-    return problem;
+    wait_start(wait, plan);
+    waited = wait_all(wait, result, error);
+    wait_stop(wait);
+    return waited;
 }

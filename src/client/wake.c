@@ -15,7 +15,7 @@
 
 #include "base/xalloc.h"
 
-enum { TOLD_MS = 60 * 1000, UNTOLD_MS = 5 * 1000, POLL_FIRST_MS = 100, POLL_LAST_MS = 1000 };
+enum { TOLD_MS = 60 * 1000, UNTOLD_MS = 5 * 1000, POLL_FIRST_MS = 100, POLL_LAST_MS = 1000, HANDED_OUT = 64 };
 
 struct wake {
     const struct spool *spool;
@@ -24,6 +24,7 @@ struct wake {
     bool untold;     /* others may change the file system without inotify's knowledge */
     int signals;     /* signalfd, or -1 */
     sigset_t before; /* the mask to go back to */
+    unsigned handed_out; /* events since signals were asked for */
 };
 
 /* Whether changes may be made elsewhere, of which inotify does not tell. */
@@ -90,6 +91,7 @@ static void catch_signals(struct wake *wake)
     sigemptyset(&set);
     add_unless_ignored(&set, SIGINT);
     add_unless_ignored(&set, SIGTERM);
+    add_unless_ignored(&set, SIGHUP);
     wake->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (wake->signals >= 0) {
         sigprocmask(SIG_BLOCK, &set, &wake->before);
@@ -159,20 +161,36 @@ static bool take_signal(const struct wake *wake)
            read(wake->signals, &signal, sizeof signal) == (ssize_t)sizeof signal;
 }
 
+/* Events that are there are handed out without asking the system for signals each time. */
+static bool hand_out(struct wake *wake, struct watch_event *event)
+{
+    return wake->handed_out < HANDED_OUT && next_event(wake, event) && ++wake->handed_out > 0;
+}
+
 /* The library reads events into a buffer of its own, so it is asked before the descriptor is
  * polled. */
-enum wake_cause wake_sleep(struct wake *wake, int64_t ms, struct watch_event *event)
+enum wake_cause wake_sleep(struct wake *wake, int64_t ms, int input, struct watch_event *event)
 {
-    struct pollfd fds[2] = {
+    struct pollfd fds[3] = {
         {.fd = wake->signals, .events = POLLIN},
         {.fd = wake->watch != NULL ? watch_descriptor(wake->watch) : -1, .events = POLLIN},
+        {.fd = input, .events = POLLIN},
     };
-    bool pending = next_event(wake, event);
-    int timeout = pending || ms < 0 ? 0 : ms < INT_MAX ? (int)ms : INT_MAX;
+    bool pending;
+    int timeout;
 
-    (void)poll(fds, 2, timeout);
+    if (hand_out(wake, event)) {
+        return cause_of(wake, event);
+    }
+    wake->handed_out = 0;
+    pending = next_event(wake, event);
+    timeout = pending || ms < 0 ? 0 : ms < INT_MAX ? (int)ms : INT_MAX;
+    (void)poll(fds, 3, timeout);
     if (take_signal(wake)) {
         return WAKE_SIGNAL;
     }
-    return pending || next_event(wake, event) ? cause_of(wake, event) : WAKE_TIME;
+    if (pending || next_event(wake, event)) {
+        return cause_of(wake, event);
+    }
+    return fds[2].revents != 0 ? WAKE_INPUT : WAKE_TIME;
 }

@@ -21,12 +21,13 @@ enum wake_cause {
     WAKE_TIME,
     WAKE_ENTRY,  /* a name came or went: *event, whose key is the folder */
     WAKE_LOST,   /* changes were missed: look at everything */
-    WAKE_SIGNAL, /* SIGINT or SIGTERM */
+    WAKE_SIGNAL, /* SIGINT, SIGTERM or SIGHUP */
+    WAKE_INPUT,  /* the descriptor that was given */
 };
 
 /* Watches for names that come into done/ and failed/, and with leaving for those that go from new/
- * and ctl/. From here to wake_close SIGINT and SIGTERM, unless they are ignored, end a sleep and
- * nothing else. */
+ * and ctl/. From here to wake_close SIGINT, SIGTERM and SIGHUP, unless they are ignored, end a
+ * sleep and nothing else. */
 struct wake *wake_open(const struct spool *spool, bool leaving);
 
 /* Gives the signals back; NULL is allowed. */
@@ -37,7 +38,8 @@ void wake_close(struct wake *wake);
  * (network, FUSE), 0.1 s growing to 1 s without inotify. */
 int64_t wake_interval(const struct wake *wake, int64_t last_ms);
 
-/* Sleeps for at most so long; 0 only looks. */
-enum wake_cause wake_sleep(struct wake *wake, int64_t ms, struct watch_event *event);
+/* Sleeps for at most so long; 0 only looks. input: a descriptor whose input (or end) ends the sleep,
+ * too, where there is nothing else; -1: none. */
+enum wake_cause wake_sleep(struct wake *wake, int64_t ms, int input, struct watch_event *event);
 
 #endif

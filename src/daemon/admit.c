@@ -15,10 +15,12 @@
 #include "daemon/archived.h"
 #include "daemon/attach.h"
 #include "daemon/debt.h"
+#include "daemon/flows.h"
 #include "daemon/orders.h"
 #include "daemon/recover.h"
 #include "spool/move.h"
 #include "spool/unit.h"
+#include "spool/visible.h"
 
 /* A drop whose admission waits for something to be durable. */
 struct admission {
@@ -147,6 +149,10 @@ static void answered(void *context, int result, int failed_file)
     if (result == 0)
         tell_duplicate(admission,
                        admission->unit.folder == FOLDER_DONE ? "completed" : "failed");
+    if (result == 0) /* who waits for one of its names need wait no longer */
+        flows_ended(admission->core->flows, &admission->id,
+                    admission->unit.folder == FOLDER_DONE ? "completed" : "failed",
+                    admission->job->name, NULL);
     admission_end(admission, result == 0 ? DROP_ANSWERED : DROP_LATER);
 }
 
@@ -313,13 +319,15 @@ static struct timespec wall_timespec(int64_t ms)
 
 /* Gives the dropped file the job's mode, and as its mtime the time of submission: on the open file,
  * before the move, so that no inherited x bit looks like running. */
-static int stamp_drop(const struct drop *drop, mode_t mode)
+static int stamp_drop(const struct drop *drop, mode_t mode, uid_t reader)
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, wall_timespec(drop->submitted)};
 
     if ((drop->status.st_mode & 07777) != mode && fchmod(drop->fd, mode) < 0)
         return -errno;
-    return futimens(drop->fd, times) == 0 ? 0 : -errno;
+    if (futimens(drop->fd, times) < 0)
+        return -errno;
+    return visible_grant(drop->fd, reader);
 }
 
 /* The dropped file itself becomes the job; after the move the name must lead to the inode that was
@@ -329,7 +337,7 @@ static int accept_move(struct admission *admission, const char *name)
     const struct spool *spool = admission->core->spool;
     const struct drop *drop = admission->drop;
     struct stat now;
-    int result = stamp_drop(drop, spool->job_mode);
+    int result = stamp_drop(drop, spool->job_mode, visible_reader(spool, admission->job->user));
 
     if (result == 0)
         result = move_noreplace(spool->dir[FOLDER_NEW], drop->name, spool->dir[FOLDER_CUR], name);
@@ -425,6 +433,7 @@ static void accept_anew(struct admission *admission, struct state *memory)
     entry_write(ENTRY_JOB, &admission->id, 0, name);
     publication_file(publication, FOLDER_CUR, name, core->spool->job_mode, &text, false, FOLDER_TMP,
                      NULL);
+    publication_reader(publication, visible_reader(core->spool, admission->job->user));
     publish_add(core->publish, publication);
 }
 
@@ -487,7 +496,15 @@ static void admit_look(struct admission *admission)
         return;
     }
     admission->locked = result == 0;
-    if (result < 0)
+    if (result == 0 && admission->unit.folder == FOLDER_FAILED &&
+        flows_unresolved(core, &admission->id)) {
+        unit_unlock(&admission->unit); /* what lies there was never asked, and this job is no step */
+        admission->locked = false;
+        if (flows_forget_unresolved(core, &admission->id) == 0)
+            admit_unknown(admission);
+        else
+            admission_end(admission, DROP_LATER);
+    } else if (result < 0)
         admission_end(admission, DROP_LATER);
     else if (admission->unit.folder == FOLDER_FAILED)
         admit_failed(admission);
@@ -497,5 +514,8 @@ static void admit_look(struct admission *admission)
 
 void admit(struct core *core, struct job *job, struct drop *drop)
 {
-    admit_look(admission_new(core, job, drop));
+    if (job->after != NULL)
+        flows_take_job(core->flows, job, drop);
+    else
+        admit_look(admission_new(core, job, drop));
 }

@@ -14,6 +14,7 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/archived.h"
+#include "daemon/batches.h"
 #include "daemon/debt.h"
 #include "daemon/orders.h"
 #include "spool/file.h"
@@ -315,5 +316,6 @@ void again_take(struct core *core, struct unit *unit, int64_t submitted,
     task_apply(core, again->task, job);
     publication = publication_new(again_move, again);
     task_publish_memory(core, again->task, publication);
+    batches_again(core->batches, &unit->id, publication);
     publish_add(core->publish, publication);
 }

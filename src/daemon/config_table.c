@@ -47,6 +47,7 @@ const struct setting config_settings[] = {
     {"time_zone", &kind_zone, FIELD(time_zone), NULL, 0, 0},
     {"prices", &setting_file, FIELD(prices), NULL, 0, 0},
     {"ca_file", &setting_file, FIELD(ca_file), NULL, 0, 0},
+    {"visibility", &setting_visibility, FIELD(owner_only), "group", 0, 0},
     {"trusted_droppers", &setting_list, FIELD(trusted_droppers), NULL, 0, 1000},
     {0},
 };

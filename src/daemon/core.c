@@ -14,6 +14,7 @@
 #include "job/job.h"
 #include "job/tokens.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 enum { OUTPUT_USUAL = 1024 }; /* tokens of an answer that nothing bounds, for limits and turns */
 
@@ -162,6 +163,7 @@ void task_publish_memory(struct core *core, struct task *task, struct publicatio
     entry_write(ENTRY_STATE, &task->id, 0, name);
     publication_file(publication, FOLDER_CUR, name, core->spool->job_mode, &text, true, FOLDER_TMP,
                      NULL);
+    publication_reader(publication, visible_reader(core->spool, task->user));
     task->has_state_file = true;
 }
 

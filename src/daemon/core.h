@@ -36,6 +36,8 @@ struct crash;
 struct status;
 struct archived_jobs;
 struct attach;
+struct batches;
+struct flows;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -72,6 +74,8 @@ struct core {
     struct status *status;
     struct archived_jobs *archived;
     struct attach *attach;
+    struct batches *batches;
+    struct flows *flows;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */

@@ -5,6 +5,7 @@
 #include "daemon/daemon.h"
 #include "daemon/archived.h"
 #include "daemon/attach.h"
+#include "daemon/batches.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -23,6 +24,7 @@
 #include "daemon/crash.h"
 #include "daemon/dispatch.h"
 #include "daemon/finish.h"
+#include "daemon/flows.h"
 #include "daemon/intake.h"
 #include "daemon/mark.h"
 #include "daemon/notify.h"
@@ -30,6 +32,7 @@
 #include "daemon/purse.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
+#include "spool/visible.h"
 #include "spool/watch.h"
 
 enum {
@@ -143,7 +146,7 @@ static bool nothing_under_way(const struct daemon *daemon)
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
            finish_stuck(core->finish) == 0 && archived_idle(core->archived) &&
-           attach_idle(core->attach) &&
+           attach_idle(core->attach) && batches_idle(core->batches) && flows_quiet(core->flows) &&
            queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
 }
@@ -180,6 +183,7 @@ static void look_at_stop(struct daemon *daemon)
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
              archived_idle(daemon->core.archived) && attach_idle(daemon->core.attach) &&
+             batches_idle(daemon->core.batches) && flows_quiet(daemon->core.flows) &&
              !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
@@ -215,14 +219,15 @@ static void look_at_empty(struct daemon *daemon)
     const char *reason;
 
     if (!daemon->options->until_empty || daemon->stop != STOP_NO || !nothing_under_way(daemon) ||
-        !intake_idle(core->intake))
+        !intake_idle(core->intake) || !flows_idle(core->flows))
         return;
     if (queue_size(core->queue) == 0 && intake_waiting(core->intake, &reason) == 0 &&
-        orders_waiting(core->orders) == 0) {
+        orders_waiting(core->orders) == 0 && flows_waiting(core->flows) == 0) {
         daemon_leave(daemon, any_failed(core) ? 1 : 0);
     } else if (!may_move(daemon)) {
         log_warning(&core->log, "%zu jobs are left that cannot move; llmspool-status says why",
-                    queue_size(core->queue) + intake_waiting(core->intake, &reason));
+                    queue_size(core->queue) + intake_waiting(core->intake, &reason) +
+                        flows_waiting(core->flows));
         daemon_leave(daemon, 75);
     }
 }
@@ -242,6 +247,8 @@ static void turn(uv_prepare_t *prepare)
     if (core->spool_lost)
         look_at_spool(daemon);
     more = intake_work(core->intake);
+    more = batches_work(core->batches) || more;
+    flows_work(core->flows);
     orders_work(core->orders);
     dispatch_work(core->dispatch);
     events_flush(core->events);
@@ -347,6 +354,7 @@ static void minute_fired(uv_timer_t *timer)
     if (!daemon->core.spool_lost)
         watch_folders(daemon); /* those that could not be watched the last time */
     look_at_clock(daemon);
+    batches_ended(daemon->core.batches); /* of what left cur/ in another way than by its end */
     intake_scan(daemon->core.intake);
     orders_scan(daemon->core.orders);
 }
@@ -379,6 +387,7 @@ static void stop_begin(struct daemon *daemon)
     log_info(&core->log, "stopping: %u requests in flight have %s to end",
              dispatch_in_flight(core->dispatch), bound);
     events_add(core->events, "daemon_stopping", NULL);
+    batches_stop(core->batches);
     notify_send("STOPPING=1\nEXTEND_TIMEOUT_USEC=30000000\nSTATUS=Finishing what is in flight");
     uv_timer_start(&daemon->extend, extend_fired, EXTEND_MS, EXTEND_MS);
     core_touch(core);
@@ -388,7 +397,8 @@ static int reconfigure(struct daemon *daemon, struct config *config, struct erro
 {
     struct core *core = &daemon->core;
 
-    if (purse_configure(core, config, error) < 0)
+    if (visible_set(core->spool, config->owner_only, error) < 0 ||
+        purse_configure(core, config, error) < 0)
         return -1;
     lanes_configure(core->lanes, config, clock_mono(core->clock));
     core->config = config;
@@ -456,7 +466,9 @@ static int open_spool(struct daemon *daemon, struct error *error)
     core->spool = spool_open(daemon->options->spool, error);
     if (core->spool == NULL)
         return -1;
-    return spool_own(core->spool, error);
+    if (spool_own(core->spool, error) < 0)
+        return -1;
+    return visible_set(core->spool, core->config->owner_only, error);
 }
 
 static void open_handles(struct daemon *daemon)
@@ -503,6 +515,8 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->status = status_open(core);
     core->archived = archived_open(core);
     core->attach = attach_open(core);
+    core->batches = batches_open(core);
+    core->flows = flows_open(core);
     return 0;
 }
 
@@ -556,11 +570,12 @@ static int start(struct daemon *daemon, struct error *error)
     mend_events(core);
     events_add(core->events, "daemon_started", json_pack("{s:i}", "pid", (int)getpid()));
     status_recall(core);
-    if (recover_all(core, error) < 0)
+    if (recover_all(core, error) < 0 || flows_recall(core->flows, error) < 0)
         return -1;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         uv_signal_start(&daemon->signals[i], signalled, numbers[i]);
     start_watching(daemon);
+    batches_start(core->batches);
     orders_scan(core->orders);
     intake_scan(core->intake);
     uv_prepare_start(&daemon->turn, turn);
@@ -594,8 +609,10 @@ static void close_parts(struct daemon *daemon)
     finish_close(core->finish);
     marks_close(core->marks);
     status_close(core->status);
+    flows_close(core->flows);
     archived_close(core->archived);
     attach_close(core->attach);
+    batches_close(core->batches);
     crash_close(core->crash);
     publish_close(core->publish);
     transfers_close(core->transfers);

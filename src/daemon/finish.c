@@ -16,12 +16,15 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/again.h"
+#include "daemon/batches.h"
 #include "daemon/crash.h"
 #include "daemon/debt.h"
+#include "daemon/flows.h"
 #include "daemon/orders.h"
 #include "daemon/status.h"
 #include "spool/move.h"
 #include "spool/unit.h"
+#include "spool/visible.h"
 
 enum { RETRY_MS = 1000, RAW_LIMIT = 64 * 1024 };
 
@@ -132,6 +135,8 @@ static void ending_add_record(struct ending *ending, struct publication *publica
             publication_file(publication, FOLDER_FAILED, name, mode, &text, true, FOLDER_TMP, NULL);
         else
             publication_file(publication, FOLDER_DONE, name, mode, &text, false, FOLDER_CUR, temp);
+        publication_reader(publication,
+                           visible_reader(ending->finish->core->spool, ending->task->user));
         break;
     case ENDING_UNPUBLISHED:
         publication_existing(publication, FOLDER_DONE, name, false, FOLDER_CUR, temp);
@@ -386,15 +391,28 @@ static void ending_count(const struct ending *ending)
         totals->expired++;
     else
         totals->failed++;
+    status_ended(core->status, ending->task, ending_completed(ending));
 }
 
 /* The job is where it belongs: what was beside it goes, and it is forgotten. */
 static void ending_leave(struct ending *ending)
 {
+    struct core *core = ending->finish->core;
+    struct task *task = ending->task;
+    struct id id = task->id;
+    char *name = xstrdup(task->name);
+    json_t *names = task->memory != NULL ? json_incref(task->memory->names) : NULL;
+
     ending_clear_away(ending);
     ending_log(ending);
     ending_count(ending);
-    queue_remove(ending->finish->core->queue, ending->task);
+    if (task->watched)
+        batches_ended(core->batches);
+    queue_remove(core->queue, task);
+    flows_ended(core->flows, &id,
+                ending->folder == FOLDER_DONE ? "completed" : ending->end.status, name, names);
+    json_decref(names);
+    free(name);
     ending_free(ending);
 }
 

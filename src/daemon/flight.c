@@ -15,6 +15,7 @@
 #include "daemon/outcome.h"
 #include "daemon/status.h"
 #include "job/tokens.h"
+#include "spool/visible.h"
 #include "provider/ratelimit.h"
 
 enum {
@@ -121,7 +122,7 @@ struct flight *flight_new(struct core *core, const struct pick *pick, struct job
     if (pick->task->stream && flight->protocol->stream != NULL)
         flight->stream = stream_new(flight->protocol);
     flight->ticket = gate_sent(pick->upstream->gate, &pick->cost, clock_mono(core->clock));
-    ready_sent(pick->task, ready_flow(&pick->task->lane->ready, pick->task->share),
+    ready_sent(pick->task, ready_backlog(&pick->task->lane->ready, pick->task->share),
                flight->started);
     pick->task->flight = flight;
     return flight;
@@ -429,7 +430,8 @@ static bool flight_heard(void *context, const struct transfer_head *head, const 
     if (stream_text(flight->stream)->length > 0 && flight->first_token == 0) {
         flight->first_token = clock_wall(core->clock).ms;
         flight->partial = partial_open(core->spool->dir[FOLDER_CUR], &flight->task->id,
-                                       core->spool->job_mode);
+                                       core->spool->job_mode,
+                                       visible_reader(core->spool, flight->task->user));
         LIST_INSERT_HEAD(&core->streams, flight, link);
     }
     flight->listened(flight);

@@ -17,10 +17,13 @@
 #include "daemon/admit.h"
 #include "daemon/archived.h"
 #include "daemon/attach.h"
+#include "daemon/flows.h"
 #include "daemon/list.h"
 #include "daemon/owners.h"
 #include "daemon/refusal.h"
 #include "daemon/rules.h"
+#include "job/templates.h"
+#include "job/flow.h"
 #include "spool/move.h"
 #include "spool/take.h"
 
@@ -61,6 +64,7 @@ struct intake {
     char list_reason[400]; /* why lines of the list wait, when they do */
     uid_t owner_uid; /* of owner_name: the last one looked up */
     char *owner_name;
+    struct templates *templates;
 };
 
 /* A file of new/ on its way through admit. */
@@ -214,7 +218,8 @@ static struct job_context intake_context(struct intake *intake, const struct tak
 {
     const struct spool *spool = intake->core->spool;
     struct job_context context = {.default_model = spool->default_model,
-                                  .submitted = {time_ms(take->status.st_ctim)}};
+                                  .submitted = {time_ms(take->status.st_ctim)},
+                                  .templates = intake->templates};
 
     if (spool->shared) {
         context.owner = intake_owner(intake, take->status.st_uid);
@@ -228,46 +233,56 @@ static bool still_young(struct intake *intake, const struct take *take)
     return clock_wall(intake->core->clock).ms - time_ms(take->status.st_mtim) < YOUNG_MS;
 }
 
-/* Reads the job of an opened file. NULL: it was refused, or waits. */
-static struct job *intake_read(struct intake *intake, const char *name, struct take *take)
+/* Reads the document of an opened file. NULL: it was refused, or waits. */
+static json_t *intake_document(struct intake *intake, const char *name, struct take *take)
 {
-    struct job_context context = intake_context(intake, take);
-    const char *reason = "bad_job";
     struct buffer text = {0};
     struct error error;
-    struct job *job = NULL;
     json_t *document = NULL;
     int result = take_read(take, &text);
 
-    context.reason = &reason;
     if (result == 0)
         document = jsontext_read(text.bytes != NULL ? text.bytes : "", text.length, &error);
-    if (document != NULL) {
-        job = job_from_json(document, &context, &error);
-        json_decref(document);
-        if (job != NULL && !rules_allow(intake->core, job, &reason, &error)) {
-            job_free(job);
-            job = NULL;
-        }
-        if (job == NULL)
-            intake_refuse(intake, name, take, reason, error.text);
-    } else if (result < 0) {
+    if (result < 0) {
         snprintf(take->reason, sizeof take->reason, "cannot be read: %s", strerror(-result));
         leave_waiting(intake, name, take);
-    } else if (still_young(intake, take)) {
+    } else if (document == NULL && still_young(intake, take)) {
         snprintf(take->reason, sizeof take->reason, "still being written?");
         leave_waiting(intake, name, take);
-    } else {
+    } else if (document == NULL) {
         intake_refuse(intake, name, take, "bad_json", error.text);
     }
     buffer_free(&text);
+    return document;
+}
+
+/* The job of a document, which is taken over. NULL: it was refused. */
+static struct job *intake_job(struct intake *intake, const char *name, struct take *take,
+                              json_t *document)
+{
+    struct job_context context = intake_context(intake, take);
+    const char *reason = "bad_job";
+    struct error error;
+    struct job *job;
+
+    context.reason = &reason;
+    templates_look_again(intake->templates);
+    job = job_from_json(document, &context, &error);
+    json_decref(document);
+    if (job != NULL && !rules_allow(intake->core, job, &reason, &error)) {
+        job_free(job);
+        job = NULL;
+    }
+    if (job == NULL)
+        intake_refuse(intake, name, take, reason, error.text);
     return job;
 }
 
 /* A file with another name may be one that our own move by link left behind; its ID tells. */
 static void take_linked_job(struct intake *intake, const char *name, struct take *take)
 {
-    struct job *job = intake_read(intake, name, take);
+    json_t *document = intake_document(intake, name, take);
+    struct job *job = document != NULL ? intake_job(intake, name, take, document) : NULL;
 
     if (job != NULL) {
         switch (take_linked(intake->core->spool, name, &job->id, take)) {
@@ -306,17 +321,11 @@ static bool has_attachments(struct intake *intake, const char *name, struct take
     return true;
 }
 
-static void take_job(struct intake *intake, const char *name, struct take *take)
+static struct intake_drop *drop_new(struct intake *intake, const char *name,
+                                    const struct take *take)
 {
-    struct job *job = intake_read(intake, name, take);
-    struct intake_drop *drop;
+    struct intake_drop *drop = xcalloc(1, sizeof *drop);
 
-    if (job == NULL || !has_attachments(intake, name, take, job)) {
-        job_free(job);
-        take_close(take);
-        return;
-    }
-    drop = xcalloc(1, sizeof *drop);
     drop->intake = intake;
     drop->take = *take;
     drop->busy = busy_add(intake, name);
@@ -327,7 +336,41 @@ static void take_job(struct intake *intake, const char *name, struct take *take)
                                .submitted = time_ms(take->status.st_ctim),
                                .ended = drop_ended,
                                .context = drop};
-    admit(intake->core, job, &drop->drop);
+    return drop;
+}
+
+static void take_flow(struct intake *intake, const char *name, struct take *take,
+                      json_t *document)
+{
+    struct job_context context = intake_context(intake, take);
+    struct intake_drop *drop = drop_new(intake, name, take);
+    const char *reason = "bad_flow";
+    struct error error;
+
+    context.reason = &reason;
+    if (flows_take(intake->core->flows, document, &context, &drop->drop, &error))
+        return;
+    intake_refuse(intake, name, take, reason, error.text);
+    drop_ended(&drop->drop, DROP_TAKEN); /* it is in failed/ */
+}
+
+static void take_job(struct intake *intake, const char *name, struct take *take)
+{
+    json_t *document = intake_document(intake, name, take);
+    struct job *job;
+
+    if (document != NULL && flow_is(document)) {
+        take_flow(intake, name, take, document);
+        json_decref(document);
+        return;
+    }
+    job = document != NULL ? intake_job(intake, name, take, document) : NULL;
+    if (job != NULL && has_attachments(intake, name, take, job)) {
+        admit(intake->core, job, &drop_new(intake, name, take)->drop);
+        return;
+    }
+    job_free(job);
+    take_close(take);
 }
 
 /* --- lists --------------------------------------------------------------------------------------------- */
@@ -498,6 +541,15 @@ static void scan_step(struct intake *intake)
     intake->core->kick(intake->core); /* orders may wait for it; it changes nothing that status shows */
 }
 
+/* A batch that is no good as it stands may still be written: it is opened anew a second later. */
+static void list_is_young(struct intake *intake)
+{
+    intake->waiting++;
+    snprintf(intake->reason, sizeof intake->reason, "%.60s: still being written?",
+             intake->list_name);
+    look_soon(intake);
+}
+
 /* Goes on with the list, or begins the next. Returns whether there is more to do at once. */
 static bool work_on_list(struct intake *intake)
 {
@@ -516,6 +568,8 @@ static bool work_on_list(struct intake *intake)
     }
     more = list_work(intake->list);
     if (list_finished(intake->list)) {
+        if (list_put_off(intake->list))
+            list_is_young(intake);
         list_end(intake);
         return true;
     }
@@ -603,6 +657,7 @@ struct intake *intake_open(struct core *core)
     struct intake *intake = xcalloc(1, sizeof *intake);
 
     intake->core = core;
+    intake->templates = templates_new(core->spool, core->clock);
     intake->hints.last = &intake->hints.first;
     intake->lists.last = &intake->lists.first;
     uv_timer_init(core->loop, &intake->soon);
@@ -614,6 +669,7 @@ static void intake_free(uv_handle_t *handle)
 {
     struct intake *intake = handle->data;
 
+    templates_free(intake->templates);
     free(intake->owner_name);
     free(intake);
 }

@@ -41,6 +41,7 @@ struct lanes *lanes_open(const struct config *config, struct upstreams *upstream
 static void lane_free(struct lanes *lanes, struct lane *lane)
 {
     ready_close(&lane->ready, lanes->shares);
+    ages_free(&lane->ages);
     json_decref(lane->chain);
     free(lane->upstreams);
     free(lane->key);
@@ -242,6 +243,7 @@ struct share *lanes_share(struct lanes *lanes, const struct task *task)
     struct share *share = shares_get(lanes->shares, key);
     const struct config_user *user = config_user(lanes->config, task->user);
 
+    share->is_user = share->is_user || task->user != NULL;
     share->max_in_flight = user != NULL ? user->max_in_flight : 0;
     return share;
 }

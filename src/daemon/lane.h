@@ -19,6 +19,7 @@
 #include <uthash.h>
 
 #include "base/random.h"
+#include "daemon/ages.h"
 #include "daemon/config.h"
 #include "daemon/queue.h"
 #include "daemon/ready.h"
@@ -40,6 +41,7 @@ struct lane {
     struct upstream **upstreams;
     size_t upstream_count;
     struct ready ready;
+    struct ages ages; /* of its waiting jobs, also of those that are delayed or held */
     uint64_t picked; /* order in which lanes were picked from */
     bool active;     /* in the list of those that have tasks and upstreams */
     TAILQ_ENTRY(lane) link;

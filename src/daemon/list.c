@@ -2,7 +2,7 @@
 /*
  * list: see list.h.
  */
-#include "daemon/list.h"
+#include "daemon/list_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,53 +12,13 @@
 #include "base/xalloc.h"
 #include "daemon/admit.h"
 #include "daemon/attach.h"
-#include "daemon/manifest.h"
+#include "daemon/batches.h"
 #include "daemon/refusal.h"
 #include "daemon/rules.h"
-#include "job/job.h"
+#include "job/templates.h"
 #include "spool/move.h"
 
 enum { LINES_A_TURN = 64 };
-
-/* A list that names a run is read twice: its manifest is durable before its first job is accepted. */
-enum list_stage {
-    LIST_BEGIN,
-    LIST_GATHERING, /* reading for the manifest */
-    LIST_WRITING,   /* the manifest is being written */
-    LIST_LIMITING,  /* what the run may cost is being written */
-    LIST_FAILED,    /* it could not be: gathered again a second later */
-    LIST_TAKING,    /* lines become jobs */
-};
-
-struct list {
-    struct core *core;
-    char *name;
-    char *owner;
-    bool trusted;
-    struct take take;
-    struct buffer text;
-    enum list_stage stage;
-    struct manifest_header header;
-    struct manifest *manifest; /* while gathering and writing */
-    struct limit *limit;       /* while limiting */
-    size_t body;     /* where the jobs begin: behind the run's line, if there is one */
-    size_t position; /* of the next line in text */
-    size_t number;   /* of that line, from 1 */
-    size_t pending;  /* lines handed on and not ended */
-    size_t again;    /* lines of this pass that must be looked at again */
-    size_t *later;   /* start and number of those lines, in pairs */
-    size_t later_capacity;
-    size_t *pass;    /* the pairs that this pass looks at; NULL in the first pass, which reads on */
-    size_t pass_count;
-    size_t pass_at;
-    bool attachment; /* a line of this pass waits for one */
-    bool left;
-};
-
-/* Waits for a list's max_cost to be durable; the list may go meanwhile. */
-struct limit {
-    struct list *list; /* NULL: it went */
-};
 
 /* One line on its way: tells its list. */
 struct list_line {
@@ -77,6 +37,7 @@ struct list *list_open(struct core *core, const char *name, struct take *take,
     list->name = xstrdup(name);
     list->owner = xstrdup(owner);
     list->trusted = trusted;
+    list->templates = templates_new(core->spool, core->clock);
     list->take = *take;
     list->number = 1;
     buffer_reserve(&list->text, 1); /* an empty list has a text, too */
@@ -97,6 +58,9 @@ void list_close(struct list *list)
         manifest_forget(list->manifest);
     else
         manifest_free(list->manifest);
+    templates_free(list->templates);
+    batch_file_free(list->batch);
+    json_decref(list->header.job);
     take_close(&list->take);
     buffer_free(&list->text);
     free(list->later);
@@ -137,11 +101,17 @@ static void line_refused(void *context, int result, int failed_file)
     line_ended(&line->drop, result == 0 || result == -EEXIST ? DROP_ANSWERED : DROP_LATER);
 }
 
-static int64_t list_submitted(const struct list *list)
+int64_t list_submitted(const struct list *list)
 {
     struct timespec ctime = list->take.status.st_ctim;
 
     return (int64_t)ctime.tv_sec * 1000 + ctime.tv_nsec / 1000000;
+}
+
+/* Whether its jobs are a run's. */
+static bool is_named(const struct list *list)
+{
+    return list->header.name[0] != '\0';
 }
 
 static struct list_line *line_new(struct list *list, size_t start, size_t number)
@@ -153,14 +123,14 @@ static struct list_line *line_new(struct list *list, size_t start, size_t number
                                .fd = -1,
                                .status = list->take.status,
                                .submitted = list_submitted(list),
-                               .in_run = list->body > 0 ? list->header.name : NULL,
+                               .in_run = is_named(list) ? list->header.name : NULL,
                                .ended = line_ended,
                                .context = line};
     list->pending++;
     return line;
 }
 
-static size_t line_length(const struct list *list, size_t start)
+size_t list_line_length(const struct list *list, size_t start)
 {
     const char *text = list->text.bytes + start;
     const char *end = memchr(text, '\n', list->text.length - start);
@@ -168,28 +138,43 @@ static size_t line_length(const struct list *list, size_t start)
     return end != NULL ? (size_t)(end - text) : list->text.length - start;
 }
 
-static bool is_blank(const char *text, size_t length)
+bool list_line_blank(const char *text, size_t length)
 {
     return strspn(text, " \t\r") >= length;
 }
 
-static struct job *line_read(struct list *list, size_t start, const char **reason,
+struct job_context list_context(const struct list *list, const char **reason)
+{
+    return (struct job_context){.default_model = list->core->spool->default_model,
+                                .submitted = {list_submitted(list)},
+                                .owner = list->owner,
+                                .trusted = list->trusted,
+                                .templates = list->templates,
+                                .reason = reason};
+}
+
+struct job *list_line_read(struct list *list, size_t start, const char **reason,
                              struct error *error)
 {
-    int64_t submitted = list_submitted(list);
+    struct job_context context = list_context(list, reason);
+    const char *text = list->text.bytes + start;
+    size_t length = list_line_length(list, start);
+    struct job *job = list->batch != NULL
+                          ? batch_file_job(list->batch, text, length, &context, error)
+                          : job_read(text, length, &context, error);
 
-    return job_read(list->text.bytes + start, line_length(list, start),
-                    &(struct job_context){.default_model = list->core->spool->default_model,
-                                          .submitted = {submitted},
-                                          .owner = list->owner,
-                                          .trusted = list->trusted,
-                                          .reason = reason},
-                    error);
+    if (job == NULL || job->after == NULL || list->body == 0)
+        return job;
+    if (reason != NULL)
+        *reason = "unsupported";
+    error_set(error, ERROR_DATA, "a job of a run cannot be after others: that is what flows are for");
+    job_free(job);
+    return NULL;
 }
 
 /* Whether a job may come in: by the rules, and where it is to take another's place because it says
  * whose. */
-static bool line_allowed(const struct list *list, const struct job *job, const char **reason,
+bool list_line_allowed(const struct list *list, const struct job *job, const char **reason,
                          struct error *error)
 {
     struct id old;
@@ -209,17 +194,17 @@ static void line_look(struct list *list, size_t start, size_t number)
 {
     struct core *core = list->core;
     const char *text = list->text.bytes + start;
-    size_t length = line_length(list, start);
+    size_t length = list_line_length(list, start);
     const char *reason = "bad_job";
     struct list_line *line;
     struct error error;
     struct job *job;
 
-    if (is_blank(text, length))
+    if (list_line_blank(text, length))
         return;
     line = line_new(list, start, number);
-    job = line_read(list, start, &reason, &error);
-    if (job != NULL && line_allowed(list, job, &reason, &error)) {
+    job = list_line_read(list, start, &reason, &error);
+    if (job != NULL && list_line_allowed(list, job, &reason, &error)) {
         switch (attach_look(core->attach, job, line->drop.submitted, true, &error)) {
         case ATTACH_HERE:
             admit(core, job, &line->drop);
@@ -239,7 +224,8 @@ static void line_look(struct list *list, size_t start, size_t number)
     refusal_line(core, list->name, number, text, length,
                  &(struct refusal){.reason = reason,
                                    .message = error.text,
-                                   .submitted = line->drop.submitted},
+                                   .submitted = line->drop.submitted,
+                                   .owner = list->take.status.st_uid},
                  line_refused, line);
 }
 
@@ -250,7 +236,7 @@ static bool list_next_line(struct list *list)
 
     if (start >= list->text.length)
         return false;
-    list->position = start + line_length(list, start) + 1;
+    list->position = start + list_line_length(list, start) + 1;
     line_look(list, start, list->number++);
     return true;
 }
@@ -263,117 +249,6 @@ static bool list_next_again(struct list *list)
         return false;
     list->pass_at++;
     line_look(list, list->pass[2 * at], list->pass[2 * at + 1]);
-    return true;
-}
-
-/* --- the run --------------------------------------------------------------------------------------------- */
-
-static void list_refuse(struct list *list, const struct error *error)
-{
-    refusal_file(list->core, FOLDER_NEW, list->name,
-                 &(struct refusal){.reason = "bad_run",
-                                   .message = error->text,
-                                   .submitted = list_submitted(list)});
-    list->left = true;
-}
-
-/* Looks whether the first line names a run. */
-static void list_begin(struct list *list)
-{
-    struct error error;
-    size_t length = line_length(list, 0);
-    int result = manifest_header_read(list->text.bytes, length, &list->header, &error);
-
-    list->stage = LIST_TAKING;
-    if (result < 0) {
-        list_refuse(list, &error);
-    } else if (result > 0) {
-        list->body = length + 1;
-        list->position = list->body;
-        list->number = 2;
-        list->manifest = manifest_new(list->core, &list->header, &list->take.status);
-        list->stage = LIST_GATHERING;
-    }
-}
-
-static void limit_written(void *context, int result)
-{
-    struct limit *limit = context;
-    struct list *list = limit->list;
-
-    free(limit);
-    if (list == NULL)
-        return;
-    list->limit = NULL;
-    list->stage = result == 0 ? LIST_TAKING : LIST_FAILED;
-    core_touch(list->core);
-}
-
-/* The most that the run may cost is durable before its first job is accepted. A higher one than before
- * may let jobs go that wait for it. */
-static void list_limit(struct list *list)
-{
-    struct core *core = list->core;
-
-    list->stage = LIST_TAKING;
-    if (list->header.max_cost_nano < 0)
-        return;
-    list->stage = LIST_LIMITING;
-    list->limit = xcalloc(1, sizeof *list->limit);
-    list->limit->list = list;
-    money_run_limit(core->money, list->header.name, list->header.max_cost_nano);
-    core->asks = afford_count(core->afford);
-    money_flush(core->money, limit_written, list->limit);
-}
-
-static void manifest_written(void *context, int result)
-{
-    struct list *list = context;
-
-    list->manifest = NULL;
-    list->position = list->body;
-    if (result == 0)
-        list_limit(list);
-    else
-        list->stage = LIST_FAILED;
-    if (result < 0)
-        log_warning(&list->core->log, "runs/%s: the manifest cannot be written, trying again: %s",
-                    list->header.name, strerror(-result));
-    core_touch(list->core);
-}
-
-/* Adds a line to the manifest. Who will not come in takes nobody's place. */
-static void list_gather_line(struct list *list, size_t start)
-{
-    const char *reason;
-    struct job *job = line_read(list, start, NULL, NULL);
-
-    if (job != NULL && list->header.replace && !line_allowed(list, job, &reason, NULL)) {
-        job_free(job);
-        job = NULL;
-    }
-    manifest_add(list->manifest, job);
-    job_free(job);
-}
-
-/* Adds some lines to the manifest, and has it written when all are there. */
-static bool list_gather(struct list *list)
-{
-    for (int i = 0; i < LINES_A_TURN; i++) {
-        size_t start = list->position;
-        size_t length;
-
-        if (start >= list->text.length) {
-            list->stage = LIST_WRITING;
-            manifest_write(list->manifest, manifest_written, list);
-            return false;
-        }
-        length = line_length(list, start);
-        list->position = start + length + 1;
-        if (is_blank(list->text.bytes + start, length))
-            continue;
-        list_gather_line(list, start);
-    }
     return true;
 }
 
@@ -392,8 +267,7 @@ bool list_waits(const struct list *list)
 void list_again(struct list *list)
 {
     if (list->stage == LIST_FAILED) {
-        list->stage = LIST_GATHERING;
-        list->manifest = manifest_new(list->core, &list->header, &list->take.status);
+        list_gather_from(list);
         return;
     }
     free(list->pass);
@@ -412,10 +286,35 @@ static void list_leave(struct list *list)
     int result = move_out(core->spool, FOLDER_NEW, list->name, &list->take.status);
 
     list->left = true;
+    if (list->batch != NULL)
+        batches_add(core->batches, list->header.name);
     if (result < 0 && result != -ENOENT)
         log_warning(&core->log, "new/%s cannot be removed, it will be looked at again: %s",
                     list->name, strerror(-result));
     core_progress(core);
+}
+
+static void batch_accepted(void *context, int result)
+{
+    struct list *list = context;
+
+    list->noted = result == 0;
+    list->stage = list->noted ? LIST_TAKING : LIST_FAILED;
+    if (result < 0)
+        log_warning(&list->core->log, "runs/%s: the batch's record cannot be written, trying again: %s",
+                    list->header.name, strerror(-result));
+    core_touch(list->core);
+}
+
+/* The record of a batch is ahead of its file's leaving: by it a start knows what is still to be done. */
+static void list_through(struct list *list)
+{
+    if (list->batch == NULL || list->noted) {
+        list_leave(list);
+        return;
+    }
+    list->stage = LIST_ACCEPTED;
+    batch_file_accepted(list->batch, batch_accepted, list);
 }
 
 static bool list_take_lines(struct list *list)
@@ -426,7 +325,7 @@ static bool list_take_lines(struct list *list)
         if (list->pending > 0)
             return false; /* line_ended asks for another turn */
         if (list->again == 0 && !list->left)
-            list_leave(list);
+            list_through(list);
         return false;
     }
     return true;
@@ -439,11 +338,13 @@ bool list_work(struct list *list)
         list_begin(list);
         return true;
     case LIST_GATHERING:
-        return list_gather(list);
+        return list->left ? false : list_gather(list);
     case LIST_TAKING:
         return list->left ? false : list_take_lines(list);
+    case LIST_ENTERING:
     case LIST_WRITING:
     case LIST_LIMITING:
+    case LIST_ACCEPTED:
     case LIST_FAILED:
         break;
     }
@@ -458,4 +359,9 @@ const char *list_reason(const struct list *list)
 bool list_finished(const struct list *list)
 {
     return list->left;
+}
+
+bool list_put_off(const struct list *list)
+{
+    return list->put_off;
 }

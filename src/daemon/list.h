@@ -36,6 +36,10 @@ void list_again(struct list *list);
 /* Whether every line is durable or answered, and the file has left new/. */
 bool list_finished(const struct list *list);
 
+/* Of a finished one: the file is still in new/, as it may not be written to its end yet, and is to be opened
+ * anew a second later. */
+bool list_put_off(const struct list *list);
+
 void list_close(struct list *list);
 
 #endif

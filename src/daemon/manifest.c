@@ -17,8 +17,10 @@
 #include "base/jsontext.h"
 #include "base/moneytext.h"
 #include "base/xalloc.h"
+#include "job/expand.h"
 #include "retain/members.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 #define POSITION "{\"position\":" /* how each line begins */
 
@@ -30,7 +32,7 @@ struct line {
     size_t start; /* in text */
     size_t length;
     bool present;
-    struct id id;  /* of a replacement: whose line it is; its text has no position yet */
+    struct id id;  /* whose line it is; the text of a replacement's has no position yet */
     struct id old; /* of a replacement: whose places it takes */
 };
 
@@ -42,6 +44,7 @@ struct manifest {
     struct line *lines;
     size_t count;
     size_t capacity;
+    uid_t reader;  /* who may read a run that is made; 0: nobody besides */
     size_t astray; /* replacements of jobs that the run does not have */
     uv_work_t work;
     int result;
@@ -50,12 +53,6 @@ struct manifest {
 };
 
 /* --- the header ------------------------------------------------------------------------------------------ */
-
-static int bad_header(struct error *error, const char *what)
-{
-    error_set(error, ERROR_DATA, "the first line names a run, but %s", what);
-    return -1;
-}
 
 /* max_cost is a number, or text as amounts are written elsewhere. */
 static bool read_max_cost(const json_t *value, int64_t *nano)
@@ -74,13 +71,15 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
     const json_t *first = json_object_get(line, "first");
     const json_t *max_cost = json_object_get(line, "max_cost");
     const json_t *replace = json_object_get(line, "replace");
+    json_t *job = json_object_get(line, "job");
     const char *name = json_string_value(json_object_get(line, "run"));
 
     if (name == NULL || !layout_name_ok(name))
         return "its name is none: 1 to 100 of A-Z a-z 0-9 . _ -, no leading dot, not 6 to 64 hex "
                "digits";
-    if (json_object_size(line) != 1U + (first != NULL) + (max_cost != NULL) + (replace != NULL))
-        return "it has keys other than run, first, replace and max_cost";
+    if (json_object_size(line) !=
+        1U + (first != NULL) + (max_cost != NULL) + (replace != NULL) + (job != NULL))
+        return "it has keys other than run, first, replace, max_cost and job";
     if (replace != NULL && !json_is_true(replace))
         return "replace is not true";
     if (replace != NULL && first != NULL)
@@ -90,6 +89,7 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
     if (!read_max_cost(max_cost, &header->max_cost_nano))
         return "max_cost is no amount of money";
     strcpy(header->name, name);
+    header->job = json_incref(job);
     header->first = (uint64_t)json_integer_value(first);
     header->replace = replace != NULL;
     return NULL;
@@ -104,7 +104,9 @@ int manifest_header_read(const char *text, size_t length, struct manifest_header
 
     if (json_object_get(line, "run") != NULL) {
         fault = header_take(line, header);
-        result = fault == NULL ? 1 : bad_header(error, fault);
+        result = fault == NULL ? 1 : -1;
+        if (fault != NULL)
+            error_set(error, ERROR_DATA, "the first line names a run, but %s", fault);
     }
     json_decref(line);
     return result;
@@ -121,6 +123,7 @@ struct manifest *manifest_new(struct core *core, const struct manifest_header *h
              (intmax_t)status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
     manifest->core = core;
     manifest->header = *header;
+    manifest->reader = core->spool->owner_only ? status->st_uid : 0;
     manifest->work.data = manifest;
     return manifest;
 }
@@ -204,6 +207,17 @@ static void add_replacement(struct manifest *manifest, const struct job *job)
     line->length = manifest->text.length - line->start;
 }
 
+/* Adds the next position with the text of its line. */
+static struct line *add_text(struct manifest *manifest, const struct buffer *text)
+{
+    struct line *line = line_new(manifest);
+
+    line->position = manifest->header.first + manifest->count - 1;
+    write_position(&manifest->text, line->position, text->bytes, text->length);
+    line->length = manifest->text.length - line->start;
+    return line;
+}
+
 void manifest_add(struct manifest *manifest, const struct job *job)
 {
     struct buffer text = {0};
@@ -213,11 +227,21 @@ void manifest_add(struct manifest *manifest, const struct job *job)
         add_replacement(manifest, job);
         return;
     }
-    line = line_new(manifest);
-    line->position = manifest->header.first + manifest->count - 1;
     write_line(&text, job, NULL, NULL);
-    write_position(&manifest->text, line->position, text.bytes, text.length);
-    line->length = manifest->text.length - line->start;
+    line = add_text(manifest, &text);
+    if (job != NULL)
+        line->id = job->id;
+    buffer_free(&text);
+}
+
+void manifest_add_line(struct manifest *manifest, json_t *line)
+{
+    struct buffer text = {0};
+
+    jsontext_write(&text, line);
+    buffer_byte(&text, '\n');
+    json_decref(line);
+    (void)add_text(manifest, &text);
     buffer_free(&text);
 }
 
@@ -226,6 +250,25 @@ void manifest_add(struct manifest *manifest, const struct job *job)
 static struct member *places_in(const struct buffer *text, size_t *count)
 {
     return members_of(text->bytes != NULL ? text->bytes : "", text->length, count);
+}
+
+/* Whether a line of the file stands for a job that is made no more: the list's template was edited
+ * between a crash and now. A job that took the place of another stays. */
+static bool is_outdated(const struct manifest *manifest, const struct line *line,
+                        const struct buffer *old, const struct member *place)
+{
+    json_t *before, *now;
+    bool outdated;
+
+    if (place->refused || id_equal(&place->id, &line->id))
+        return false;
+    before = jsontext_read_object(old->bytes + place->at, place->length, NULL);
+    now = jsontext_read_object(manifest->text.bytes + line->start, line->length - 1, NULL);
+    outdated = json_object_get(before, "replaces") == NULL &&
+               expand_edited(json_object_get(before, "metadata"), json_object_get(now, "metadata"));
+    json_decref(before);
+    json_decref(now);
+    return outdated;
 }
 
 /* Marks the positions that the file has already. */
@@ -238,7 +281,8 @@ static void mark_present(struct manifest *manifest, const struct buffer *old)
         uint64_t position = places[i].position - manifest->header.first;
 
         if (position < manifest->count)
-            manifest->lines[position].present = true;
+            manifest->lines[position].present =
+                !is_outdated(manifest, &manifest->lines[position], old, &places[i]);
     }
     free(places);
 }
@@ -416,7 +460,9 @@ static int write_in(struct manifest *manifest, int dir)
 
     if (fd < 0)
         return fd;
-    result = append_missing(manifest, fd);
+    result = visible_grant_first(fd, manifest->reader);
+    if (result == 0)
+        result = append_missing(manifest, fd);
     if (close(fd) < 0 && result == 0)
         result = -errno;
     return result < 0 ? result : file_sync_dir(dir);
@@ -428,11 +474,20 @@ static int open_run(const struct manifest *manifest, int runs)
     mode_t mode = manifest->core->spool->shared ? 0750 : 0700;
     int dir;
 
+    int result = 0;
+
     if (!manifest->header.replace && mkdirat(runs, manifest->header.name, mode) < 0 &&
         errno != EEXIST)
         return -errno;
     dir = openat(runs, manifest->header.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return dir >= 0 ? dir : -errno;
+    if (dir < 0)
+        return -errno;
+    if (!manifest->header.replace)
+        result = visible_grant_first(dir, manifest->reader);
+    if (result == 0)
+        return dir;
+    (void)close(dir);
+    return result;
 }
 
 static void write_work(uv_work_t *work)

@@ -24,6 +24,7 @@ struct manifest_header {
     uint64_t first;        /* position of the list's first job */
     int64_t max_cost_nano; /* the most that the run may cost; -1: not said */
     bool replace;          /* its jobs take the places of others: see manifest_replaced */
+    json_t *job;           /* of a batch: keys for each of its jobs, the owner's to free; NULL: none */
 };
 
 /* Whether a line is such a header: 1 and *header, 0 when it is none (a job), or -1 with an error when it
@@ -44,6 +45,9 @@ bool manifest_replaced(const struct job *job, struct id *old);
  * replace: the job at all positions that are the replaced job's when the manifest is written; a
  * refused one leaves them as they are. */
 void manifest_add(struct manifest *manifest, const struct job *job);
+
+/* Adds the next position as a line that says this (consumed) behind it, with the "id" first. */
+void manifest_add_line(struct manifest *manifest, json_t *line);
 
 /* Makes all that was added durable, then calls done(context, result), 0 or -errno, and frees the
  * manifest. */

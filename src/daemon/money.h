@@ -153,6 +153,9 @@ struct budget_view *money_budgets(struct money *money, size_t *count);
 /* When the period of a budget turns, wall ms; 0: never (a run's). */
 int64_t money_until_ms(const struct money *money, const struct budget_view *view);
 
+/* The day it is by the calendar of budgets. */
+int32_t money_today(struct money *money);
+
 /* The member `money` of state/status.json, a new reference: currency, time_zone, recorded, today,
  * month, budgets (schema status). */
 json_t *money_status_json(struct money *money);

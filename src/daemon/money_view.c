@@ -67,12 +67,16 @@ static json_t *spent_json(const struct money *money, int32_t from)
                      amount_json(sum.spend.doubt_nano), "reserved", amount_json(sum.reserved_nano));
 }
 
+int32_t money_today(struct money *money)
+{
+    money_roll(money);
+    return budgets_today(money->budgets);
+}
+
 json_t *money_status_json(struct money *money)
 {
-    int32_t today;
+    int32_t today = money_today(money);
 
-    money_roll(money);
-    today = budgets_today(money->budgets);
     return json_pack("{s:s, s:s*, s:b, s:o, s:o, s:o}", "currency", ledger_currency(money->ledger),
                      "time_zone", ledger_zone(money->ledger), "recorded",
                      money_file_failing(money->file) == 0, "today", spent_json(money, today),

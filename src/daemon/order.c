@@ -11,7 +11,7 @@
 
 static const char *const order_words[] = {
     [ORDER_CANCEL] = "cancel",   [ORDER_RETRY] = "retry", [ORDER_RERUN] = "rerun",
-    [ORDER_RELEASE] = "release", [ORDER_FLUSH] = "flush",
+    [ORDER_RELEASE] = "release", [ORDER_FLUSH] = "flush", [ORDER_CASCADE] = "cascade",
 };
 
 enum { ORDER_KINDS = sizeof order_words / sizeof order_words[0] };
@@ -54,14 +54,18 @@ static void order_add_word(struct order *order, const char *word)
 static bool order_line(struct order *order, const char *line)
 {
     bool gates = order->kind == ORDER_RELEASE || order->kind == ORDER_FLUSH;
+    bool flows = order->kind == ORDER_CANCEL || order->kind == ORDER_CASCADE;
     struct id id;
 
     if (line[0] == '\0')
         return true;
-    if (strcmp(line, "ALL") == 0)
+    if (strcmp(line, "ALL") == 0 && order->kind != ORDER_CASCADE)
         order->all = true;
     else if (id_read(line, &id))
         order_add(order, &id);
+    else if (flows && strncmp(line, ORDER_FLOW, strlen(ORDER_FLOW)) == 0 &&
+             layout_name_ok(line + strlen(ORDER_FLOW)))
+        order_add_word(order, line);
     else if (gates && strchr(line, '/') != NULL)
         order_add_word(order, line);
     else
@@ -93,6 +97,10 @@ struct order *order_read(const char *name, enum order_kind kind, const char *tex
         break;
     }
     free(copy);
+    if (order != NULL && kind == ORDER_CASCADE && order->id_count > 0) {
+        order->named = xmemdup(order->ids, order->id_count * sizeof *order->ids);
+        order->named_count = order->id_count;
+    }
     return order;
 }
 
@@ -103,6 +111,7 @@ void order_free(struct order *order)
     for (size_t i = 0; i < order->word_count; i++)
         free(order->words[i]);
     free(order->words);
+    free(order->named);
     free(order->ids);
     free(order->owner);
     free(order->name);

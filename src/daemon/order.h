@@ -16,7 +16,16 @@
 #include "base/error.h"
 #include "spool/layout.h"
 
-enum order_kind { ORDER_CANCEL, ORDER_RETRY, ORDER_RERUN, ORDER_RELEASE, ORDER_FLUSH };
+enum order_kind {
+    ORDER_CANCEL,
+    ORDER_RETRY,
+    ORDER_RERUN,
+    ORDER_RELEASE,
+    ORDER_FLUSH,
+    ORDER_CASCADE, /* a rerun, and then what depends on it */
+};
+
+#define ORDER_FLOW "flows/" /* before the name of a flow, in a line */
 
 /* An order that was read. Plain data. */
 struct order {
@@ -31,17 +40,20 @@ struct order {
     struct id *ids;      /* not settled yet */
     size_t id_count;
     size_t id_capacity;
-    char **words; /* other lines: gate names */
+    struct id *named; /* of a cascade: all of its IDs */
+    size_t named_count;
+    char **words; /* other lines: gate names, flows/NAME */
     size_t word_count;
 };
 
 /* The kind that a file name of ctl/ says (KIND.UNIQUE), or false. */
 bool order_kind_read(const char *name, enum order_kind *kind);
 
-/* "cancel", "retry", "rerun", "release", "flush". */
+/* "cancel", "retry", "rerun", "release", "flush", "cascade". */
 const char *order_word(enum order_kind kind);
 
-/* Reads the lines of an order file: full IDs, ALL, and for release and flush names of gates. NULL with an
+/* Reads the lines of an order file: full IDs, ALL, and for release and flush names of gates, for
+ * cancel and cascade flows. NULL with an
  * error that names the line that is none of these. */
 struct order *order_read(const char *name, enum order_kind kind, const char *text, size_t length,
                          struct error *error);

@@ -15,6 +15,7 @@
 #include "daemon/again.h"
 #include "daemon/dispatch.h"
 #include "daemon/finish.h"
+#include "daemon/flows.h"
 #include "daemon/intake.h"
 #include "daemon/mark.h"
 #include "daemon/order.h"
@@ -112,7 +113,8 @@ static bool obey_again(struct orders *orders, const struct order *order, const s
         orders->busy = true;
     if (result < 0)
         return result != -EAGAIN;
-    if (unit.folder != folder || !unit_concerned(core, order, &unit)) {
+    if (unit.folder != folder || !unit_concerned(core, order, &unit) ||
+        (folder == FOLDER_FAILED && flows_unresolved(core, id))) { /* its flow asks it again */
         unit_unlock(&unit);
         return true;
     }
@@ -167,7 +169,7 @@ static bool obey_flush(struct orders *orders, const struct order *order, const s
 
 static obey_function *const obey[] = {
     [ORDER_CANCEL] = obey_cancel,   [ORDER_RETRY] = obey_retry, [ORDER_RERUN] = obey_rerun,
-    [ORDER_RELEASE] = obey_release, [ORDER_FLUSH] = obey_flush,
+    [ORDER_RELEASE] = obey_release, [ORDER_FLUSH] = obey_flush, [ORDER_CASCADE] = obey_rerun,
 };
 
 /* --- obeying one order --------------------------------------------------------------------------------- */
@@ -229,6 +231,29 @@ static void open_all_gates(struct core *core, const struct order *order)
         gate_release(upstream->gate, now);
 }
 
+static void cancel_too(void *context, const struct id *id)
+{
+    order_add(context, id);
+}
+
+/* The flows of an order: what waits in them is cancelled, and their jobs with it; or, when its jobs are asked
+ * again, what depends on them. Returns whether nothing is left to do. */
+static bool obey_flows(struct orders *orders, struct order *order)
+{
+    struct flows *flows = orders->core->flows;
+    bool done = true;
+
+    for (size_t i = 0; i < order->word_count; i++) {
+        const char *name = order->words[i] + strlen(ORDER_FLOW);
+
+        if (order->kind == ORDER_CANCEL)
+            done = flows_cancel(flows, name, order->owner, cancel_too, order) && done;
+        else if (order->kind == ORDER_CASCADE && order->id_count == 0)
+            done = flows_again(flows, name, order->owner, order->named, order->named_count) && done;
+    }
+    return done;
+}
+
 /* Does what can be done now. Returns whether all of it is done. */
 static bool order_obey(struct orders *orders, struct order *order)
 {
@@ -245,7 +270,9 @@ static bool order_obey(struct orders *orders, struct order *order)
         if (!obey[order->kind](orders, order, &order->ids[i]))
             order->ids[left++] = order->ids[i];
     order->id_count = left;
-    return left == 0;
+    if (order->kind == ORDER_CASCADE && left > 0)
+        return false;
+    return obey_flows(orders, order) && order->id_count == 0;
 }
 
 /* All drops older than the order have been taken: a look at new/ that began after it was seen has
@@ -461,6 +488,7 @@ void orders_scan(struct orders *orders)
         look_at_name(orders, found->d_name, &pause, &drain);
     closedir(dir);
     look_at_holds(core);
+    flows_look_at_holds(core->flows);
     set_switch(core, &core->paused, pause, "paused", "resumed");
     set_switch(core, &core->draining, drain, "draining", "drain_ended");
     orders_look(orders);

@@ -234,7 +234,8 @@ static void settle_job(struct core *core, struct task *task, struct job *job,
 static bool is_malformed(const struct verdict *verdict)
 {
     return strcmp(verdict->code, PROVIDER_INVALID_JSON) == 0 ||
-           strcmp(verdict->code, PROVIDER_SCHEMA) == 0;
+           strcmp(verdict->code, PROVIDER_SCHEMA) == 0 ||
+           strcmp(verdict->code, PROVIDER_NO_LABEL) == 0;
 }
 
 /* Whether the attempts that a job has are used up by this one, which was recorded. */
@@ -244,7 +245,8 @@ static bool used_up(const struct core *core, const struct task *task, const stru
     const struct state *memory = task->memory;
     unsigned most = job->max_attempts != 0 ? job->max_attempts : core->config->max_attempts;
     unsigned malformed = state_count(memory, OUTCOME_UNUSABLE, PROVIDER_INVALID_JSON) +
-                         state_count(memory, OUTCOME_UNUSABLE, PROVIDER_SCHEMA);
+                         state_count(memory, OUTCOME_UNUSABLE, PROVIDER_SCHEMA) +
+                         state_count(memory, OUTCOME_UNUSABLE, PROVIDER_NO_LABEL);
 
     if (is_malformed(verdict) && malformed > core->config->json_retries)
         return true;

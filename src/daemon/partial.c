@@ -14,11 +14,13 @@
 
 #include "base/xalloc.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 struct partial {
     int cur;
     char name[ENTRY_NAME_SIZE];
     mode_t mode;
+    uid_t reader;
     int fd;         /* -1: not made yet */
     size_t shown;   /* bytes of the text that are in the file */
     int64_t due_ms; /* monotonic: not written before */
@@ -26,10 +28,11 @@ struct partial {
     bool told;      /* that it failed */
 };
 
-struct partial *partial_open(int cur, const struct id *id, mode_t mode)
+struct partial *partial_open(int cur, const struct id *id, mode_t mode, uid_t reader)
 {
     struct partial *partial = xmalloc(sizeof *partial);
-    *partial = (struct partial){.cur = cur, .mode = mode, .fd = -1, .due_ms = INT64_MIN};
+    *partial = (struct partial){
+        .cur = cur, .mode = mode, .reader = reader, .fd = -1, .due_ms = INT64_MIN};
     entry_write(ENTRY_PARTIAL, id, 0, partial->name);
     return partial;
 }
@@ -48,6 +51,8 @@ static int partial_make(struct partial *partial)
         failed = -errno;
     else if (!S_ISREG(status.st_mode))
         failed = -EEXIST;
+    else
+        failed = visible_grant(fd, partial->reader);
     if (failed != 0)
         (void)close(fd);
     else

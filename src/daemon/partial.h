@@ -22,8 +22,8 @@ struct partial;
 
 /* For one request of a job. cur is the folder's descriptor and must outlive it; mode is the file's,
  * whatever the umask. The file is made, or emptied for those who follow it since an earlier
- * request, when the first text is shown. */
-struct partial *partial_open(int cur, const struct id *id, mode_t mode);
+ * request, when the first text is shown. reader may read it besides, as visible_grant has it. */
+struct partial *partial_open(int cur, const struct id *id, mode_t mode, uid_t reader);
 
 /* Appends what text has beyond what the file has; text only grows, by whole characters. Writes at
  * once, or not before PARTIAL_EVERY_MS after the last time. Returns 0, or -errno the first time

@@ -83,15 +83,17 @@ struct task *queue_add(struct queue *queue, const struct id *id)
     return task;
 }
 
-/* Takes a task out of the heaps and, if it waits, out of the count of its way to rest. */
+/* Takes a task out of the heaps and, if it waits, out of the counts of those that do. */
 static void queue_lift(struct queue *queue, struct task *task)
 {
     if (task->ready_place != HEAP_NOWHERE)
         lane_unready(queue->lanes, task);
     if (task->alarm_place != HEAP_NOWHERE)
         heap_remove(&queue->alarms, task->alarm_place);
-    if (task->phase == TASK_WAITING)
+    if (task->phase == TASK_WAITING) {
         queue->rests[task->rest]--;
+        ages_remove(task->ages, task->age_minute);
+    }
 }
 
 static void queue_alarm(struct queue *queue, struct task *task, int64_t when)
@@ -115,7 +117,7 @@ static bool task_held(const struct task *task)
     return task->held_by_order || (task->memory != NULL && task->memory->hold != HOLD_NONE);
 }
 
-/* Decides how a task that waits rests, and enters it into the heaps. */
+/* Decides how a task that waits rests, enters it into the heaps, and counts it. */
 static void queue_settle(struct queue *queue, struct task *task)
 {
     int64_t due = task_due(task);
@@ -138,6 +140,8 @@ static void queue_settle(struct queue *queue, struct task *task)
         lane_ready(queue->lanes, task, clock_wall(queue->clock));
     }
     queue->rests[task->rest]++;
+    task->ages = &task->lane->ages;
+    task->age_minute = ages_add(task->ages, task->submitted, clock_wall(queue->clock));
 }
 
 void queue_phase(struct queue *queue, struct task *task, enum task_phase phase)

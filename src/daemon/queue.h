@@ -18,10 +18,11 @@
 #include "job/state.h"
 #include "spool/layout.h"
 
+struct ages;
 struct lane;
 struct lanes;
 struct flight;
-struct flow;
+struct backlog;
 struct share;
 struct afford_reason;
 
@@ -46,7 +47,7 @@ struct task {
     enum task_rest rest;
     struct lane *lane;
     struct share *share;   /* whose turn it takes */
-    struct flow *flow;     /* while READY or in flight: the share's part of the lane */
+    struct backlog *backlog;     /* while READY or in flight: the share's part of the lane */
     struct state *memory;  /* ID.state.json, or NULL while there is nothing to remember */
     struct flight *flight; /* while RUNNING */
     char *name;            /* the job's own name, or NULL */
@@ -75,9 +76,12 @@ struct task {
     bool cancel;         /* an order asks for its end */
     bool unwritten;      /* SETTLING, and its state file could not be written: tried again */
     bool stream;         /* its answer is to be seen while it grows */
+    bool watched;        /* a batch waits for its end */
     bool has_partial;    /* cur/ID.partial is there */
     bool no_detour;      /* a fallback cannot take it while its gate is closed: it waits */
-    size_t ready_place;  /* in its flow's heap of … */
+    struct ages *ages;   /* that count it while it waits */
+    int64_t age_minute;  /* as what */
+    size_t ready_place;  /* in its backlog's heap of … */
     int ready_priority;  /* … this priority */
     size_t alarm_place;  /* in the queue's alarms */
     int64_t alarm;       /* wall ms: when it becomes due or expires */

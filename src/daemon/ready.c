@@ -29,242 +29,242 @@ static void task_place(void *element, size_t position)
     task->ready_place = position;
 }
 
-static bool flow_less(const void *a, const void *b)
+static bool backlog_less(const void *a, const void *b)
 {
-    const struct flow *left = a;
-    const struct flow *right = b;
+    const struct backlog *left = a;
+    const struct backlog *right = b;
 
     if (left->level != right->level)
         return left->level < right->level;
     return left->charged < right->charged;
 }
 
-static void flow_place(void *element, size_t position)
+static void backlog_place(void *element, size_t position)
 {
-    struct flow *flow = element;
+    struct backlog *backlog = element;
 
-    flow->place = position;
+    backlog->place = position;
 }
 
 /* --- levels --------------------------------------------------------------------------------------- */
 
 /* Since when a share's jobs of one priority wait without one of them having been sent. */
-static int64_t waits_since(const struct flow *flow, int priority)
+static int64_t waits_since(const struct backlog *backlog, int priority)
 {
-    const struct task *oldest = heap_first(&flow->tasks[priority]);
-    int64_t sent_ms = flow->sent_ms[priority];
+    const struct task *oldest = heap_first(&backlog->tasks[priority]);
+    int64_t sent_ms = backlog->sent_ms[priority];
 
     return oldest->submitted > sent_ms ? oldest->submitted : sent_ms;
 }
 
 /* By how many steps they rose. */
-static int64_t steps_risen(const struct flow *flow, int priority, struct wall now)
+static int64_t steps_risen(const struct backlog *backlog, int priority, struct wall now)
 {
-    int64_t waited = now.ms - waits_since(flow, priority);
+    int64_t waited = now.ms - waits_since(backlog, priority);
 
-    return flow->ready->aging_ms > 0 && waited > 0 ? waited / flow->ready->aging_ms : 0;
+    return backlog->ready->aging_ms > 0 && waited > 0 ? waited / backlog->ready->aging_ms : 0;
 }
 
-static int level_of(const struct flow *flow, int priority, struct wall now)
+static int level_of(const struct backlog *backlog, int priority, struct wall now)
 {
-    int64_t steps = steps_risen(flow, priority, now);
+    int64_t steps = steps_risen(backlog, priority, now);
 
     return steps >= priority ? 0 : priority - (int)steps;
 }
 
 /* The priority whose turn it is: the most urgent by now, of equals the one that waits longest; -1:
  * there are no tasks. */
-static int flow_priority(const struct flow *flow, struct wall now)
+static int backlog_priority(const struct backlog *backlog, struct wall now)
 {
     int best = -1;
 
     for (int priority = 0; priority < READY_PRIORITIES; priority++) {
         int level;
 
-        if (flow->tasks[priority].count == 0)
+        if (backlog->tasks[priority].count == 0)
             continue;
-        level = level_of(flow, priority, now);
-        if (best < 0 || level < level_of(flow, best, now) ||
-            (level == level_of(flow, best, now) &&
-             waits_since(flow, priority) < waits_since(flow, best)))
+        level = level_of(backlog, priority, now);
+        if (best < 0 || level < level_of(backlog, best, now) ||
+            (level == level_of(backlog, best, now) &&
+             waits_since(backlog, priority) < waits_since(backlog, best)))
             best = priority;
     }
     return best;
 }
 
 /* When the level of one of its priorities changes by time alone. */
-static int64_t flow_rises(const struct flow *flow, struct wall now)
+static int64_t backlog_rises(const struct backlog *backlog, struct wall now)
 {
     int64_t rises_ms = INT64_MAX;
 
     for (int priority = 0; priority < READY_PRIORITIES; priority++) {
         int64_t next_ms;
 
-        if (flow->tasks[priority].count == 0 || flow->ready->aging_ms == 0 ||
-            level_of(flow, priority, now) == 0)
+        if (backlog->tasks[priority].count == 0 || backlog->ready->aging_ms == 0 ||
+            level_of(backlog, priority, now) == 0)
             continue;
-        next_ms = waits_since(flow, priority) +
-                  (steps_risen(flow, priority, now) + 1) * flow->ready->aging_ms;
+        next_ms = waits_since(backlog, priority) +
+                  (steps_risen(backlog, priority, now) + 1) * backlog->ready->aging_ms;
         if (next_ms < rises_ms)
             rises_ms = next_ms;
     }
     return rises_ms;
 }
 
-/* Puts a flow where it belongs after anything about it changed. */
-static void flow_settle(struct flow *flow, struct wall now)
+/* Puts a backlog where it belongs after anything about it changed. */
+static void backlog_settle(struct backlog *backlog, struct wall now)
 {
-    struct ready *ready = flow->ready;
-    bool eligible = flow->count > 0 && !share_is_full(flow->share);
+    struct ready *ready = backlog->ready;
+    bool eligible = backlog->count > 0 && !share_is_full(backlog->share);
 
     if (!eligible) {
-        if (flow->place != HEAP_NOWHERE)
-            heap_remove(&ready->flows, flow->place);
+        if (backlog->place != HEAP_NOWHERE)
+            heap_remove(&ready->backlogs, backlog->place);
         return;
     }
-    flow->level = level_of(flow, flow_priority(flow, now), now);
-    flow->rises_ms = flow_rises(flow, now);
-    if (flow->rises_ms < ready->rises_ms)
-        ready->rises_ms = flow->rises_ms;
-    if (flow->place == HEAP_NOWHERE)
-        heap_insert(&ready->flows, flow);
+    backlog->level = level_of(backlog, backlog_priority(backlog, now), now);
+    backlog->rises_ms = backlog_rises(backlog, now);
+    if (backlog->rises_ms < ready->rises_ms)
+        ready->rises_ms = backlog->rises_ms;
+    if (backlog->place == HEAP_NOWHERE)
+        heap_insert(&ready->backlogs, backlog);
     else
-        heap_update(&ready->flows, flow->place);
+        heap_update(&ready->backlogs, backlog->place);
 }
 
-/* Time went on: levels change. All flows are gone through, but only when one's level changes, which
- * a flow's does every aging_ms at most. */
+/* Time went on: levels change. All backlogs are gone through, but only when one's level changes,
+ * which a backlog's does every aging_ms at most. */
 static void ready_rise(struct ready *ready, struct wall now)
 {
-    struct flow **flows;
-    size_t count = ready->flows.count;
+    struct backlog **backlogs;
+    size_t count = ready->backlogs.count;
 
     if (now.ms < ready->rises_ms || count == 0)
         return;
-    flows = xcalloc(count, sizeof(struct flow *));
+    backlogs = xcalloc(count, sizeof(struct backlog *));
     for (size_t i = 0; i < count; i++)
-        flows[i] = ready->flows.slots[i];
+        backlogs[i] = ready->backlogs.slots[i];
     ready->rises_ms = INT64_MAX;
     for (size_t i = 0; i < count; i++)
-        flow_settle(flows[i], now);
-    free(flows);
+        backlog_settle(backlogs[i], now);
+    free(backlogs);
 }
 
-/* --- flows ------------------------------------------------------------------------------------------ */
+/* --- backlogs --------------------------------------------------------------------------------------- */
 
 void ready_open(struct ready *ready, int64_t aging_ms)
 {
     *ready = (struct ready){.rises_ms = INT64_MAX, .aging_ms = aging_ms};
-    heap_init(&ready->flows, flow_less, flow_place);
+    heap_init(&ready->backlogs, backlog_less, backlog_place);
 }
 
-static void flow_free(struct flow *flow)
+static void backlog_free(struct backlog *backlog)
 {
-    struct flow **link = &flow->share->flows;
+    struct backlog **link = &backlog->share->backlogs;
 
-    assert(flow->count == 0);
-    while (*link != flow)
+    assert(backlog->count == 0);
+    while (*link != backlog)
         link = &(*link)->next_of_share;
-    *link = flow->next_of_share;
+    *link = backlog->next_of_share;
     for (int priority = 0; priority < READY_PRIORITIES; priority++)
-        heap_free(&flow->tasks[priority]);
-    free(flow);
+        heap_free(&backlog->tasks[priority]);
+    free(backlog);
 }
 
 void ready_close(struct ready *ready, struct shares *shares)
 {
     for (struct share *share = shares_first(shares); share != NULL; share = share->hh.next)
-        for (struct flow *flow = share->flows, *next; flow != NULL; flow = next) {
-            next = flow->next_of_share;
-            if (flow->ready == ready)
-                flow_free(flow);
+        for (struct backlog *backlog = share->backlogs, *next; backlog != NULL; backlog = next) {
+            next = backlog->next_of_share;
+            if (backlog->ready == ready)
+                backlog_free(backlog);
         }
-    heap_free(&ready->flows);
+    heap_free(&ready->backlogs);
 }
 
-struct flow *ready_flow(struct ready *ready, struct share *share)
+struct backlog *ready_backlog(struct ready *ready, struct share *share)
 {
-    struct flow *flow = share->flows;
+    struct backlog *backlog = share->backlogs;
 
-    while (flow != NULL && flow->ready != ready)
-        flow = flow->next_of_share;
-    if (flow != NULL)
-        return flow;
-    flow = xcalloc(1, sizeof *flow);
-    flow->ready = ready;
-    flow->share = share;
-    flow->charged = ready->charged;
-    flow->place = HEAP_NOWHERE;
+    while (backlog != NULL && backlog->ready != ready)
+        backlog = backlog->next_of_share;
+    if (backlog != NULL)
+        return backlog;
+    backlog = xcalloc(1, sizeof *backlog);
+    backlog->ready = ready;
+    backlog->share = share;
+    backlog->charged = ready->charged;
+    backlog->place = HEAP_NOWHERE;
     for (int priority = 0; priority < READY_PRIORITIES; priority++)
-        heap_init(&flow->tasks[priority], task_less, task_place);
-    flow->next_of_share = share->flows;
-    share->flows = flow;
-    return flow;
+        heap_init(&backlog->tasks[priority], task_less, task_place);
+    backlog->next_of_share = share->backlogs;
+    share->backlogs = backlog;
+    return backlog;
 }
 
 void ready_add(struct ready *ready, struct task *task, struct wall now)
 {
-    struct flow *flow = ready_flow(ready, task->share);
+    struct backlog *backlog = ready_backlog(ready, task->share);
 
     /* Who had nothing to send gets no credit for that time. */
-    if (flow->count == 0 && flow->charged < ready->charged)
-        flow->charged = ready->charged;
-    task->flow = flow;
+    if (backlog->count == 0 && backlog->charged < ready->charged)
+        backlog->charged = ready->charged;
+    task->backlog = backlog;
     task->ready_priority = task->priority;
-    heap_insert(&flow->tasks[task->priority], task);
-    flow->count++;
+    heap_insert(&backlog->tasks[task->priority], task);
+    backlog->count++;
     ready->count++;
-    flow_settle(flow, now);
+    backlog_settle(backlog, now);
 }
 
 void ready_remove(struct ready *ready, struct task *task)
 {
-    struct flow *flow = task->flow;
+    struct backlog *backlog = task->backlog;
 
-    heap_remove(&flow->tasks[task->ready_priority], task->ready_place);
-    flow->count--;
+    heap_remove(&backlog->tasks[task->ready_priority], task->ready_place);
+    backlog->count--;
     ready->count--;
-    if (flow->count == 0 && flow->place != HEAP_NOWHERE)
-        heap_remove(&ready->flows, flow->place);
+    if (backlog->count == 0 && backlog->place != HEAP_NOWHERE)
+        heap_remove(&ready->backlogs, backlog->place);
     /* A level that is too urgent now is found out when it is looked at. */
 }
 
 /* --- choosing ---------------------------------------------------------------------------------------- */
 
-/* The flow that goes first, with a level that is true: removals may have left it too urgent. */
-static struct flow *first_flow(struct ready *ready, struct wall now)
+/* The backlog that goes first, with a level that is true: removals may have left it too urgent. */
+static struct backlog *first_backlog(struct ready *ready, struct wall now)
 {
-    struct flow *flow;
+    struct backlog *backlog;
 
     ready_rise(ready, now);
-    while ((flow = heap_first(&ready->flows)) != NULL) {
-        int level = flow->level;
+    while ((backlog = heap_first(&ready->backlogs)) != NULL) {
+        int level = backlog->level;
 
-        flow_settle(flow, now);
-        if (flow->level == level)
-            return flow;
+        backlog_settle(backlog, now);
+        if (backlog->level == level)
+            return backlog;
     }
     return NULL;
 }
 
 int ready_level(struct ready *ready, struct wall now)
 {
-    const struct flow *flow = first_flow(ready, now);
+    const struct backlog *backlog = first_backlog(ready, now);
 
-    return flow != NULL ? flow->level : -1;
+    return backlog != NULL ? backlog->level : -1;
 }
 
 /* The nth in the order of a heap's array: not always the nth in order, but one of the next. What the
  * priority whose turn it is does not have is taken from the others. */
-static struct task *flow_choice(const struct flow *flow, size_t nth, struct wall now)
+static struct task *backlog_choice(const struct backlog *backlog, size_t nth, struct wall now)
 {
-    int turn = flow_priority(flow, now);
+    int turn = backlog_priority(backlog, now);
 
-    if (nth < flow->tasks[turn].count)
-        return flow->tasks[turn].slots[nth];
-    nth -= flow->tasks[turn].count;
+    if (nth < backlog->tasks[turn].count)
+        return backlog->tasks[turn].slots[nth];
+    nth -= backlog->tasks[turn].count;
     for (int priority = 0; priority < READY_PRIORITIES; priority++) {
-        const struct heap *tasks = &flow->tasks[priority];
+        const struct heap *tasks = &backlog->tasks[priority];
 
         if (priority == turn)
             continue;
@@ -277,24 +277,24 @@ static struct task *flow_choice(const struct flow *flow, size_t nth, struct wall
 
 struct task *ready_choice(struct ready *ready, size_t nth, struct wall now)
 {
-    const struct flow *first = first_flow(ready, now);
+    const struct backlog *first = first_backlog(ready, now);
 
     if (first == NULL)
         return NULL;
-    if (nth > 0 && nth < ready->flows.count)
-        return flow_choice(ready->flows.slots[nth], 0, now);
-    return flow_choice(first, nth, now);
+    if (nth > 0 && nth < ready->backlogs.count)
+        return backlog_choice(ready->backlogs.slots[nth], 0, now);
+    return backlog_choice(first, nth, now);
 }
 
 const struct task *ready_oldest(const struct ready *ready)
 {
     const struct task *oldest = NULL;
 
-    for (size_t i = 0; i < ready->flows.count; i++) {
-        const struct flow *flow = ready->flows.slots[i];
+    for (size_t i = 0; i < ready->backlogs.count; i++) {
+        const struct backlog *backlog = ready->backlogs.slots[i];
 
         for (int priority = 0; priority < READY_PRIORITIES; priority++) {
-            const struct task *task = heap_first(&flow->tasks[priority]);
+            const struct task *task = heap_first(&backlog->tasks[priority]);
 
             if (task != NULL && (oldest == NULL || task_less(task, oldest)))
                 oldest = task;
@@ -305,48 +305,49 @@ const struct task *ready_oldest(const struct ready *ready)
 
 /* --- charging ---------------------------------------------------------------------------------------- */
 
-void ready_sent(struct task *task, struct flow *flow, struct wall now)
+void ready_sent(struct task *task, struct backlog *backlog, struct wall now)
 {
-    struct ready *ready = flow->ready;
+    struct ready *ready = backlog->ready;
 
-    if (flow->charged > ready->charged)
-        ready->charged = flow->charged;
-    task->flow = flow;
+    if (backlog->charged > ready->charged)
+        ready->charged = backlog->charged;
+    task->backlog = backlog;
     task->charged = task->input_tokens + task->output_tokens;
-    flow->charged += task->charged;
-    flow->sent_ms[task->ready_priority] = now.ms;
-    flow->in_flight++;
-    flow->share->in_flight++;
-    if (share_is_full(flow->share))
-        ready_share_changed(flow->share);
+    backlog->charged += task->charged;
+    backlog->sent_ms[task->ready_priority] = now.ms;
+    backlog->in_flight++;
+    backlog->share->in_flight++;
+    if (share_is_full(backlog->share))
+        ready_share_changed(backlog->share);
     else
-        flow_settle(flow, now);
+        backlog_settle(backlog, now);
 }
 
 void ready_landed(struct task *task, int64_t real_tokens)
 {
-    struct flow *flow = task->flow;
-    bool was_full = share_is_full(flow->share);
+    struct backlog *backlog = task->backlog;
+    bool was_full = share_is_full(backlog->share);
 
-    assert(flow->in_flight > 0 && flow->share->in_flight > 0);
+    assert(backlog->in_flight > 0 && backlog->share->in_flight > 0);
     if (real_tokens >= 0)
-        flow->charged += real_tokens - task->charged;
-    flow->in_flight--;
-    flow->share->in_flight--;
+        backlog->charged += real_tokens - task->charged;
+    backlog->in_flight--;
+    backlog->share->in_flight--;
     if (was_full)
-        ready_share_changed(flow->share);
-    else if (flow->place != HEAP_NOWHERE)
-        heap_update(&flow->ready->flows, flow->place);
+        ready_share_changed(backlog->share);
+    else if (backlog->place != HEAP_NOWHERE)
+        heap_update(&backlog->ready->backlogs, backlog->place);
 }
 
 void ready_share_changed(struct share *share)
 {
-    for (struct flow *flow = share->flows; flow != NULL; flow = flow->next_of_share) {
-        if (share_is_full(share) && flow->place != HEAP_NOWHERE) {
-            heap_remove(&flow->ready->flows, flow->place);
-        } else if (!share_is_full(share) && flow->place == HEAP_NOWHERE && flow->count > 0) {
-            flow->level = 0; /* at most: found out when it is looked at */
-            heap_insert(&flow->ready->flows, flow);
+    for (struct backlog *backlog = share->backlogs; backlog != NULL;
+         backlog = backlog->next_of_share) {
+        if (share_is_full(share) && backlog->place != HEAP_NOWHERE) {
+            heap_remove(&backlog->ready->backlogs, backlog->place);
+        } else if (!share_is_full(share) && backlog->place == HEAP_NOWHERE && backlog->count > 0) {
+            backlog->level = 0; /* at most: found out when it is looked at */
+            heap_insert(&backlog->ready->backlogs, backlog);
         }
     }
 }

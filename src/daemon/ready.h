@@ -31,10 +31,10 @@ struct task;
 struct ready;
 
 /* A share's tasks in one lane. */
-struct flow {
+struct backlog {
     struct ready *ready;
     struct share *share;
-    struct flow *next_of_share;
+    struct backlog *next_of_share;
     struct heap tasks[READY_PRIORITIES]; /* oldest first */
     int64_t sent_ms[READY_PRIORITIES];   /* wall: when one of them was sent last; 0: never */
     int64_t charged;                     /* tokens, on the lane's virtual clock */
@@ -42,20 +42,20 @@ struct flow {
     int level;
     unsigned in_flight;
     size_t count; /* of tasks */
-    size_t place; /* among the lane's flows; HEAP_NOWHERE: empty, or its share is full */
+    size_t place; /* among the lane's backlogs; HEAP_NOWHERE: empty, or its share is full */
 };
 
 struct ready {
-    struct heap flows;  /* that have tasks and whose share is not full; the next first */
-    size_t count;       /* of tasks, of all flows */
-    int64_t charged;    /* virtual clock: where the flow that went last began */
-    int64_t rises_ms;   /* no flow's level changes before; INT64_MAX: none does */
+    struct heap backlogs;  /* that have tasks and whose share is not full; the next first */
+    size_t count;       /* of tasks, of all backlogs */
+    int64_t charged;    /* virtual clock: where the backlog that went last began */
+    int64_t rises_ms;   /* no backlog's level changes before; INT64_MAX: none does */
     int64_t aging_ms;   /* 0: off */
 };
 
 void ready_open(struct ready *ready, int64_t aging_ms);
 
-/* Frees all flows; no task may be left in it. */
+/* Frees all backlogs; no task may be left in it. */
 void ready_close(struct ready *ready, struct shares *shares);
 
 /* Puts a task in, or takes it out. Its time of submission must not change in between. */
@@ -72,14 +72,14 @@ struct task *ready_choice(struct ready *ready, size_t nth, struct wall now);
 /* The oldest task, or NULL; O(shares). */
 const struct task *ready_oldest(const struct ready *ready);
 
-/* A task leaves: it was removed, its share is charged. Remembers in task->flow where. */
-void ready_sent(struct task *task, struct flow *flow, struct wall now);
+/* A task leaves: it was removed, its share is charged. Remembers in task->backlog where. */
+void ready_sent(struct task *task, struct backlog *backlog, struct wall now);
 
 /* Its request ended: real_tokens is what it took, -1 when that is not known. */
 void ready_landed(struct task *task, int64_t real_tokens);
 
-/* The flow that a task is or would be in. */
-struct flow *ready_flow(struct ready *ready, struct share *share);
+/* The backlog that a task is or would be in. */
+struct backlog *ready_backlog(struct ready *ready, struct share *share);
 
 /* A share's bound changed. */
 void ready_share_changed(struct share *share);

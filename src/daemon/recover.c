@@ -206,13 +206,19 @@ static void recover_job(struct core *core, const struct id *id)
     int fd = -1;
     struct job *job = task_read_job(core, task, &fd, &error);
 
-    if (job != NULL) {
+    if (job != NULL && job->after == NULL) {
         attach_confirm(core, job);
         recover_read(core, task, job, fd);
         close(fd);
         return;
     }
     queue_remove(core->queue, task);
+    if (job != NULL) { /* somebody put it there: it waits for others first */
+        close(fd);
+        job_free(job);
+        send_back(core, id, "it is after others");
+        return;
+    }
     if (error.kind == ERROR_DATA)
         send_back(core, id, error.text);
     else

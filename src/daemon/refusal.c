@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/sha256.h"
 #include "job/field.h"
 #include "job/record.h"
 #include "spool/file.h"
@@ -37,14 +36,16 @@ static void write_error(struct core *core, struct buffer *text, const char *name
                          clock_wall(core->clock).ms);
 }
 
+/* In a spool whose files are their owner's alone, owner may read it. */
 static void add_error_file(struct core *core, struct publication *publication, const char *kept,
-                           struct buffer *text)
+                           uid_t owner, struct buffer *text)
 {
     char error_name[ERROR_NAME_SIZE];
 
     snprintf(error_name, sizeof error_name, "%s.error.json", kept);
     publication_file(publication, FOLDER_FAILED, error_name, core->spool->job_mode, text, true,
                      FOLDER_TMP, NULL);
+    publication_reader(publication, core->spool->owner_only ? owner : 0);
 }
 
 /* A refused file without its error file is still kept; only its reason is lost to the folder. */
@@ -83,8 +84,11 @@ void refusal_file(struct core *core, enum folder folder, const char *name,
     struct publication *publication;
     struct buffer text = {0};
     char kept[NAME_LIMIT];
+    struct stat status = {0};
     int result;
 
+    /* Of what is gone already nobody need read why. */
+    (void)fstatat(core->spool->dir[folder], name, &status, AT_SYMLINK_NOFOLLOW);
     take_kept_name(core->spool, folder, name, kept);
     write_error(core, &text, name, refusal);
     result = keep_with_reason(core, folder, name, kept, &text);
@@ -96,19 +100,8 @@ void refusal_file(struct core *core, enum folder folder, const char *name,
     }
     tell_refused(core, name, refusal);
     publication = publication_new(error_file_written, core);
-    add_error_file(core, publication, kept, &text);
+    add_error_file(core, publication, kept, status.st_uid, &text);
     publish_add(core->publish, publication);
-}
-
-static void hash_line(const char *list, size_t number, const char *line, size_t length,
-                      char hash[SHA256_HEX_SIZE])
-{
-    struct buffer text = {0};
-
-    buffer_printf(&text, "%s\n%zu\n", list, number);
-    buffer_append(&text, line, length);
-    sha256_hex(text.bytes, text.length, hash);
-    buffer_free(&text);
 }
 
 void refusal_line(struct core *core, const char *list, size_t number, const char *line,
@@ -117,17 +110,17 @@ void refusal_line(struct core *core, const char *list, size_t number, const char
 {
     struct publication *publication = publication_new(done, context);
     struct buffer text = {0};
-    char hash[SHA256_HEX_SIZE], kept[ENTRY_NAME_SIZE], name[ERROR_NAME_SIZE];
+    char kept[ENTRY_NAME_SIZE], name[ERROR_NAME_SIZE];
 
-    hash_line(list, number, line, length, hash);
-    snprintf(kept, sizeof kept, "refused-%s.json", hash);
+    refused_line_name(list, number, line, length, kept);
     snprintf(name, sizeof name, "%s:%zu", list, number);
     tell_refused(core, name, refusal);
     write_error(core, &text, name, refusal);
-    add_error_file(core, publication, kept, &text);
+    add_error_file(core, publication, kept, refusal->owner, &text);
     buffer_append(&text, line, length);
     buffer_byte(&text, '\n');
     publication_file(publication, FOLDER_FAILED, kept, core->spool->job_mode, &text, false,
                      FOLDER_TMP, NULL);
+    publication_reader(publication, core->spool->owner_only ? refusal->owner : 0);
     publish_add(core->publish, publication);
 }

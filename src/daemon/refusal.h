@@ -19,6 +19,7 @@ struct refusal {
     const char *reason;  /* machine word: bad_json, bad_job, not_a_file, … */
     const char *message; /* sentence */
     int64_t submitted;   /* wall ms */
+    uid_t owner;         /* of a line: who dropped its list; a file has its own */
 };
 
 /* Moves an entry of new/ or ctl/ to failed/ as it is, and publishes its error file. */

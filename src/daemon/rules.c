@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "daemon/flows.h"
+
 static bool is_finished(struct core *core, const struct id *id)
 {
     char name[ENTRY_NAME_SIZE];
@@ -28,6 +30,8 @@ bool rules_allow(struct core *core, const struct job *job, const char **reason,
 {
     const struct config_user *section = config_user(core->config, job->user);
 
+    if (job->after != NULL && !flows_allow(core->flows, job, reason, error))
+        return false;
     if (section == NULL || queue_find(core->queue, &job->id) != NULL)
         return true;
     if (!config_user_allows(section, job->model)) {

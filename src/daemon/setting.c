@@ -229,6 +229,17 @@ static void doubt_write(const void *field, FILE *out)
     fputs(*(const bool *)field ? "hold" : "retry", out);
 }
 
+static int visibility_read(const struct setting *setting, const char *text, void *field,
+                           struct error *error)
+{
+    return read_word(setting, text, "group", "owner", field, error);
+}
+
+static void visibility_write(const void *field, FILE *out)
+{
+    fputs(*(const bool *)field ? "owner" : "group", out);
+}
+
 static int amount_read(const struct setting *setting, const char *text, void *field,
                        struct error *error)
 {
@@ -359,6 +370,7 @@ const struct setting_kind setting_money = {amount_read, amount_write, signed_sai
 const struct setting_kind setting_halt = {halt_read, halt_write, NULL, false};
 const struct setting_kind setting_yes = {yes_read, yes_write, NULL, false};
 const struct setting_kind setting_doubt = {doubt_read, doubt_write, NULL, false};
+const struct setting_kind setting_visibility = {visibility_read, visibility_write, NULL, false};
 const struct setting_kind setting_text = {text_read, text_write, pointer_said, false};
 const struct setting_kind setting_file = {file_read_setting, text_write, pointer_said, false};
 const struct setting_kind setting_list = {list_read, list_write, pointer_said, true};

@@ -46,6 +46,7 @@ extern const struct setting_kind setting_money;    /* int64_t, nano: 0.50; below
 /* Others: */
 extern const struct setting_kind setting_yes;   /* bool: yes or no */
 extern const struct setting_kind setting_doubt; /* bool: hold is true, retry is false */
+extern const struct setting_kind setting_visibility; /* bool: owner is true, group is false */
 extern const struct setting_kind setting_text;  /* char *, owned */
 extern const struct setting_kind setting_file;  /* char *, owned: a file that can be read */
 extern const struct setting_kind setting_list;  /* char **, owned texts, NULL-terminated; NULL:

@@ -11,6 +11,7 @@
 
 struct shares {
     struct share *all; /* uthash by key */
+    int32_t day;       /* of which ends are counted */
 };
 
 struct shares *shares_open(void)
@@ -43,6 +44,17 @@ struct share *shares_get(struct shares *shares, const char *key)
     share->key = xstrdup(key);
     HASH_ADD_KEYPTR(hh, shares->all, share->key, strlen(share->key), share);
     return share;
+}
+
+void shares_today(struct shares *shares, int32_t day)
+{
+    if (day == shares->day)
+        return;
+    shares->day = day;
+    for (struct share *share = shares->all; share != NULL; share = share->hh.next) {
+        share->completed = 0;
+        share->failed = 0;
+    }
 }
 
 struct share *shares_first(const struct shares *shares)

@@ -10,17 +10,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uthash.h>
 
-struct flow;
+struct backlog;
 
 struct share {
     char *key;
     UT_hash_handle hh;
+    bool is_user; /* its key is the name of one */
     size_t tasks; /* in cur/ */
+    uint64_t completed; /* of today (shares_today) */
+    uint64_t failed;    /* of today: ended in any other way */
     unsigned in_flight;
     unsigned max_in_flight; /* 0: any number */
-    struct flow *flows;     /* its ready tasks, lane by lane; linked by next_of_share */
+    struct backlog *backlogs;     /* its ready tasks, lane by lane; linked by next_of_share */
 };
 
 struct shares;
@@ -30,6 +34,9 @@ void shares_close(struct shares *shares);
 
 /* The share of that name, made when it is new; an empty name is that of jobs nobody claims. */
 struct share *shares_get(struct shares *shares, const char *key);
+
+/* Today is this day: what shares counted of another one is gone. */
+void shares_today(struct shares *shares, int32_t day);
 
 /* The first share; others follow by hh.next. */
 struct share *shares_first(const struct shares *shares);

@@ -16,11 +16,15 @@
 struct status *status_open(struct core *core);
 void status_close(struct status *status);
 
-/* Gives the gates what state/status.json says that they knew before. Without one they begin anew. */
+/* Gives the gates what state/status.json says that they knew before, and users what ended today.
+ * Without one they begin anew. */
 void status_recall(struct core *core);
 
 /* A request was answered after so many ms: for the percentiles. */
 void status_latency(struct status *status, int64_t ms);
+
+/* A job ended: for the rate, and for what its user sees of today. */
+void status_ended(struct status *status, const struct task *task, bool completed);
 
 /* Writes the file when something changed: at once if the last time is a second ago, else when that
  * second is over. */

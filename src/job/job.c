@@ -10,9 +10,12 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "job/attachment.h"
+#include "job/expand.h"
+#include "job/flow.h"
 #include "job/keys.h"
 #include "job/question.h"
 #include "job/refusal.h"
+#include "job/templates.h"
 
 static const char default_type[] = "chat";
 
@@ -152,7 +155,28 @@ static int check_together(const struct job *job, struct refusal *refusal)
         return refuse(refusal, "bad_value",
                       "\"expires\" must be later than \"not_before\" or the end of \"delay\"");
     }
+    if (job->after == NULL && json_object_get(job->document, "on_failure") != NULL) {
+        return refuse(refusal, "bad_value", "\"on_failure\" needs \"after\": failure of what?");
+    }
     return 0;
+}
+
+/* A type that is no protocol's is a template's. */
+static int expand_type(struct job *job, const struct job_context *context, struct refusal *refusal)
+{
+    const json_t *type = json_object_get(job->document, "type");
+    const struct template *template;
+    struct error problem;
+    if (context->templates == NULL || !json_is_string(type) ||
+        question_type(json_string_value(type)) != NULL) {
+        return 0;
+    }
+    template = templates_find(context->templates, json_string_value(type), &problem);
+    if (template == NULL) {
+        return expand_refuse(&problem, refusal);
+    }
+    job->rewritten = true;
+    return expand(job->document, template, refusal);
 }
 
 /* Makes a job of document, which it takes over; without a context it must be complete. */
@@ -160,7 +184,8 @@ static struct job *make(json_t *document, const struct job_context *context,
                         struct refusal *refusal)
 {
     struct job *job = job_new(document);
-    if (take_keys(job, refusal) != 0 ||
+    if ((context != NULL && expand_type(job, context, refusal) != 0) ||
+        take_keys(job, refusal) != 0 ||
         (context != NULL ? complete(job, context, refusal) : check_complete(job, refusal)) != 0 ||
         check_together(job, refusal) != 0) {
         job_free(job);
@@ -171,6 +196,11 @@ static struct job *make(json_t *document, const struct job_context *context,
         json_object_del(document, "type");
     }
     job->attachments = attachments_count(document);
+    if (context != NULL && job->after != NULL &&
+        flow_check_places(job, &refusal->reason, refusal->error) < 0) {
+        job_free(job);
+        return NULL;
+    }
     job_identity(document, &job->id);
     return job;
 }

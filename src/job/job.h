@@ -17,9 +17,12 @@
 #include "base/error.h"
 #include "spool/layout.h"
 
+struct templates;
+
 enum {
     JOB_SIZE_LIMIT = 32 * 1024 * 1024, /* bytes of a job file */
     JOB_PRIORITY_DEFAULT = 5,
+    JOB_AFTER_LIMIT = 100000, /* jobs that one may wait for */
 };
 
 #define JOB_NEVER INT64_MAX /* an expires that does not come */
@@ -54,6 +57,8 @@ struct job {
     enum on_doubt on_doubt;
     bool on_doubt_given;
     const char *webhook;
+    const json_t *after;  /* array of the names and IDs that it waits for, or NULL */
+    bool runs_on_failure; /* also when one of these failed */
 
     unsigned attachments; /* content parts that name a file of blobs/ */
     /* Their bytes, and those of texts and PDF among them, once attachments_measure was called. */
@@ -69,15 +74,16 @@ struct job_context {
     const char *owner; /* shared spool: login name of the file's owner, who becomes the user; NULL
                           in a private one */
     bool trusted;      /* the owner may name another user (trusted_droppers) */
-    const char *default_type; /* reserved for templates: NULL */
+    struct templates *templates; /* the spool's, for jobs whose type is a template's; NULL: there
+                                    are none, and such jobs are refused */
     const char **reason; /* where a refusal puts its machine word, for the error file: bad_json,
-                            unknown_key, bad_value, unsupported, incomplete, foreign_user; NULL:
-                            not wanted */
+                            unknown_key, bad_value, unsupported, incomplete, foreign_user,
+                            unknown_type, bad_template; NULL: not wanted */
 };
 
-/* Reads a dropped job: strict JSON, known keys only (the error names the nearest known one), each
- * value checked, what is missing completed (default model, user, delay into not_before, "type":
- * "chat" removed), its ID computed. Returns the job, or NULL with an error of kind ERROR_DATA: a
+/* Reads a dropped job: strict JSON, one whose type is a template's expanded, known keys only (the error
+ * names the nearest known one), each value checked, what is missing completed (default model, user,
+ * delay into not_before, "type": "chat" removed), its ID computed. Returns the job, or NULL with an error of kind ERROR_DATA: a
  * sentence that says what is wrong and where. */
 struct job *job_read(const char *text, size_t length, const struct job_context *context,
                      struct error *error);

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/jsontext.h"
 #include "base/nearest.h"
 #include "base/timetext.h"
+#include "job/label.h"
 #include "job/messages.h"
 #include "job/question.h"
 
@@ -136,9 +138,8 @@ static int take_type(const struct key *key, const json_t *value, struct job *job
     }
     job->type = question_type(json_string_value(value));
     if (job->type == NULL) {
-        return refuse(refusal, "unsupported",
-                      "type %s is not supported by this version, which has chat, completion and "
-                      "embed",
+        return refuse(refusal, "unknown_type",
+                      "\"type\" must be chat, completion or embed here, and is \"%s\"",
                       refusal_quote(json_string_value(value), shown));
     }
     return 0;
@@ -307,6 +308,23 @@ static int take_fallback(const struct key *key, const json_t *value, struct job 
     return 0;
 }
 
+/* Labels are the one form of an answer that is ours to understand. */
+static int check_format(const json_t *format, struct refusal *refusal)
+{
+    struct error error;
+    if (strcmp(jsontext_get_text(format, "type", ""), "labels") != 0) {
+        return 0;
+    }
+    const json_t *value = json_object_get(format, "labels");
+    json_t *labels = json_is_array(value) ? label_list(value, &error) : NULL;
+    if (labels == NULL) {
+        return refuse(refusal, "bad_value", "\"response_format\" in \"params\": %s",
+                      json_is_array(value) ? error.text : "\"labels\" must be an array of texts");
+    }
+    json_decref(labels);
+    return 0;
+}
+
 static int take_params(const struct key *key, const json_t *value, struct job *job,
                        struct refusal *refusal)
 {
@@ -323,6 +341,9 @@ static int take_params(const struct key *key, const json_t *value, struct job *j
                           outside[i], key->name, outside[i]);
         }
     }
+    if (check_format(json_object_get(value, "response_format"), refusal) != 0) {
+        return -1;
+    }
     const json_t *max_tokens = json_object_get(value, "max_tokens");
     if (max_tokens != NULL && !read_integer(max_tokens, 1, 0x1p53, &number)) {
         return refuse(refusal, "bad_value",
@@ -331,21 +352,67 @@ static int take_params(const struct key *key, const json_t *value, struct job *j
     return 0;
 }
 
-/* Known words of later versions: never ignored in silence. */
-
-static int take_later(const struct key *key, const json_t *value, struct job *job,
-                      struct refusal *refusal)
+/* Of a job with a template, which is expanded before its keys are checked. */
+static int take_variables(const struct key *key, const json_t *value, struct job *job,
+                          struct refusal *refusal)
 {
     (void)value;
     (void)job;
-    return refuse(refusal, "unsupported", "key \"%s\" is not supported by this version", key->name);
+    return refuse(refusal, "bad_value",
+                  "\"%s\" are for a template: name one as \"type\", such as classify", key->name);
+}
+
+/* Steps */
+
+static int take_after(const struct key *key, const json_t *value, struct job *job,
+                      struct refusal *refusal)
+{
+    char shown[REFUSAL_QUOTE_SIZE];
+    struct id id;
+    size_t count = json_array_size(value), i;
+    json_t *seen = json_object();
+    const char *twice = NULL;
+    bool good = count > 0 && count <= JOB_AFTER_LIMIT;
+    for (i = 0; good && twice == NULL && i < count; i++) {
+        const char *word = json_string_value(json_array_get(value, i));
+        good = word != NULL && (layout_name_ok(word) || id_read(word, &id));
+        if (good && json_object_get(seen, word) != NULL) {
+            twice = word;
+        } else if (good) {
+            json_object_set_new(seen, word, json_true());
+        }
+    }
+    json_decref(seen);
+    if (twice != NULL) {
+        return refuse(refusal, "bad_value", "\"%s\" names %s twice", key->name,
+                      refusal_quote(twice, shown));
+    }
+    if (!good) {
+        return refuse(refusal, "bad_value",
+                      "\"%s\" must be an array of 1 to %d names of jobs or full IDs (64 lower-case "
+                      "hex digits)",
+                      key->name, JOB_AFTER_LIMIT);
+    }
+    job->after = value;
+    return 0;
+}
+
+static int take_on_failure(const struct key *key, const json_t *value, struct job *job,
+                           struct refusal *refusal)
+{
+    const char *word = json_string_value(value);
+    if (word == NULL || (strcmp(word, "fail") != 0 && strcmp(word, "run") != 0)) {
+        return refuse(refusal, "bad_value", "\"%s\" must be \"fail\" or \"run\"", key->name);
+    }
+    job->runs_on_failure = strcmp(word, "run") == 0;
+    return 0;
 }
 
 #define FIELD(member) offsetof(struct job, member)
 #define NO_FIELD      0
 
 static const struct key keys[] = {
-    {"after", false, take_later, NO_FIELD},
+    {"after", false, take_after, NO_FIELD},
     {"delay", false, take_delay, NO_FIELD},
     {"expires", false, take_time, FIELD(expires)},
     {"fallback", false, take_fallback, NO_FIELD},
@@ -359,7 +426,7 @@ static const struct key keys[] = {
     {"name", false, take_name, FIELD(name)},
     {"not_before", false, take_time, FIELD(not_before)},
     {"on_doubt", false, take_on_doubt, NO_FIELD},
-    {"on_failure", false, take_later, NO_FIELD},
+    {"on_failure", false, take_on_failure, NO_FIELD},
     {"params", true, take_params, NO_FIELD},
     {"priority", false, take_priority, NO_FIELD},
     {"prompt", true, take_prompt, NO_FIELD},
@@ -370,6 +437,7 @@ static const struct key keys[] = {
     {"timeout", false, take_timeout, FIELD(timeout)},
     {"type", true, take_type, NO_FIELD},
     {"user", true, take_word, FIELD(user)},
+    {"variables", false, take_variables, NO_FIELD},
     {"webhook", false, take_webhook, FIELD(webhook)},
 };
 

@@ -100,20 +100,24 @@ static bool summarise(const struct answer_prompt *prompt, struct buffer *out)
     return true;
 }
 
+/* Whether a text asks for one of several labels, and which. */
+static bool names_labels(const char *text, struct label_list *list)
+{
+    return find_classify(text) != NULL && label_find(text, list);
+}
+
 /* Whether the prompt asks for one of several labels; appends it if so. */
 static bool classify(const struct answer_prompt *prompt, struct buffer *out)
 {
-    const char *instruction = find_classify(prompt->question) != NULL ? prompt->question
-                              : find_classify(prompt->system) != NULL ? prompt->system
-                                                                      : NULL;
     const char *text = prompt->question;
     struct label_list list;
+    bool asked = names_labels(prompt->question, &list);
     size_t best;
 
-    if (instruction == NULL || !label_find(instruction, &list)) {
+    if (!asked && !names_labels(prompt->system, &list)) {
         return false;
     }
-    if (instruction == prompt->question) {
+    if (asked) {
         const char *rest = list.end + strspn(list.end, ".: \t\r\n)]}");
 
         text = *rest != '\0' ? rest : prompt->question;

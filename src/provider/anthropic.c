@@ -7,6 +7,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "provider/chat_params.h"
 
 enum { DEFAULT_MAX_TOKENS = 4096 }; /* where neither job nor configuration names a bound */
 
@@ -103,12 +104,17 @@ static void add_header(struct provider_request *request, const char *header)
 static int anthropic_build(const struct job *job, const struct provider_ask *ask,
                            struct provider_request *request, struct error *error)
 {
-    json_t *params = json_object_get(job->document, "params");
+    json_t *params = chat_params(json_object_get(job->document, "params"));
     json_t *body = json_object();
     *request = (struct provider_request){.path = NULL};
     json_object_set_new(body, "model", json_string(ask->model));
     add_limit(body, params, ask);
-    if (add_question(job, body, error) != 0 || anthropic_add_params(params, body, error) != 0) {
+    int result = add_question(job, body, error);
+    if (result == 0) {
+        result = anthropic_add_params(params, body, error);
+    }
+    json_decref(params);
+    if (result != 0) {
         json_decref(body);
         return -1;
     }

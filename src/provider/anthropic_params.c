@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "provider/structured.h"
 #include "provider/anthropic.h"
 
 struct param {
@@ -287,7 +288,8 @@ int anthropic_add_params(json_t *given, json_t *body, struct error *error)
     }
     for (size_t i = 0; i < PARAM_COUNT; i++) {
         value = json_object_get(given, params[i].name);
-        if (value != NULL && take_known(&params[i], value, body, error) != 0) {
+        bool ours = structured_is_ours(params[i].name, value);
+        if (value != NULL && !ours && take_known(&params[i], value, body, error) != 0) {
             return -1;
         }
     }

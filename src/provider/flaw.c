@@ -3,6 +3,7 @@
 #include "provider/flaw.h"
 
 #include "base/jsontext.h"
+#include "job/label.h"
 #include "provider/structured.h"
 
 static const struct {
@@ -23,6 +24,8 @@ static const struct {
     [FLAW_CUT_JSON] =
         {OUTCOME_UNUSABLE, PROVIDER_INVALID_JSON,
          "JSON was asked for and the answer was cut before its end: raise max_tokens"},
+    [FLAW_NO_LABEL] = {OUTCOME_UNUSABLE, PROVIDER_NO_LABEL,
+                       "the answer is none of the labels that the job names"},
     [FLAW_NO_VECTORS] = {OUTCOME_UNUSABLE, "no_vectors",
                          "the answer does not have one vector for each input"},
     [FLAW_FINISH_ERROR] = {OUTCOME_TRANSIENT, "finish_reason_error",
@@ -31,8 +34,24 @@ static const struct {
                        "the provider withheld the answer for its content"},
 };
 
+static enum flaw take_label(const json_t *labels, json_t **output)
+{
+    const json_t *label =
+        label_match(labels, json_string_value(*output), json_string_length(*output));
+    if (label == NULL) {
+        return FLAW_NO_LABEL;
+    }
+    json_decref(*output);
+    *output = json_string(json_string_value(label));
+    return FLAW_NONE;
+}
+
 enum flaw flaw_parse_output(const struct job *job, bool cut, json_t **output)
 {
+    const json_t *labels = structured_labels(job);
+    if (labels != NULL) {
+        return take_label(labels, output);
+    }
     if (!structured_wanted(job)) {
         return FLAW_NONE;
     }

@@ -26,12 +26,14 @@ enum flaw {
     FLAW_NO_CONTENT,
     FLAW_INVALID_JSON,
     FLAW_CUT_JSON,
+    FLAW_NO_LABEL,
     FLAW_NO_VECTORS,
     FLAW_FINISH_ERROR,
     FLAW_FILTERED,
 };
 
-/* Where the job asks for JSON: replaces *output, an owned string, by the value that it denotes.
+/* Where the job asks for JSON: replaces *output, an owned string, by the value that it denotes; where
+ * it asks for a label, by the label that it is.
  * cut: the model was stopped by a bound. */
 enum flaw flaw_parse_output(const struct job *job, bool cut, json_t **output);
 

@@ -7,6 +7,8 @@
 
 #include "base/jsontext.h"
 #include "provider/file_part.h"
+#include "provider/chat_params.h"
+#include "provider/structured.h"
 
 static bool is_one_of(const char *word, const char *const *words)
 {
@@ -129,7 +131,7 @@ void openai_add_params(json_t *body, json_t *params)
     const char *key;
     json_t *value;
     json_object_foreach (params, key, value) {
-        if (!is_one_of(key, ours)) {
+        if (!is_one_of(key, ours) && !structured_is_ours(key, value)) {
             json_object_set(body, key, value);
         }
     }
@@ -165,12 +167,13 @@ static int openai_build(const struct job *job, const struct provider_ask *ask,
                   "a chat needs a \"prompt\" or \"messages\", and the job has neither");
         return -1;
     }
-    const json_t *params = json_object_get(job->document, "params");
+    json_t *params = chat_params(json_object_get(job->document, "params"));
     json_t *body = json_object();
     json_object_set_new(body, "model", json_string(ask->model));
     json_object_set_new(body, "messages", messages);
-    openai_add_params(body, json_object_get(job->document, "params"));
+    openai_add_params(body, params);
     add_limit(body, params, ask);
+    json_decref(params);
     if (job->user != NULL && json_object_get(body, "user") == NULL) {
         json_object_set_new(body, "user", json_string(job->user));
     }

@@ -6,6 +6,7 @@
 
 #include "base/jsontext.h"
 #include "provider/file_part.h"
+#include "provider/structured.h"
 
 enum { IDENTIFIER_LIMIT = 64 }; /* bytes of a safety_identifier */
 
@@ -238,6 +239,9 @@ static const struct {
 
 static void add_param(json_t *body, const char *name, json_t *value)
 {
+    if (structured_is_ours(name, value)) {
+        return;
+    }
     for (size_t i = 0; i < sizeof params / sizeof *params; i++) {
         if (strcmp(params[i].name, name) == 0) {
             if (params[i].put != NULL) {

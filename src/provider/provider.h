@@ -21,11 +21,12 @@
 #include "job/job.h"
 #include "job/record.h"
 
-/* The codes of an OUTCOME_UNUSABLE whose answer spoke the protocol, but whose text is not the JSON
- * that the job asked for: the model's doing, not the upstream's. It is no JSON at all; or it is
- * JSON, but does not fit the job's own schema. */
+/* The codes of an OUTCOME_UNUSABLE whose answer spoke the protocol, but whose text is not what the
+ * job asked for: the model's doing, not the upstream's. It is no JSON at all; it is JSON, but does
+ * not fit the job's own schema; or it is none of the labels. */
 #define PROVIDER_INVALID_JSON "invalid_json"
 #define PROVIDER_SCHEMA       "schema_mismatch"
+#define PROVIDER_NO_LABEL     "not_a_label"
 
 /* A request as bytes. */
 struct provider_request {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "job/label.h"
 #include "provider/schema.h"
 
 /* What the params say of the form of the answer, borrowed, or NULL. */
@@ -38,6 +39,17 @@ const json_t *structured_schema(const struct job *job)
         return NULL;
     }
     return json_object_get(named != NULL ? named : format, "schema");
+}
+
+const json_t *structured_labels(const struct job *job)
+{
+    return label_format(
+        json_object_get(json_object_get(job->document, "params"), "response_format"));
+}
+
+bool structured_is_ours(const char *name, const json_t *value)
+{
+    return strcmp(name, "response_format") == 0 && label_format(value) != NULL;
 }
 
 /* Several choices are an array, in which null stands for one without text. */

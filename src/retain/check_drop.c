@@ -52,7 +52,8 @@ void check_look_new(struct check *check, const struct check_entry *entry)
 static bool is_verb(const char *name)
 {
     static const char *const verbs[] = {"cancel.",  "retry.", "rerun.",
-                                        "release.", "flush.", "redeliver."};
+                                        "release.", "flush.", "redeliver.",
+                                        "cascade."};
 
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strncmp(name, verbs[i], strlen(verbs[i])) == 0) {
@@ -69,7 +70,9 @@ void check_look_ctl(struct check *check, const struct check_entry *entry)
     struct id id;
 
     if (strcmp(name, "pause") == 0 || strcmp(name, "drain") == 0 || is_verb(name) ||
-        (strncmp(name, hold, strlen(hold)) == 0 && id_read(name + strlen(hold), &id))) {
+        (strncmp(name, hold, strlen(hold)) == 0 && id_read(name + strlen(hold), &id)) ||
+        (strncmp(name, HOLD_FLOW, strlen(HOLD_FLOW)) == 0 &&
+         layout_name_ok(name + strlen(HOLD_FLOW)))) {
         return;
     }
     check_suspect(check, CHECK_CTL_UNKNOWN, "is no switch and no order");

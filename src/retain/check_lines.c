@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check_lines: files of JSON and JSON Lines beside the jobs: manifests of runs, money,
+/* check_lines: files of JSON and JSON Lines beside the jobs: manifests of runs, flows, money,
  * notifications, when pruning ran last. */
 #include "retain/check_topic.h"
 
@@ -13,7 +13,9 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "job/ledger.h"
+#include "retain/batch.h"
 #include "retain/check_form.h"
+#include "retain/flow_record.h"
 #include "spool/file.h"
 
 #define PRUNE_NAME "prune.json"
@@ -85,6 +87,27 @@ static bool is_position(const json_t *line)
            (json_is_null(id) || (json_is_string(id) && id_read(json_string_value(id), &read)));
 }
 
+/* A batch's record, where there is one; and what it says is there. */
+static void look_at_batch(struct check *check, int dir)
+{
+    static const char *const files[] = {BATCH_INPUT, BATCH_OUTPUT, BATCH_ERRORS};
+    struct batch batch;
+    int result = batch_read(dir, &batch);
+
+    if (result == -EINVAL) {
+        check_suspect(check, CHECK_RUN_BATCH, "its " BATCH_RECORD " cannot be understood");
+    } else if (result < 0 && result != -ENOENT) {
+        check_suspect(check, CHECK_RUN_BATCH, "its " BATCH_RECORD " cannot be read: %s",
+                      strerror(-result));
+    }
+    for (size_t i = 0; result == 0 && i < (batch_has_ended(&batch) ? 3 : 1); i++) {
+        if (faccessat(dir, files[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+            check_suspect(check, CHECK_RUN_BATCH, "its %s is gone", files[i]);
+        }
+    }
+    batch_clear(&batch);
+}
+
 void check_look_run(struct check *check, const struct check_entry *entry)
 {
     struct tally tally = {0};
@@ -100,6 +123,7 @@ void check_look_run(struct check *check, const struct check_entry *entry)
         return;
     }
     result = read_lines_at(dir, MANIFEST, is_position, &tally);
+    look_at_batch(check, dir);
     (void)close(dir);
     if (result == -ENOENT) {
         check_suspect(check, CHECK_UNFINISHED, "has no " MANIFEST " yet");
@@ -112,6 +136,30 @@ void check_look_run(struct check *check, const struct check_entry *entry)
                       (unsigned long long)tally.bad, (unsigned long long)tally.count,
                       (unsigned long long)tally.first_bad);
     }
+}
+
+/* --- flows --- */
+
+void check_look_flow(struct check *check, const struct check_entry *entry)
+{
+    struct flow_record *record;
+    struct error error;
+
+    if (!layout_name_ok(entry->name)) {
+        check_suspect(check, CHECK_FLOW_ENTRY, "is no flow's folder");
+        return;
+    }
+    record = flow_record_read(check->spool, entry->name, &error);
+    if (record == NULL && error.kind == ERROR_DATA) {
+        check_suspect(check, CHECK_FLOW_DAMAGED, "%s", error.text);
+    } else if (record == NULL && error.kind == ERROR_ABSENT) {
+        check_suspect(check, CHECK_UNFINISHED, "has no " FLOW_STEPS_FILE " yet");
+    } else if (record == NULL) {
+        check_suspect(check, CHECK_FLOW_ENTRY, "is no flow's folder");
+    } else if (!record->begun || record->torn) {
+        check_suspect(check, CHECK_UNFINISHED, "its " FLOW_PROGRESS_FILE " was cut short");
+    }
+    flow_record_free(record);
 }
 
 /* --- outbox --- */

@@ -292,6 +292,7 @@ static int (*const menders[CHECK_CODE_COUNT])(struct mending *mending) = {
     [CHECK_NAME_NO_LINK] = mend_aside,
     [CHECK_TMP_LEFT] = mend_delete,
     [CHECK_TMP_OLD] = mend_tmp_old,
+    [CHECK_FLOW_DAMAGED] = mend_aside,
     [CHECK_OUTBOX_JSON] = mend_aside,
     [CHECK_BLOB_DAMAGED] = mend_aside,
     [CHECK_BLOB_UNMARKED] = mend_blob_unmarked,

@@ -35,6 +35,8 @@ const struct check_topic check_topics[] = {
     {"ctl", "switches and orders", FOLDER_CTL, check_look_ctl, NULL},
     {"blobs", "attachments against their digests", FOLDER_BLOBS, check_look_blob, NULL},
     {"runs", "manifests of runs", FOLDER_RUNS, check_look_run, NULL},
+    {"templates", "types of the spool's own", FOLDER_TEMPLATES, check_look_template, NULL},
+    {"flows", "records of flows", FOLDER_FLOWS, check_look_flow, NULL},
     {"outbox", "notifications that are owed", FOLDER_OUTBOX, check_look_debt, NULL},
     {"events", "the log, line by line", FOLDER_EVENTS, check_look_events, NULL},
     {"state", "what was spent, and when was pruned", FOLDER_STATE, check_look_state,

@@ -134,6 +134,8 @@ void check_look_tmp(struct check *check, const struct check_entry *entry);
 void check_look_ctl(struct check *check, const struct check_entry *entry);
 void check_look_blob(struct check *check, const struct check_entry *entry);
 void check_look_run(struct check *check, const struct check_entry *entry);
+void check_look_template(struct check *check, const struct check_entry *entry);
+void check_look_flow(struct check *check, const struct check_entry *entry);
 void check_look_debt(struct check *check, const struct check_entry *entry);
 void check_look_events(struct check *check, const struct check_entry *entry);
 void check_look_state(struct check *check, const struct check_entry *entry);

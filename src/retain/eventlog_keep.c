@@ -15,6 +15,7 @@
 #include "retain/eventlog_list.h"
 #include "retain/press.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 enum { LEVEL = 9, DAY_MS = 24 * 60 * 60 * 1000, TEMP_SIZE = sizeof "events." + DAY_SIZE };
 
@@ -119,7 +120,7 @@ static int fill_temp(struct packing *packing, int fd, struct eventlog_day *files
     }
     result = write_content(packing, fd, press, files);
     press_close(press);
-    if (result == 0 && (fchmod(fd, packing->spool->job_mode) < 0 || fsync(fd) < 0)) {
+    if (result == 0 && (visible_exact(fd, packing->spool->job_mode) < 0 || fsync(fd) < 0)) {
         result = fail(packing, -errno, "compress");
     }
     return result == 0 ? verify_content(packing, fd) : result;

@@ -9,6 +9,7 @@
 
 #include "base/xalloc.h"
 #include "retain/blobs.h"
+#include "retain/flow_forget.h"
 #include "retain/finished.h"
 #include "retain/gather.h"
 #include "retain/owed.h"
@@ -241,7 +242,8 @@ static int run(struct work *work)
         return -1;
     }
     /* By archived copies and units it is seen what is still to be done: they go last. */
-    if (unname(work->spool, &work->all, NULL, NULL, &work->counts->lines, work->error) < 0 ||
+    if (flow_forget(work->spool, &work->all, work->error) < 0 ||
+        unname(work->spool, &work->all, NULL, NULL, &work->counts->lines, work->error) < 0 ||
         forgive(work) < 0 || tell(work) < 0 ||
         rewrite_without(work->spool, work->ids, &work->all, complain, work,
                         &work->counts->archive, work->error) < 0) {

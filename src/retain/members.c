@@ -137,6 +137,16 @@ static int manifest_open(const struct spool *spool, const char *run, struct erro
     return fd;
 }
 
+bool members_known(const struct spool *spool, const char *run)
+{
+    int fd = manifest_open(spool, run, NULL);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
 /* The manifest's text as it is now, mapped; the daemon only appends to it. text is NULL when it is
  * empty. */
 static int manifest_map(int fd, char **text, size_t *length)
@@ -160,6 +170,31 @@ static int manifest_map(int fd, char **text, size_t *length)
     return 0;
 }
 
+int members_map(const struct spool *spool, const char *run, char **text, size_t *length,
+                struct error *error)
+{
+    int fd = manifest_open(spool, run, error);
+    int result;
+
+    if (fd < 0) {
+        return -1;
+    }
+    result = manifest_map(fd, text, length);
+    close(fd);
+    if (result < 0) {
+        error_system(error, -result, "the manifest of run %s cannot be read", run);
+        return -1;
+    }
+    return 0;
+}
+
+void members_unmap(char *text, size_t length)
+{
+    if (text != NULL) {
+        munmap(text, length);
+    }
+}
+
 /* The places of an opened manifest. NULL with an error. */
 static struct member *places(int fd, const char *run, size_t *count, struct error *error)
 {
@@ -173,9 +208,7 @@ static struct member *places(int fd, const char *run, size_t *count, struct erro
         return NULL;
     }
     members = members_of(text != NULL ? text : "", length, count);
-    if (text != NULL) {
-        munmap(text, length);
-    }
+    members_unmap(text, length);
     return members;
 }
 

@@ -39,6 +39,15 @@ struct member *members_of(const char *text, size_t length, size_t *count);
 struct member *members_read(const struct spool *spool, const char *run, size_t *count,
                             struct error *error);
 
+/* Maps the text of runs/RUN/manifest.jsonl as it is now; the daemon only appends to it. *text is
+ * NULL for an empty one. Returns 0, or -1 with an error (as members_read). */
+int members_map(const struct spool *spool, const char *run, char **text, size_t *length,
+                struct error *error);
+void members_unmap(char *text, size_t length);
+
+/* Whether there is a run of this name. */
+bool members_known(const struct spool *spool, const char *run);
+
 /* Calls visit for each place in the order of the run's input, until it returns not 0. id is NULL
  * for a line that was refused; line is that of the manifest. Returns what visit did, 0 at the end,
  * or -1 with an error (as members_read). */

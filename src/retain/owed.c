@@ -12,6 +12,8 @@
 #include "base/buffer.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "retain/batch.h"
+#include "retain/members.h"
 #include "spool/file.h"
 
 enum { DEBT_LIMIT = 1 << 20 }; /* bytes of a debt's file; what is larger is none */
@@ -42,7 +44,7 @@ struct place {
     struct debts fresh; /* of this reading */
 };
 
-enum { PLACES = 2 };
+enum { PLACES = 3 };
 
 struct owed {
     const struct spool *spool;
@@ -112,9 +114,37 @@ static int read_debt(const struct spool *spool, const char *name, struct place *
                : result;
 }
 
+/* runs/: a batch owes its results, which are made of the answers to all of its jobs. */
+static int read_run(const struct spool *spool, const char *name, struct place *place)
+{
+    int dir = layout_name_ok(name) ? batch_open_run(spool, name) : -ENOENT;
+    struct batch batch = {0};
+    struct member *members = NULL;
+    size_t count = 0;
+
+    if (dir >= 0 && batch_read(dir, &batch) == 0 && !batch_has_ended(&batch)) {
+        members = members_read(spool, name, &count, NULL);
+    }
+    for (size_t i = 0; members != NULL && i < count; i++) {
+        if (!members[i].refused) {
+            add(place, &members[i].id);
+        }
+    }
+    free(members);
+    batch_clear(&batch);
+    if (dir >= 0) {
+        close(dir);
+    }
+    return 0;
+}
+
 static int read_entry(const struct spool *spool, const char *name, struct place *place)
 {
     struct id id;
+
+    if (place->folder == FOLDER_RUNS) {
+        return read_run(spool, name, place);
+    }
 
     if (place->folder == FOLDER_OUTBOX) {
         return drop_read(name) == DROP_JOB ? read_debt(spool, name, place) : 0;
@@ -192,7 +222,7 @@ static int refresh(const struct spool *spool, struct place *place)
 
 struct owed *owed_open(const struct spool *spool, struct error *error)
 {
-    static const enum folder folders[PLACES] = {FOLDER_OUTBOX, FOLDER_CTL};
+    static const enum folder folders[PLACES] = {FOLDER_OUTBOX, FOLDER_CTL, FOLDER_RUNS};
     struct owed *owed = xcalloc(1, sizeof *owed);
 
     owed->spool = spool;

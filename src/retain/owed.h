@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * owed: jobs that somebody still waits for or holds: webhooks in outbox/, holds in ctl/. They are
- * neither deleted nor put away.
+ * owed: jobs that somebody still waits for or holds: webhooks in outbox/, holds in ctl/, batches
+ * whose results are not written. They are neither deleted nor put away.
  *
  * Floor: retain.
  */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "retain/eventlog.h"
+#include "retain/flow_record.h"
 #include "retain/members.h"
 #include "retain/prune_parts.h"
 #include "spool/file.h"
@@ -185,7 +186,8 @@ static bool is_old_manifest(const struct pruning *pruning, int dir, const char *
 /* Deletes the files of a run, the manifest last. */
 static int delete_files(int dir)
 {
-    static const char *const files[] = {"input.jsonl", "output.jsonl", "errors.jsonl", MANIFEST};
+    static const char *const files[] = {"input.jsonl", "output.jsonl", "errors.jsonl", "batch.json",
+                                        MANIFEST};
 
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT) {
@@ -258,6 +260,43 @@ static int visit_run(struct pruning *pruning, int dir, const char *name)
     return delete_run(pruning, dir, name);
 }
 
+/* --- flows/ --------------------------------------------------------------------------------------- */
+
+/* The record of a flow goes when it ended as long ago as outputs are kept; the daemon may be about to take
+ * its name for a new one, which the record's lock tells. */
+static int visit_flow(struct pruning *pruning, int dir, const char *name)
+{
+    int64_t outputs_ms = pruning->plan->policy->outputs_ms;
+    char path[NAME_LIMIT + sizeof FLOW_PROGRESS_FILE];
+    struct flow_record *record;
+    uint64_t bytes;
+    mode_t type;
+    int result;
+    bool ended;
+
+    snprintf(path, sizeof path, "%s/" FLOW_PROGRESS_FILE, name);
+    if (!layout_name_ok(name) ||
+        !is_old(pruning, dir, path, outputs_ms > run_age_ms ? outputs_ms : run_age_ms, &type,
+                &bytes)) {
+        return 0;
+    }
+    record = flow_record_read(pruning->spool, name, NULL);
+    ended = record != NULL && record->ended != 0;
+    flow_record_free(record);
+    if (!ended) {
+        return 0;
+    }
+    result = pruning->plan->dry_run ? 0 : flow_record_remove(pruning->spool, name, true);
+    if (result == -EAGAIN || result == -EBUSY || result == -ESTALE || result == -ENOENT) {
+        return 0;
+    }
+    if (result < 0) {
+        return prune_fail(pruning, result, "flows");
+    }
+    count(&pruning->report->flows, bytes);
+    return 0;
+}
+
 /* --- events/ -------------------------------------------------------------------------------------- */
 
 /* Today and yesterday stay at all events: somebody appends to them. */
@@ -286,6 +325,9 @@ int prune_rest(struct pruning *pruning)
     if (each(pruning, dir[FOLDER_FAILED], "failed", visit_refused) < 0 ||
         prune_notices(pruning) < 0 ||
         each(pruning, dir[FOLDER_TMP], "tmp", visit_dropping) < 0 || prune_events(pruning) < 0) {
+        return -1;
+    }
+    if (each(pruning, dir[FOLDER_FLOWS], "flows", visit_flow) < 0) {
         return -1;
     }
     return each(pruning, dir[FOLDER_RUNS], "runs", visit_run);

@@ -17,6 +17,7 @@
 #include "spool/file.h"
 #include "spool/move.h"
 #include "spool/unit.h"
+#include "spool/visible.h"
 
 enum {
     JOBS_AT_ONCE = 384, /* each holds one file open, for its lock */
@@ -116,6 +117,9 @@ static int fill(int fd, const struct restore *restore, const struct bundle *bund
     if (result == 0 && geteuid() == 0 && restore->spool->owner != 0 &&
         fchown(fd, restore->spool->owner, (gid_t)-1) < 0) {
         result = -errno;
+    }
+    if (result == 0) {
+        result = visible_grant(fd, visible_reader(restore->spool, jsontext_get_text(bundle->files[0].document, "user", NULL)));
     }
     if (result == 0) {
         result = stamp(fd, bundle, number);

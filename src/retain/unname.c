@@ -11,6 +11,7 @@
 #include "base/jsontext.h"
 #include "retain/members.h"
 #include "retain/store.h"
+#include "retain/unname_batch.h"
 #include "spool/file.h"
 
 #define FILE_NAME "manifest.jsonl"
@@ -107,7 +108,8 @@ static int unname_locked(const struct unnaming *unnaming, int dir, int fd)
         changed = rewrite(unnaming, &text, &out);
     }
     if (changed > 0 && unnaming->found == NULL) {
-        result = replace(unnaming->spool, dir, &out);
+        result = unname_batch(unnaming->spool, dir, &text, unnaming->jobs);
+        result = result == 0 ? replace(unnaming->spool, dir, &out) : result;
     }
     *unnaming->lines += result == 0 ? changed : 0;
     buffer_free(&text);

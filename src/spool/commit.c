@@ -15,6 +15,7 @@
 #include "base/xalloc.h"
 #include "spool/file.h"
 #include "spool/move.h"
+#include "spool/visible.h"
 
 enum {
     BATCH = 32,    /* files that one worker holds open at once */
@@ -62,6 +63,8 @@ static int make_file(const struct spool *spool, struct step *step)
         return step->fd;
     step->littered = true;
     int result = exact_mode(step->fd, step->mode);
+    if (result == 0)
+        result = visible_grant(step->fd, step->reader);
     if (result == 0)
         result = file_write(step->fd, step->bytes.bytes, step->bytes.length);
     buffer_free(&step->bytes);

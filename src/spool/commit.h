@@ -35,6 +35,7 @@ struct step {
     char *temp_name;
     struct buffer bytes; /* of STEP_FILE */
     mode_t mode;         /* of STEP_FILE */
+    uid_t reader;        /* of STEP_FILE, who may read it besides; 0: nobody */
     bool replace;        /* of files */
     char *target;        /* of STEP_LINK */
     char *only_from;     /* of STEP_LINK, or NULL */

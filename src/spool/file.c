@@ -12,6 +12,7 @@
 
 #include "base/xalloc.h"
 #include "spool/layout.h"
+#include "spool/visible.h"
 
 enum { READ_CHUNK = 64 * 1024, DIGEST_CHUNK = 256 * 1024, TEMP_TRIES = 8 };
 
@@ -127,11 +128,11 @@ int file_write(int fd, const void *bytes, size_t length)
     return 0;
 }
 
-static int fill(int fd, mode_t mode, const void *bytes, size_t length, bool durable)
+static int fill(int fd, mode_t mode, bool exact, const void *bytes, size_t length, bool durable)
 {
     int result = file_write(fd, bytes, length);
-    if (result == 0 && fchmod(fd, mode) != 0) {
-        result = -errno;
+    if (result == 0) {
+        result = exact ? visible_exact(fd, mode) : fchmod(fd, mode) == 0 ? 0 : -errno;
     }
     if (result == 0 && durable && fsync(fd) != 0) {
         result = -errno;
@@ -143,8 +144,8 @@ static int fill(int fd, mode_t mode, const void *bytes, size_t length, bool dura
     return result;
 }
 
-int file_make(int dir, const char *name, mode_t mode, const void *bytes, size_t length,
-              bool durable)
+static int make(int dir, const char *name, mode_t mode, bool exact, const void *bytes,
+                size_t length, bool durable)
 {
     /* The owner's bits alone until all is written: the rest is set on the open file, where no umask
      * counts. */
@@ -153,9 +154,26 @@ int file_make(int dir, const char *name, mode_t mode, const void *bytes, size_t 
     if (fd < 0) {
         return -errno;
     }
-    int result = fill(fd, mode, bytes, length, durable);
+    int result = fill(fd, mode, exact, bytes, length, durable);
     if (result != 0) {
         (void)unlinkat(dir, name, 0);
+    }
+    return result;
+}
+
+int file_make(int dir, const char *name, mode_t mode, const void *bytes, size_t length,
+              bool durable)
+{
+    return make(dir, name, mode, false, bytes, length, durable);
+}
+
+static int make_temp(int dir, char name[RANDOM_NAME_SIZE], mode_t mode, bool exact,
+                     const void *bytes, size_t length, bool durable)
+{
+    int result = -EEXIST;
+    for (int i = 0; i < TEMP_TRIES && result == -EEXIST; i++) {
+        random_name(name);
+        result = make(dir, name, mode, exact, bytes, length, durable);
     }
     return result;
 }
@@ -163,12 +181,7 @@ int file_make(int dir, const char *name, mode_t mode, const void *bytes, size_t 
 int file_make_temp(int dir, char name[RANDOM_NAME_SIZE], mode_t mode, const void *bytes,
                    size_t length, bool durable)
 {
-    int result = -EEXIST;
-    for (int i = 0; i < TEMP_TRIES && result == -EEXIST; i++) {
-        random_name(name);
-        result = file_make(dir, name, mode, bytes, length, durable);
-    }
-    return result;
+    return make_temp(dir, name, mode, false, bytes, length, durable);
 }
 
 /* Renames temp_dir/temp over dir/name; when that fails, temp is removed. */
@@ -187,7 +200,7 @@ int file_replace(int temp_dir, int dir, const char *name, mode_t mode, const voi
 {
     char temp[TEMP_NAME_SIZE];
     temp_name_write(temp);
-    int result = file_make(temp_dir, temp, mode, bytes, length, durable);
+    int result = make(temp_dir, temp, mode, true, bytes, length, durable);
     return result != 0 ? result : rename_over(temp_dir, temp, dir, name, durable);
 }
 
@@ -195,7 +208,7 @@ int file_replace_as_guest(int temp_dir, int dir, const char *name, mode_t mode, 
                           size_t length, bool durable)
 {
     char temp[RANDOM_NAME_SIZE];
-    int result = file_make_temp(temp_dir, temp, mode, bytes, length, durable);
+    int result = make_temp(temp_dir, temp, mode, true, bytes, length, durable);
     return result != 0 ? result : rename_over(temp_dir, temp, dir, name, durable);
 }
 

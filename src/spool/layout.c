@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/random.h"
 #include "base/sha256.h"
 
@@ -127,6 +128,18 @@ static bool shape_match(const struct shape *shape, const char *rest, unsigned *v
     return rest != NULL && strcmp(rest, shape->after) == 0;
 }
 
+void refused_line_name(const char *list, size_t number, const char *line, size_t length,
+                       char out[ENTRY_NAME_SIZE])
+{
+    struct buffer text = {0};
+    char hash[SHA256_HEX_SIZE];
+    buffer_printf(&text, "%s\n%zu\n", list, number);
+    buffer_append(&text, line, length);
+    sha256_hex(text.bytes, text.length, hash);
+    snprintf(out, ENTRY_NAME_SIZE, "refused-%s.json", hash);
+    buffer_free(&text);
+}
+
 struct entry entry_read(const char *name)
 {
     struct entry entry = {.kind = ENTRY_OTHER};
@@ -142,20 +155,45 @@ struct entry entry_read(const char *name)
     return (struct entry){.kind = ENTRY_OTHER};
 }
 
-bool layout_name_ok(const char *name)
+/* Whether name is of the characters and length that names have. */
+static bool is_plain_name(const char *name)
 {
-    static const char hex[] = "0123456789abcdefABCDEF";
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     size_t length = strlen(name);
-    if (length == 0 || length > NAME_MAX_LENGTH || name[0] == '.') {
-        return false;
-    }
-    if (strspn(name, allowed) != length) {
-        return false;
-    }
+    return length > 0 && length <= NAME_MAX_LENGTH && name[0] != '.' &&
+           strspn(name, allowed) == length;
+}
+
+bool layout_name_ok(const char *name)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    size_t length = strlen(name);
     bool like_id = length >= ID_PREFIX_MIN && length <= ID_DIGITS && strspn(name, hex) == length;
-    return !like_id;
+    return is_plain_name(name) && !like_id;
+}
+
+static const char template_end[] = ".json";
+
+bool template_name_write(const char *name, char out[NAME_LIMIT])
+{
+    if (!is_plain_name(name)) {
+        return false;
+    }
+    snprintf(out, NAME_LIMIT, "%s%s", name, template_end);
+    return true;
+}
+
+bool template_name_read(const char *file, char name[NAME_LIMIT])
+{
+    size_t length = strlen(file);
+    size_t end = sizeof template_end - 1;
+    if (length <= end || length >= NAME_LIMIT || strcmp(file + length - end, template_end) != 0) {
+        return false;
+    }
+    memcpy(name, file, length - end);
+    name[length - end] = '\0';
+    return is_plain_name(name);
 }
 
 static bool ends_with(const char *name, size_t length, const char *end)

@@ -84,6 +84,11 @@ struct entry {
 void entry_write(enum entry_kind kind, const struct id *id, unsigned version,
                  char out[ENTRY_NAME_SIZE]);
 
+/* Writes the name in failed/ under which a refused line of a list is kept: refused-H.json, H the SHA-256 of list
+ * name, line number (from 1) and line. */
+void refused_line_name(const char *list, size_t number, const char *line, size_t length,
+                       char out[ENTRY_NAME_SIZE]);
+
 /* Takes a file name apart; what is none of ours, or has a version with a leading zero or above
  * 999,999,999, is ENTRY_OTHER. */
 struct entry entry_read(const char *name);
@@ -91,6 +96,13 @@ struct entry entry_read(const char *name);
 /* Whether a job may carry this `name`: [A-Za-z0-9._-]{1,100}, not beginning with a dot and not 6 to
  * 64 hex digits (it would be taken for an ID). */
 bool layout_name_ok(const char *name);
+
+/* The file in templates/ of a type of jobs, NAME.json; false for what no template may be called: other
+ * than 1 to 100 of [A-Za-z0-9._-], or with a leading dot. */
+bool template_name_write(const char *name, char out[NAME_LIMIT]);
+
+/* Takes such a file name apart; false when it is none. */
+bool template_name_read(const char *file, char name[NAME_LIMIT]);
 
 /* What a file name in new/ says of its content. */
 enum drop_kind {
@@ -132,6 +144,9 @@ void blob_drop_write(const struct id *blob, char out[BLOB_NAME_SIZE]);
 void blob_drop_read(const char *name, struct id *blob);
 
 enum { TEMP_NAME_SIZE = 10 + 24 + 1 }; /* "llmspoold.", 24 hex digits and a NUL */
+
+/* Before the name of a flow, in ctl/: while that file is there its steps are not resolved. */
+#define HOLD_FLOW "hold.flows."
 
 /* A fresh name for a file that the spool's owner makes in tmp/. What a crash leaves under such a
  * name is nobody's, as the spool has one owner: the next one removes it. */

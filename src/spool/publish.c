@@ -114,6 +114,11 @@ void publication_file(struct publication *publication, enum folder folder, const
     step->replace = replace;
 }
 
+void publication_reader(struct publication *publication, uid_t reader)
+{
+    publication->steps[publication->count - 1].reader = reader;
+}
+
 void publication_existing(struct publication *publication, enum folder folder, const char *name,
                           bool replace, enum folder temp_folder, const char *temp_name)
 {

@@ -58,6 +58,9 @@ void publication_file(struct publication *publication, enum folder folder, const
                       mode_t mode, struct buffer *bytes, bool replace, enum folder temp_folder,
                       const char *temp_name);
 
+/* Lets reader (visible_reader) read the file that was added last; as visible_grant. */
+void publication_reader(struct publication *publication, uid_t reader);
+
 /* Adds a file that lies whole as temp_folder/temp_name already (left by a crash): it is synced and
  * renamed like the others. */
 void publication_existing(struct publication *publication, enum folder folder, const char *name,

@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "spool/file.h"
 #include "spool/settings.h"
+#include "spool/visible.h"
 
 enum {
     STATUS_LIMIT = 16 * 1024 * 1024,
@@ -113,6 +114,9 @@ static int open_folder(struct spool *spool, enum folder folder, struct error *er
                   "%s/%s is on another file system than the spool; all of it must be on one",
                   spool->path, name);
         return -1;
+    }
+    if (folder == FOLDER_DONE) {
+        spool->owner_only = visible_owner_only(spool->dir[folder]);
     }
     if (folder == FOLDER_NEW) {
         spool->group = status.st_gid;

@@ -25,6 +25,7 @@ struct spool {
     uid_t owner;           /* of the spool's folder */
     gid_t group;           /* of new/, for a shared spool */
     bool shared;           /* new/ is writable by a group */
+    bool owner_only;       /* of a shared one: not the group reads a job's files, but its user */
     mode_t job_mode;       /* of job and output files: 0600, or 0640 when shared */
     char *default_model;   /* from spool.json, or NULL */
 };

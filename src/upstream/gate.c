@@ -249,7 +249,8 @@ static enum gate_effect end_transient(struct gate *gate, const struct ending *en
 
 static enum gate_effect end_unusable(struct gate *gate, const struct ending *ending)
 {
-    if (strcmp(ending->report->code, PROVIDER_INVALID_JSON) != 0) {
+    if (strcmp(ending->report->code, PROVIDER_INVALID_JSON) != 0 &&
+        strcmp(ending->report->code, PROVIDER_NO_LABEL) != 0) {
         return end_transient(gate, ending);
     }
     gate->failed++;

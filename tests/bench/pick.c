@@ -88,7 +88,7 @@ static double pick_some(struct desk *desk, int picks)
         }
         lane_unready(desk->lanes, pick.task);
         ticket = gate_sent(pick.upstream->gate, &pick.cost, now);
-        ready_sent(pick.task, ready_flow(&pick.task->lane->ready, pick.task->share), wall);
+        ready_sent(pick.task, ready_backlog(&pick.task->lane->ready, pick.task->share), wall);
         gate_ended(pick.upstream->gate, ticket, &report, now);
         ready_landed(pick.task, -1);
     }

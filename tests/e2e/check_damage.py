@@ -416,6 +416,11 @@ def link(spool, name, target):
 
 # --- the rest ----------------------------------------------------------------------------------------------
 
+@damage("run_batch", mended=False)
+def batch_damaged(spool, world):
+    write(spool.at("runs", "night", "batch.json"), b"{}\n")
+
+
 @damage("run_manifest", mended=False)
 def manifest_damaged(spool, world):
     path = spool.at("runs", "night", "manifest.jsonl")
@@ -426,6 +431,32 @@ def manifest_damaged(spool, world):
 @damage("run_entry", mended=False)
 def run_is_file(spool, world):
     write(spool.at("runs", "stray"), "")
+
+
+@damage("template_bad", mended=False)
+def template_torn(spool, world):
+    write(spool.at("templates", "shout.json"), '{"prompt": "{text')
+
+
+@damage("template_bad", mended=False)
+def template_open_to_all(spool, world):
+    write(spool.at("templates", "shout.json"), '{"prompt": "{text}!"}', 0o666)
+
+
+@damage("template_bad", mended=False)
+def template_of_a_plain_type(spool, world):
+    write(spool.at("templates", "chat.json"), "{}")
+
+
+@damage("flow_damaged")
+def flow_damaged(spool, world):
+    os.mkdir(spool.at("flows", "torn"), 0o700)
+    write(spool.at("flows", "torn", "flow.jsonl"), b'{"flow": "torn", "sha')
+
+
+@damage("flow_entry", mended=False)
+def flow_is_file(spool, world):
+    write(spool.at("flows", "stray"), "")
 
 
 @damage("outbox_json")

@@ -77,7 +77,7 @@ KINDS = {
     "bad-name": (job(b'"prompt": "x", "name": "../../etc/passwd"'), "name"),
     "bad-time": (job(b'"prompt": "x", "expires": "tomorrow"'), "expires"),
     "bad-type": (job(b'"prompt": "x", "type": "bogus"'), "type"),
-    "later-version": (job(b'"prompt": "x", "after": ["n"]'), "after"),
+    "bad-place": (job(b'"prompt": "{{outputs.m}}", "after": ["n"]'), "outputs.m"),
     "fifo": (fifo, "regular file"),
     "socket": (unix_socket, "regular file"),
     "directory": (directory, "regular file"),

@@ -173,5 +173,6 @@ END
     run llmspool-submit --estimate --prices "$BATS_TEST_TMPDIR/bad.json" -m cheap hi
     [ "$status" -eq 65 ]
     run llmspool-submit --prices /nowhere -m cheap hi
-    [ "$status" -eq 64 ]
+    [ "$status" -eq 71 ]
+    [ -z "$(ls "$LLMSPOOL_DIR/new")" ]
 }

@@ -317,7 +317,7 @@ JSON
     [ "$status" -eq 1 ]
     [ "$output" = good ]
     [[ $stderr == llmspool-submit:\ *": failed: "* ]]
-    [ "$(wc -l <<<"$stderr")" -eq 1 ]
+    [[ $(sed -n 2p <<<"$stderr") == "llmspool-submit: 1 of 2 not answered (1 failed)"* ]]
 }
 
 @test "with --wait --json each job has a line, also one that failed" {

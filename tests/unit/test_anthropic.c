@@ -81,6 +81,7 @@ static void there_is_always_a_bound(void **state)
     static const struct exchange_request rows[] = {
         {JOB_OF("'max_tokens':7"), "{'model':'m','max_tokens':7," HI "}", {0}},
         {JOB_OF("'max_completion_tokens':7"), "{'model':'m','max_tokens':7," HI "}", {0}},
+        {JOB_OF("'max_output_tokens':7"), "{'model':'m','max_tokens':7," HI "}", {0}},
         {JOB_OF("'max_tokens':7"), "{'model':'m','max_tokens':9," HI "}", {.max_tokens = 9}},
         {JOB_OF("'max_tokens':7"),
          "{'model':'m','max_tokens':7," HI "}",

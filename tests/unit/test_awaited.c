@@ -27,7 +27,7 @@ static struct awaited look(const struct fresh *fresh, unsigned version)
     struct awaited awaited = {.version = version};
 
     assert_true(id_read(HEX, &awaited.id));
-    awaited_look(fresh->spool, &awaited);
+    awaited_look(fresh->spool, NULL, &awaited); /* nothing asks for it */
     return awaited;
 }
 
@@ -78,7 +78,7 @@ static void a_rerun_that_was_seen_under_way_is_judged_by_its_own_output(void **s
     gone(*state, FOLDER_CUR, HEX ".json");
     put(*state, FOLDER_DONE, HEX ".v2.json", "{\"status\":\"failed\"}");
     put(*state, FOLDER_DONE, HEX ".json", "{}");
-    awaited_look(((struct fresh *)*state)->spool, &awaited);
+    awaited_look(((struct fresh *)*state)->spool, NULL, &awaited);
     assert_int_equal(awaited.state, AWAITED_FAILED);
     assert_int_equal(awaited.found, 2);
 }
@@ -95,29 +95,34 @@ static void what_was_asked_for_again_has_not_ended_until_that_was_taken(void **s
 {
     const struct fresh *fresh = *state;
     struct awaited awaited = {0};
+    struct asks *asks = asks_new();
 
     assert_true(id_read(HEX, &awaited.id));
     put(fresh, FOLDER_DONE, HEX ".json", "{}");
     put(fresh, FOLDER_NEW, HEX ".1.json", "{}");
     put(fresh, FOLDER_NEW, HEX ".2.json", "{}");
     put(fresh, FOLDER_CTL, "rerun.1", HEX "\n");
-    awaited_oblige(&awaited, FOLDER_NEW, HEX ".1.json");
-    awaited_oblige(&awaited, FOLDER_CTL, "rerun.1");
-    awaited_oblige(&awaited, FOLDER_NEW, HEX ".2.json");
-    awaited_oblige(&awaited, FOLDER_NEW, HEX ".1.json"); /* known already */
-    assert_true(awaited_dropped(&awaited));
+    awaited_oblige(&awaited, asks, FOLDER_NEW, HEX ".1.json");
+    awaited_oblige(&awaited, asks, FOLDER_CTL, "rerun.1");
+    awaited_oblige(&awaited, asks, FOLDER_NEW, HEX ".2.json");
+    awaited_oblige(&awaited, asks, FOLDER_NEW, HEX ".1.json"); /* known already */
+    assert_non_null(awaited_dropped(&awaited));
     gone(fresh, FOLDER_NEW, HEX ".1.json");
-    awaited_look(fresh->spool, &awaited);
+    asks_round(asks);
+    awaited_look(fresh->spool, asks, &awaited);
     assert_int_equal(awaited.state, AWAITED_OPEN);
     gone(fresh, FOLDER_NEW, HEX ".2.json");
-    awaited_look(fresh->spool, &awaited);
+    asks_round(asks);
+    awaited_look(fresh->spool, asks, &awaited);
     assert_int_equal(awaited.state, AWAITED_OPEN);
-    assert_false(awaited_dropped(&awaited));
+    assert_null(awaited_dropped(&awaited));
     gone(fresh, FOLDER_CTL, "rerun.1");
-    awaited_look(fresh->spool, &awaited);
+    asks_round(asks);
+    awaited_look(fresh->spool, asks, &awaited);
     assert_int_equal(awaited.state, AWAITED_COMPLETED);
     assert_non_null(awaited.taken);
-    awaited_clear(&awaited);
+    awaited_clear(&awaited, asks);
+    asks_free(asks);
 }
 
 static void a_version_is_there_when_its_run_has_left_cur(void **state)

@@ -2,6 +2,7 @@
 /* test_draft: jobs made of flags, prompts and whole jobs. */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -13,8 +14,10 @@
 
 #define NOW ((struct wall){1000})
 
-static struct spool spool = {.default_model = (char[]){"m"}};
-static struct spool shared = {.default_model = (char[]){"m"}, .shared = true};
+#define NO_TEMPLATES .dir[FOLDER_TEMPLATES] = AT_FDCWD
+
+static struct spool spool = {.default_model = (char[]){"m"}, NO_TEMPLATES};
+static struct spool shared = {.default_model = (char[]){"m"}, .shared = true, NO_TEMPLATES};
 
 static void flag(struct draft *draft, const char *name, const char *value)
 {
@@ -213,7 +216,7 @@ static void values_are_judged_with_the_job(void **state)
     (void)state;
     assert_prompt_refused("priority", "high", "hi", 2, "\"priority\" must be");
     assert_prompt_refused("max-attempts", "0", "hi", 2, "\"max_attempts\" must be");
-    assert_prompt_refused("type", "poem", "hi", 2, "type poem");
+    assert_prompt_refused("type", "poem", "hi", 2, "there is no type \"poem\"; there are ");
     assert_prompt_refused("fallback", "", "hi", 2, "\"fallback\" must be");
     assert_prompt_refused("type", "embed", "", 0, "\"input\" must be");
     assert_prompt_refused("type", "embed", "a\xc3", 2, "the input is not text in UTF-8");

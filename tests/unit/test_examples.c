@@ -2,9 +2,11 @@
 /* test_examples: the readers of src/job judge the examples of the protocol as its schemas do. */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <glob.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/jsontext.h"
@@ -12,6 +14,7 @@
 #include "job/job.h"
 #include "job/record.h"
 #include "job/state.h"
+#include "job/templates.h"
 
 /* One example: its path from the top of the source, and its text. */
 struct example {
@@ -52,11 +55,18 @@ static void judge(const char *pattern, bool (*accepts)(const struct example *), 
 
 static bool job_accepts(const struct example *example)
 {
-    const struct job_context context = {.default_model = "gpt-4o-mini", .submitted = {1000}};
+    struct spool spool = {.owner = geteuid()};
+    spool.dir[FOLDER_TEMPLATES] = open("/proc/self/task", O_RDONLY | O_DIRECTORY); /* has none */
+    assert_true(spool.dir[FOLDER_TEMPLATES] >= 0);
+    struct templates *templates = templates_new(&spool, &clock_system);
+    const struct job_context context = {
+        .default_model = "gpt-4o-mini", .submitted = {1000}, .templates = templates};
     struct error error = {0};
     struct job *job = job_read(example->text.bytes, example->text.length, &context, &error);
     bool accepted = job != NULL;
     job_free(job);
+    templates_free(templates);
+    close(spool.dir[FOLDER_TEMPLATES]);
     return accepted;
 }
 

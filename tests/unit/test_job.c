@@ -159,14 +159,32 @@ static void unknown_keys_are_refused(void **state)
     refused("{" QUESTION ",\"\":1}", "unknown_key", "unknown key \"\"");
 }
 
-static void words_of_later_versions_are_refused(void **state)
+static void types_of_templates_are_refused_where_there_are_none(void **state)
 {
     (void)state;
-    refused("{" QUESTION ",\"type\":\"summarize\"}", "unsupported",
-            "type summarize is not supported by this version, which has chat, completion and "
-            "embed");
-    refused("{" QUESTION ",\"after\":[]}", "unsupported", "\"after\" is not supported");
-    refused("{" QUESTION ",\"on_failure\":\"fail\"}", "unsupported", "\"on_failure\" is not");
+    refused("{" QUESTION ",\"type\":\"summarize\"}", "unknown_type",
+            "\"type\" must be chat, completion or embed here, and is \"summarize\"");
+    refused("{" QUESTION ",\"variables\":{}}", "bad_value", "\"variables\" are for a template");
+}
+
+static void steps_say_after_whom(void **state)
+{
+    (void)state;
+    refused("{" QUESTION ",\"after\":[]}", "bad_value", "\"after\" must be an array");
+    refused("{" QUESTION ",\"on_failure\":\"fail\"}", "bad_value", "\"on_failure\" needs");
+}
+
+static void bad_parents_are_refused(void **state)
+{
+    (void)state;
+    refused("{" QUESTION ",\"after\":[\"a\",\"a\"]}", "bad_value", "\"after\" names a twice");
+    refused("{" QUESTION ",\"after\":[\"a/b\"]}", "bad_value", "\"after\" must be an array");
+    refused("{" QUESTION ",\"after\":[\"a\"],\"on_failure\":\"stop\"}", "bad_value",
+            "must be \"fail\" or \"run\"");
+    refused("{\"model\":\"m\",\"prompt\":\"{{outputs.b}}\",\"after\":[\"a\"]}", "bad_place",
+            "outputs.b");
+    refused("{" QUESTION ",\"after\":[]}", "bad_value", "\"after\" must be an array");
+    refused("{" QUESTION ",\"on_failure\":\"fail\"}", "bad_value", "\"on_failure\" needs");
 }
 
 static void fallbacks_that_are_none_are_refused(void **state)
@@ -521,7 +539,9 @@ int main(void)
         cmocka_unit_test(values_at_their_bounds_are_accepted),
         cmocka_unit_test(what_is_no_json_object_is_refused),
         cmocka_unit_test(unknown_keys_are_refused),
-        cmocka_unit_test(words_of_later_versions_are_refused),
+        cmocka_unit_test(types_of_templates_are_refused_where_there_are_none),
+        cmocka_unit_test(steps_say_after_whom),
+        cmocka_unit_test(bad_parents_are_refused),
         cmocka_unit_test(fallbacks_that_are_none_are_refused),
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(a_job_must_ask_something),

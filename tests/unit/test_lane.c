@@ -79,7 +79,7 @@ static struct task *send(struct desk *desk, int64_t ms, struct pick *pick,
         return NULL;
     lane_unready(desk->lanes, pick->task);
     *ticket = gate_sent(pick->upstream->gate, &pick->cost, at(ms));
-    ready_sent(pick->task, ready_flow(&pick->task->lane->ready, pick->task->share), wall_at(ms));
+    ready_sent(pick->task, ready_backlog(&pick->task->lane->ready, pick->task->share), wall_at(ms));
     return pick->task;
 }
 

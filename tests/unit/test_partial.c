@@ -50,7 +50,7 @@ static void the_file_grows_with_the_text(void **state)
 {
     const struct fresh *fresh = *state;
     struct buffer text = {0};
-    struct partial *partial = partial_open(fresh->dir, &id, 0640);
+    struct partial *partial = partial_open(fresh->dir, &id, 0640, 0);
     assert_int_equal(partial_show(partial, &text, at(0)), 0);
     assert_false(fresh_exists(fresh->dir, NAME)); /* not before there is something to show */
     buffer_text(&text, "one ");
@@ -69,7 +69,7 @@ static void it_is_written_now_and_then_only(void **state)
 {
     const struct fresh *fresh = *state;
     struct buffer text = {0};
-    struct partial *partial = partial_open(fresh->dir, &id, 0600);
+    struct partial *partial = partial_open(fresh->dir, &id, 0600, 0);
     assert_int_equal(partial_due_ms(partial, at(0)), -1);
     for (int64_t ms = 0; ms < 10 * PARTIAL_EVERY_MS; ms++) {
         buffer_byte(&text, 'x');
@@ -93,11 +93,11 @@ static void at_the_end_it_can_be_removed(void **state)
     const struct fresh *fresh = *state;
     struct buffer text = {0};
     buffer_text(&text, "text");
-    struct partial *partial = partial_open(fresh->dir, &id, 0600);
+    struct partial *partial = partial_open(fresh->dir, &id, 0600, 0);
     assert_int_equal(partial_show(partial, &text, at(0)), 0);
     assert_int_equal(partial_close(partial, NULL), 0);
     assert_false(fresh_exists(fresh->dir, NAME));
-    partial = partial_open(fresh->dir, &id, 0600); /* nothing was ever shown */
+    partial = partial_open(fresh->dir, &id, 0600, 0); /* nothing was ever shown */
     assert_int_equal(partial_close(partial, NULL), 0);
     assert_int_equal(partial_close(NULL, NULL), 0);
     buffer_free(&text);
@@ -111,7 +111,7 @@ static void an_earlier_request_s_text_is_gone_with_the_first_of_the_next(void **
     fresh_write(fresh->dir, NAME, "a long text of before");
     assert_int_equal(fstatat(fresh->dir, NAME, &before, 0), 0);
     buffer_text(&text, "new");
-    struct partial *partial = partial_open(fresh->dir, &id, 0600);
+    struct partial *partial = partial_open(fresh->dir, &id, 0600, 0);
     assert_int_equal(partial_show(partial, &text, at(0)), 0);
     fresh_expect(fresh->dir, NAME, "new");
     assert_int_equal(fstatat(fresh->dir, NAME, &after, 0), 0);
@@ -127,7 +127,7 @@ static void its_mode_is_the_one_asked_for(void **state)
     struct buffer text = {0};
     buffer_text(&text, "text");
     mode_t mask = umask(077);
-    struct partial *partial = partial_open(fresh->dir, &id, 0644);
+    struct partial *partial = partial_open(fresh->dir, &id, 0644, 0);
     assert_int_equal(partial_show(partial, &text, at(0)), 0);
     (void)umask(mask);
     assert_int_equal(fstatat(fresh->dir, NAME, &status, 0), 0);
@@ -143,7 +143,7 @@ static void a_link_in_its_place_is_not_followed(void **state)
     buffer_text(&text, "text");
     fresh_write(fresh->dir, "victim", "precious");
     assert_int_equal(symlinkat("victim", fresh->dir, NAME), 0);
-    struct partial *partial = partial_open(fresh->dir, &id, 0600);
+    struct partial *partial = partial_open(fresh->dir, &id, 0600, 0);
     assert_int_equal(partial_show(partial, &text, at(0)), -ELOOP);
     fresh_expect(fresh->dir, "victim", "precious");
     assert_int_equal(partial_close(partial, NULL), 0);
@@ -154,7 +154,7 @@ static void a_full_disk_is_told_once_and_leaves_whole_characters(void **state)
 {
     const struct fresh *fresh = *state;
     struct buffer text = {0};
-    struct partial *partial = partial_open(fresh->dir, &id, 0600);
+    struct partial *partial = partial_open(fresh->dir, &id, 0600, 0);
     buffer_text(&text, "gr");
     assert_int_equal(partial_show(partial, &text, at(0)), 0);
     buffer_text(&text, "\xc3\xbc\xc3\x9f");

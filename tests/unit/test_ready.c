@@ -56,7 +56,7 @@ static struct task *send(struct desk *desk)
     struct task *task = ready_choice(&desk->ready, 0, desk->now);
     if (task != NULL) {
         ready_remove(&desk->ready, task);
-        ready_sent(task, ready_flow(&desk->ready, task->share), desk->now);
+        ready_sent(task, ready_backlog(&desk->ready, task->share), desk->now);
     }
     desk->now.ms += STEP_MS;
     return task;

@@ -304,8 +304,9 @@ static void a_drain_and_a_file_that_cannot_be_read_stop_drops(void **state)
     struct told told = {0};
     struct stall *stall = stall_new(fresh->spool, &fixed, tell, &told);
     struct awaited awaited = {0};
+    struct asks *asks = asks_new();
 
-    awaited_oblige(&awaited, FOLDER_NEW, HEX ".1.json");
+    awaited_oblige(&awaited, asks, FOLDER_NEW, HEX ".1.json");
     own(fresh, "{}");
     assert_int_equal(look(stall, &awaited), MOVEMENT_FREE);
     own(fresh, "{\"reasons\":[{\"reason\":\"" HEX ".1.json: cannot read: chmod g+r\"}]}");
@@ -314,7 +315,8 @@ static void a_drain_and_a_file_that_cannot_be_read_stop_drops(void **state)
     put(fresh, FOLDER_CTL, "drain", "");
     assert_int_equal(look(stall, &awaited), MOVEMENT_NONE);
     assert_int_equal(told.count, 2);
-    awaited_clear(&awaited);
+    awaited_clear(&awaited, asks);
+    asks_free(asks);
     stall_free(stall);
 }
 

@@ -106,6 +106,54 @@ static void a_schema_is_found_where_any_protocol_has_it(void **state)
     }
 }
 
+#define LABELS "'params':{'response_format':{'type':'labels','labels':['Yes','no']}}"
+#define LABELLED "{'prompt':'x'," LABELS "}"
+
+static void an_answer_is_one_of_the_labels(void **state)
+{
+    static const struct exchange_answer rows[] = {
+        {LABELLED, ANSWER("'yes.'"), "'Yes'||stop|0|-1/-1/-1/-1", OUTCOME_OK, 0},
+        {LABELLED, ANSWER("' no'"), "'no'||stop|0|-1/-1/-1/-1", OUTCOME_OK, 0},
+        {LABELLED, ANSWER("'maybe'"), PROVIDER_NO_LABEL, OUTCOME_UNUSABLE, 0},
+        {LABELLED, "{'choices':[" CHOICE("'yes'") "," CHOICE("'No!'") "]}", PROVIDER_NO_LABEL,
+         OUTCOME_UNUSABLE, 0},
+        {LABELLED, "{'choices':[" CHOICE("'yes'") "," CHOICE("'No'") "]}",
+         "['Yes','no']||stop|0|-1/-1/-1/-1", OUTCOME_OK, 0},
+        {LABELLED, "{'choices':[{'message':{'content':null,'refusal':'r'},'finish_reason':'stop'}]}",
+         "null|r|stop|0|-1/-1/-1/-1", OUTCOME_OK, 0},
+    };
+    (void)state;
+    exchange_check_answers(provider_find("openai", "chat"), rows, UNIT_COUNT(rows));
+}
+
+/* The form is ours: what a provider gets says nothing of it. */
+static void no_provider_sees_the_labels(void **state)
+{
+    static const struct {
+        const char *protocol, *type, *job;
+    } rows[] = {
+        {"openai", "chat", LABELLED},
+        {"openai", "completion", "{'type':'completion','prompt':'x'," LABELS "}"},
+        {"openai-responses", "chat", LABELLED},
+        {"anthropic", "chat", LABELLED},
+    };
+    (void)state;
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        struct job *job = exchange_job(rows[i].job);
+        const struct provider *provider = provider_find(rows[i].protocol, rows[i].type);
+        struct provider_request request = {0};
+        struct error error = {0};
+        assert_non_null(provider);
+        if (provider->build(job, &(struct provider_ask){.model = "m"}, &request, &error) != 0) {
+            fail_msg("%s: %s", rows[i].protocol, error.text);
+        }
+        assert_null(strstr(request.body.bytes, "format"));
+        assert_null(strstr(request.body.bytes, "labels"));
+        provider_request_clear(&request);
+        job_free(job);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +161,8 @@ int main(void)
         cmocka_unit_test(each_of_several_choices_is),
         cmocka_unit_test(refusals_and_calls_are_not),
         cmocka_unit_test(the_sentence_tells_where_and_what),
+        cmocka_unit_test(an_answer_is_one_of_the_labels),
+        cmocka_unit_test(no_provider_sees_the_labels),
         cmocka_unit_test(a_schema_is_found_where_any_protocol_has_it),
     };
     xalloc_jansson();

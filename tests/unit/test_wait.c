@@ -19,17 +19,19 @@
 /* What was told. */
 struct told {
     int ended;
-    size_t first;
+    struct id first;
+    struct awaited *last;
     int stalled;
 };
 
-static void ended(void *context, size_t number)
+static void ended(void *context, struct awaited *awaited)
 {
     struct told *told = context;
 
     if (told->ended++ == 0) {
-        told->first = number;
+        told->first = awaited->id;
     }
+    told->last = awaited;
 }
 
 static void stalled(void *context, const char *reason)
@@ -50,7 +52,7 @@ static void move(const struct fresh *fresh, enum folder from, enum folder to, co
     assert_int_equal(renameat(fresh->spool->dir[from], name, fresh->spool->dir[to], name), 0);
 }
 
-static size_t add(struct wait *wait, const char *hex, unsigned version)
+static struct awaited *add(struct wait *wait, const char *hex, unsigned version)
 {
     struct id id;
 
@@ -76,17 +78,19 @@ static enum wait_result run(struct wait *wait, struct wait_plan plan, struct tol
 #define PATIENT ((struct wait_plan){.timeout_ms = 60 * 1000})
 #define HASTY   ((struct wait_plan){.timeout_ms = 0})
 
-static void a_job_keeps_its_number_and_versions_are_apart(void **state)
+static void a_job_is_there_once_and_versions_are_apart(void **state)
 {
     struct fresh *fresh = *state;
     struct wait *wait = wait_new(fresh->spool, &clock_system);
+    struct awaited *job = add(wait, A, 0);
+    struct awaited *version = add(wait, A, 2);
 
-    assert_int_equal(add(wait, A, 0), 0);
-    assert_int_equal(add(wait, B, 0), 1);
-    assert_int_equal(add(wait, A, 2), 2);
-    assert_int_equal(add(wait, A, 0), 0);
-    assert_int_equal(add(wait, A, 2), 2);
-    assert_int_equal(add(wait, A, 3), 3);
+    assert_ptr_not_equal(add(wait, B, 0), job);
+    assert_ptr_not_equal(version, job);
+    assert_ptr_equal(add(wait, A, 0), job);
+    assert_ptr_equal(add(wait, A, 2), version);
+    assert_ptr_equal(wait_find(wait, &job->id, 2), version);
+    assert_ptr_not_equal(add(wait, A, 3), version);
     assert_int_equal(wait_count(wait), 4);
     wait_free(wait);
 }
@@ -96,15 +100,16 @@ static void what_had_ended_is_told_even_without_time(void **state)
     struct fresh *fresh = *state;
     struct wait *wait = wait_new(fresh->spool, &clock_system);
     struct told told = {0};
+    struct awaited *job;
 
     put(fresh, FOLDER_DONE, A ".json");
     put(fresh, FOLDER_CUR, B ".json");
-    add(wait, A, 0);
+    job = add(wait, A, 0);
     add(wait, B, 0);
     assert_int_equal(run(wait, HASTY, &told), WAIT_TIMED_OUT);
     assert_int_equal(told.ended, 1);
     assert_int_equal(wait_open(wait), 1);
-    assert_int_equal(wait_job(wait, 0)->state, AWAITED_COMPLETED);
+    assert_int_equal(job->state, AWAITED_COMPLETED);
     move(fresh, FOLDER_CUR, FOLDER_FAILED, B ".json");
     assert_int_equal(run(wait, PATIENT, &told), WAIT_ENDED);
     assert_int_equal(told.ended, 2);
@@ -126,6 +131,7 @@ static void one_is_enough_for_any(void **state)
     struct fresh *fresh = *state;
     struct wait *wait = wait_new(fresh->spool, &clock_system);
     struct told told = {0};
+    struct id expected;
 
     put(fresh, FOLDER_CUR, A ".json");
     put(fresh, FOLDER_DONE, B ".json");
@@ -134,7 +140,8 @@ static void one_is_enough_for_any(void **state)
     assert_int_equal(run(wait, (struct wait_plan){.timeout_ms = -1, .any = true}, &told),
                      WAIT_ENDED);
     assert_int_equal(told.ended, 1);
-    assert_int_equal(told.first, 1);
+    assert_true(id_read(B, &expected));
+    assert_true(id_equal(&told.first, &expected));
     wait_free(wait);
 }
 
@@ -179,10 +186,10 @@ static void assert_end_is_noticed(struct fresh *fresh)
     pid_t pid;
 
     put(fresh, FOLDER_NEW, A ".1.json");
-    wait_expect(wait, add(wait, A, 0), A ".1.json", 1);
+    wait_expect(wait, add(wait, A, 0), A ".1.json", 0, 1);
     pid = beside(fresh, take_and_end);
     assert_int_equal(run(wait, PATIENT, &told), WAIT_ENDED);
-    assert_int_equal(wait_job(wait, 0)->state, AWAITED_COMPLETED);
+    assert_int_equal(told.last->state, AWAITED_COMPLETED);
     end_beside(pid);
     wait_free(wait);
 }
@@ -225,6 +232,78 @@ static void a_drop_that_was_answered_from_done_is_noticed(void **state)
     wait_free(wait);
 }
 
+static void take_list(const struct fresh *fresh)
+{
+    if (unlinkat(fresh->spool->dir[FOLDER_NEW], "list.jsonl", 0) != 0) {
+        _exit(1);
+    }
+}
+
+static void turn_until(struct wait *wait, const struct told *told, int ended_jobs)
+{
+    enum wait_result result;
+    struct error error;
+
+    while (told->ended < ended_jobs) {
+        assert_int_equal(wait_turn(wait, 60 * 1000, -1, NULL, &result, &error), 0);
+    }
+}
+
+static void jobs_of_a_list_that_are_added_in_turns_end_when_it_is_taken(void **state)
+{
+    struct fresh *fresh = *state;
+    struct wait *wait = wait_new(fresh->spool, &clock_system);
+    struct told told = {0};
+    const struct wait_plan plan = {
+        .timeout_ms = 60 * 1000, .ended = ended, .stalled = stalled, .context = &told};
+    enum wait_result result;
+    struct error error;
+    pid_t pid;
+
+    put(fresh, FOLDER_DONE, A ".json");
+    put(fresh, FOLDER_NEW, "list.jsonl");
+    wait_start(wait, &plan);
+    wait_expect(wait, add(wait, A, 0), "list.jsonl", 2, 0);
+    assert_int_equal(wait_turn(wait, 0, -1, NULL, &result, &error), 0);
+    assert_int_equal(told.ended, 0);
+    pid = beside(fresh, take_list);
+    turn_until(wait, &told, 1);
+    end_beside(pid);
+    /* Forgotten, it is another one when it is added again. */
+    wait_forget(wait, told.last);
+    assert_null(wait_find(wait, &told.first, 0));
+    add(wait, A, 0);
+    turn_until(wait, &told, 2);
+    assert_int_equal(wait_count(wait), 2);
+    assert_int_equal(wait_open(wait), 0);
+    wait_stop(wait);
+    wait_free(wait);
+}
+
+static void input_ends_a_turn(void **state)
+{
+    struct fresh *fresh = *state;
+    struct wait *wait = wait_new(fresh->spool, &clock_system);
+    struct told told = {0};
+    const struct wait_plan plan = {
+        .timeout_ms = 60 * 1000, .ended = ended, .stalled = stalled, .context = &told};
+    enum wait_result result;
+    struct error error;
+    bool readable = false;
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    wait_start(wait, &plan);
+    while (!readable) {
+        assert_int_equal(wait_turn(wait, 60 * 1000, ends[0], &readable, &result, &error), 0);
+    }
+    wait_stop(wait);
+    wait_free(wait);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void a_job_that_is_nowhere_is_lost(void **state)
 {
     struct fresh *fresh = *state;
@@ -234,10 +313,10 @@ static void a_job_that_is_nowhere_is_lost(void **state)
 
     add(wait, A, 0);
     assert_int_equal(run(wait, PATIENT, &told), WAIT_ENDED);
-    assert_int_equal(wait_job(wait, 0)->state, AWAITED_LOST);
-    assert_null(wait_record(wait, 0));
-    assert_string_equal(wait_word(wait, 0, NULL), "unknown");
-    sentence = wait_failure(wait, 0, NULL);
+    assert_int_equal(told.last->state, AWAITED_LOST);
+    assert_null(wait_record(wait, told.last));
+    assert_string_equal(wait_word(told.last, NULL), "unknown");
+    sentence = wait_failure(told.last, NULL);
     assert_string_equal(sentence,
                         "001122334455: no such job in this spool: never submitted, or deleted");
     free(sentence);
@@ -310,6 +389,7 @@ static void a_record_says_how_it_ended(void **state)
     struct fresh *fresh = *state;
     struct wait *wait = wait_new(fresh->spool, &clock_system);
     struct told told = {0};
+    struct awaited *bad, *good;
     json_t *record;
     char *sentence;
 
@@ -318,18 +398,18 @@ static void a_record_says_how_it_ended(void **state)
                 "{\"status\":\"expired\",\"message\":\"Too late.\"}");
     put(fresh, FOLDER_DONE, B ".json");
     put(fresh, FOLDER_DONE, B ".v1.json");
-    add(wait, A, 0);
-    add(wait, B, 0);
+    bad = add(wait, A, 0);
+    good = add(wait, B, 0);
     assert_int_equal(run(wait, PATIENT, &told), WAIT_ENDED);
-    record = wait_record(wait, 0);
-    assert_string_equal(wait_word(wait, 0, record), "expired");
-    sentence = wait_failure(wait, 0, record);
+    record = wait_record(wait, bad);
+    assert_string_equal(wait_word(bad, record), "expired");
+    sentence = wait_failure(bad, record);
     assert_string_equal(sentence, "001122334455: expired: Too late.");
     free(sentence);
     json_decref(record);
-    record = wait_record(wait, 1);
+    record = wait_record(wait, good);
     assert_non_null(record);
-    assert_string_equal(wait_word(wait, 1, record), "completed");
+    assert_string_equal(wait_word(good, record), "completed");
     json_decref(record);
     wait_free(wait);
 }
@@ -339,13 +419,15 @@ static void a_record_says_how_it_ended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SPOOL_TEST(a_job_keeps_its_number_and_versions_are_apart),
+        SPOOL_TEST(a_job_is_there_once_and_versions_are_apart),
         SPOOL_TEST(what_had_ended_is_told_even_without_time),
         SPOOL_TEST(nothing_to_wait_for_has_ended),
         SPOOL_TEST(one_is_enough_for_any),
         SPOOL_TEST(an_end_is_noticed),
         SPOOL_TEST(an_end_is_noticed_without_inotify),
         SPOOL_TEST(a_drop_that_was_answered_from_done_is_noticed),
+        SPOOL_TEST(jobs_of_a_list_that_are_added_in_turns_end_when_it_is_taken),
+        SPOOL_TEST(input_ends_a_turn),
         SPOOL_TEST(a_job_that_is_nowhere_is_lost),
         SPOOL_TEST(a_spool_that_was_taken_away_is_an_error),
         SPOOL_TEST(nothing_that_can_move_ends_a_hasty_wait),

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""shared: a spool of a group, its daemon and two colleagues, each with a uid of its own.
+
+The accounts are some that every Debian has; the programs are copied where all of them may run them.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from rig import (BUILD, PATIENCE, Mock, Skip, equal, expect, run_scenario, scenario, spawn, until)
+
+KEEPER, ALICE, BOB, FRONT, GROUP = "news", "games", "man", "lp", "users"
+PROGRAMS = ["llmspoold", "llmspool-init", "llmspool-submit", "llmspool-ctl", "llmspool-result",
+            "llmspool-status", "llmspool-archive", "llmspool-check"]
+SECRET = "the merger of Alpha"
+
+
+def be(user, *command):
+    """A command as a user of the group."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", f"--groups={GROUP}", "--", *command]
+
+
+class Office:
+    """The spool, its daemon's user and who drops jobs."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.bin = os.path.join(folder, "bin")
+        self.path = os.path.join(folder, "spool")
+        self.conf = os.path.join(folder, "llmspoold.conf")
+        self.log = os.path.join(folder, "log")
+        self.daemon = None
+        os.chmod(folder, 0o755)
+        os.mkdir(self.bin)
+        for program in PROGRAMS:
+            shutil.copy(os.path.join(BUILD, program), self.bin)
+        os.mkdir(self.path)
+        shutil.chown(self.path, KEEPER, KEEPER)
+        self.mock = Mock(folder, "--pace", "20ms")
+        self.must(KEEPER, "llmspool-init", "--group", GROUP, "--model", "m", self.path)
+
+    def start(self, visibility=None, more=""):
+        with open(self.conf, "w", encoding="utf-8") as file:
+            if visibility is not None:
+                file.write(f"visibility = {visibility}\n")
+            file.write(more + f'provider "p" {{ protocol = "openai" url = "{self.mock.url}/v1" '
+                              'key_env = "RIG_KEY" }\nmodel "*" { provider = "p" }\n')
+        self.daemon = spawn(be(KEEPER, os.path.join(self.bin, "llmspoold"), "-s", self.path, "-c",
+                               self.conf), env={**os.environ, "RIG_KEY": "k"},
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=open(self.log, "ab"))
+        until(lambda: " jobs in cur/" in self.said() or self.daemon.poll() is not None,
+              "the daemon's start")
+        expect(self.daemon.poll() is None, "the daemon left:\n" + self.said())
+
+    def stop(self):
+        self.daemon.send_signal(signal.SIGTERM)
+        equal(self.daemon.wait(PATIENCE), 0, "exit code of the daemon")
+        self.daemon = None
+        os.truncate(self.log, 0)
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def run(self, user, program, *words, stdin=None):
+        """A program of ours on the spool, as a user."""
+        place = () if program == "llmspool-init" else ("-s", self.path)
+        if program == "llmspool-archive":
+            words, place = words[1:], (words[0], *place)
+        return subprocess.run(be(user, os.path.join(self.bin, program), *place, *words),
+                              input=stdin, capture_output=True, text=True, check=False,
+                              timeout=PATIENCE)
+
+    def must(self, user, program, *words, stdin=None):
+        done = self.run(user, program, *words, stdin=stdin)
+        equal(done.returncode, 0, f"exit code of {user}'s {program} {words}: {done.stderr}")
+        return done.stdout
+
+    def at(self, *parts):
+        return os.path.join(self.path, *parts)
+
+    def drop(self, user, text, mode="0640", end=".json"):
+        """Drops bytes as a dropper in sh does. Returns the name in new/."""
+        name = f"{user}.{time.monotonic_ns()}"
+        script = ('umask 0022 && cat >"$1/tmp/$2" && chmod "$3" "$1/tmp/$2" && '
+                  'ln "$1/tmp/$2" "$1/new/$2$4" && rm "$1/tmp/$2"')
+        done = subprocess.run(be(user, "sh", "-c", script, "sh", self.path, name, mode, end),
+                              input=text, text=True, capture_output=True, check=False,
+                              timeout=PATIENCE)
+        equal(done.returncode, 0, f"{user} cannot drop: {done.stderr}")
+        return name + end
+
+    def reads(self, user, path):
+        """Whether a user can read a file."""
+        return subprocess.run(be(user, "cat", path), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False,
+                              timeout=PATIENCE).returncode == 0
+
+    def with_secret(self):
+        """All files of the spool with the secret in them."""
+        found = []
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                path = os.path.join(folder, name)
+                if os.path.islink(path):
+                    continue
+                try:
+                    with open(path, "rb") as file:
+                        if SECRET.encode() in file.read():
+                            found.append(path)
+                except FileNotFoundError:
+                    pass  # it moved on
+        return found
+
+    def until_refused(self, name):
+        path = self.at("failed", name + ".error.json")
+        until(lambda: os.path.exists(path), f"{name} in failed/")
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def until_done(self, job):
+        until(lambda: os.path.exists(self.at("done", f"{job}.json")), f"done/{job}.json")
+
+    def close(self):
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.kill()
+        self.mock.close()
+
+
+def office(function):
+    """A scenario that gets an office."""
+    def play(rig):
+        if os.geteuid() != 0:
+            raise Skip("it needs root, to be several users")
+        folder = tempfile.mkdtemp(prefix="office.", dir="/tmp")
+        place = Office(folder)
+        try:
+            function(place)
+        except BaseException:
+            print("--- end of the daemon's log\n" + place.said()[-4000:])
+            raise
+        finally:
+            place.close()
+            shutil.rmtree(folder, ignore_errors=True)
+    play.__name__ = function.__name__
+    return scenario(play)
+
+
+def hers_alone(place, user=ALICE, other=BOB, least=1):
+    """Each file with the secret is readable by its user, and by no colleague."""
+    found = place.with_secret()
+    expect(len(found) >= least, f"the secret is in {found} only")
+    for path in found:
+        expect(not place.reads(other, path), f"{other} can read {path}")
+        expect(place.reads(user, path) or not os.path.exists(path), f"{user} cannot read {path}")
+
+
+@office
+def owner_alone(place):
+    """With visibility = owner: from the drop to the answer, by command and by hand."""
+    place.start("owner")
+    answer = place.must(ALICE, "llmspool-submit", "--wait", f"Sum up: {SECRET}")
+    expect(SECRET in answer, f"the answer: {answer!r}")
+    hers_alone(place, least=2)
+    job = place.must(ALICE, "llmspool-submit", "--print-id", f"Sum up: {SECRET}").strip()
+    expect(SECRET in place.must(ALICE, "llmspool-result", job), "her own answer")
+    theirs = place.run(BOB, "llmspool-result", job)
+    expect(theirs.returncode != 0 and SECRET not in theirs.stdout, f"bob's: {theirs}")
+    expect("ermission denied" in theirs.stderr, f"bob is told: {theirs.stderr!r}")
+    overview = place.must(BOB, "llmspool-status")
+    expect("1" in overview and SECRET not in overview, f"status for bob: {overview!r}")
+    place.must(BOB, "llmspool-submit", "--wait", "Another question")
+    equal(place.must(KEEPER, "llmspool-check"), "", "llmspool-check")
+
+
+@office
+def owner_waiting(place):
+    """In new/ without a daemon, in cur/ while held, refused, as a line of a list, and in a run."""
+    place.start("owner")
+    place.stop()
+    place.drop(ALICE, json.dumps({"prompt": f"Dropped: {SECRET}", "delay": "1h"}))
+    place.must(ALICE, "llmspool-submit", "--delay", "1h", f"Submitted: {SECRET}")
+    hers_alone(place, least=2)
+    place.start("owner")
+    until(lambda: len(os.listdir(place.at("cur"))) >= 2 and not os.listdir(place.at("new")),
+          "two jobs in cur/")
+    hers_alone(place, least=2)
+    refused = place.drop(ALICE, json.dumps({"prompt": SECRET, "promt": 1}))
+    place.until_refused(refused)
+    lines = [{"run": "deal"}, {"prompt": f"Line: {SECRET}", "metadata": {"note": SECRET}},
+             {"prompt": SECRET, "promt": 1}]
+    place.drop(ALICE, "".join(json.dumps(line) + "\n" for line in lines), end=".jsonl")
+    until(lambda: any("Line" in open(path, encoding="utf-8", errors="replace").read()
+                      for path in place.with_secret() if "/done/" in path), "the line's answer")
+    hers_alone(place, least=7)
+    expect(place.reads(ALICE, place.at("runs", "deal", "manifest.jsonl")), "her run")
+
+
+@office
+def owner_streaming(place):
+    """The answer so far is hers, too."""
+    place.start("owner")
+    place.must(ALICE, "llmspool-submit", "--stream", f"Stream: {SECRET} " + "word " * 200)
+    partial = until(lambda: [n for n in os.listdir(place.at("cur")) if n.endswith(".partial")],
+                    "the answer so far")[0]
+    path = place.at("cur", partial)
+    expect(not place.reads(BOB, path), "bob reads along")
+    expect(place.reads(ALICE, path) or not os.path.exists(path), "she cannot follow her answer")
+
+
+@office
+def owner_archived(place):
+    """An archive is the keeper's; what comes back from it is hers again."""
+    place.start("owner")
+    question = f"Keep: {SECRET}"
+    place.must(ALICE, "llmspool-submit", "--wait", question)
+    job = place.must(ALICE, "llmspool-submit", "--print-id", question).strip()
+    place.must(KEEPER, "llmspool-archive", "create", "--older-than", "0s")
+    expect(not os.path.exists(place.at("done", f"{job}.json")), "it was not archived")
+    for folder, _, names in os.walk(place.at("archive")):
+        for name in names:
+            expect(not place.reads(BOB, os.path.join(folder, name)), f"bob can read {name}")
+    place.must(ALICE, "llmspool-submit", "--wait", question)
+    equal(place.mock.requests(), 1, "requests")
+    hers_alone(place, least=2)
+
+
+@office
+def owner_and_back(place):
+    """The setting is taken up at a start and by SIGHUP; what was there stays as it was."""
+    place.start()
+    first = f"First: {SECRET}"
+    place.must(ALICE, "llmspool-submit", "--wait", first)
+    open_files = place.with_secret()
+    expect(all(place.reads(BOB, path) for path in open_files), "visibility = group is the default")
+    with open(place.conf, encoding="utf-8") as file:
+        text = file.read()
+    with open(place.conf, "w", encoding="utf-8") as file:
+        file.write("visibility = owner\n" + text)
+    # The daemon is the child of nobody else: setpriv became it.
+    place.daemon.send_signal(signal.SIGHUP)
+    until(lambda: "configuration read again" in place.said(), "the new configuration")
+    place.must(ALICE, "llmspool-submit", "--wait", f"Second: {SECRET}")
+    expect(all(place.reads(BOB, path) for path in open_files), "what was there stays as it was")
+    closed = [path for path in place.with_secret() if path not in open_files]
+    expect(len(closed) >= 2, f"files of the second job: {closed}")
+    expect(not any(place.reads(BOB, path) for path in closed), f"bob can read one of {closed}")
+    place.stop()
+    place.start("group")
+    place.must(ALICE, "llmspool-submit", "--wait", f"Third: {SECRET}")
+    third = [path for path in place.with_secret() if path not in open_files + closed]
+    expect(len(third) >= 2, f"files of the third job: {third}")
+    expect(all(place.reads(BOB, path) for path in third), "the group reads again")
+
+
+@office
+def nobody_is_spoofed(place):
+    """A job is its file's owner's, unless a trusted dropper says whose."""
+    place.start(more='trusted_droppers = {"' + FRONT + '"}\n')
+    refused = place.until_refused(place.drop(ALICE, json.dumps({"prompt": "x", "user": BOB})))
+    equal(refused["reason"], "foreign_user", "the reason")
+    place.must(ALICE, "llmspool-submit", "--wait", "--json", "whose?")
+    place.drop(FRONT, json.dumps({"prompt": "for bob", "user": BOB, "name": "bobs"}))
+    until(lambda: os.path.lexists(place.at("by-name", "bobs")) and
+          os.readlink(place.at("by-name", "bobs")).startswith("../done/"), "the answer for bob")
+    users = []
+    for name in os.listdir(place.at("done")):
+        if ".v" in name:
+            with open(place.at("done", name), encoding="utf-8") as file:
+                users.append(json.load(file)["user"])
+    equal(sorted(users), sorted([ALICE, BOB]), "users")
+
+
+@office
+def no_foreign_order(place):
+    """Neither cancel nor hold of another's job; an administrator's is obeyed."""
+    place.start()
+    job = place.must(ALICE, "llmspool-submit", "--delay", "1h", "later").strip()
+    until(lambda: os.path.exists(place.at("cur", f"{job}.json")), "the job in cur/")
+    place.run(BOB, "llmspool-ctl", "cancel", job)
+    until(lambda: not [n for n in os.listdir(place.at("ctl")) if n.startswith("cancel.")],
+          "bob's order is taken")
+    expect(os.path.exists(place.at("cur", f"{job}.json")), "bob's order was obeyed")
+    place.must(ALICE, "llmspool-ctl", "cancel", job)
+    until(lambda: os.path.exists(place.at("failed", f"{job}.error.json")), "her own order")
+    second = place.must(ALICE, "llmspool-submit", "--delay", "1h", "later still").strip()
+    until(lambda: os.path.exists(place.at("cur", f"{second}.json")), "the job in cur/")
+    place.must(KEEPER, "llmspool-ctl", "cancel", second)
+    until(lambda: os.path.exists(place.at("failed", f"{second}.error.json")), "the keeper's order")
+
+
+@office
+def unreadable_drop(place):
+    """A drop of mode 0600 waits with its reason, and is taken when that is mended."""
+    for visibility in ("group", "owner"):
+        place.start(visibility)
+        name = place.drop(ALICE, json.dumps({"prompt": f"closed, {visibility}"}), mode="0600")
+        until(lambda: "chmod g+r" in place.run(ALICE, "llmspool-status").stdout,
+              lambda: place.run(ALICE, "llmspool-status").stdout)
+        expect(os.path.exists(place.at("new", name)), "it left new/")
+        subprocess.run(be(ALICE, "chmod", "g+r", place.at("new", name)), check=True,
+                       timeout=PATIENCE)
+        until(lambda: not os.path.exists(place.at("new", name)), "it is taken", 90)
+        until(lambda: not os.listdir(place.at("cur")), "it is done")
+        place.stop()
+
+
+if __name__ == "__main__":
+    run_scenario()
