@@ -32,6 +32,7 @@ static const char usage[] =
     "      --outputs D       keep answered jobs so long (90d)\n"
     "      --failures D      keep failed and refused ones (30d)\n"
     "      --events D        keep events (365d)\n"
+    "      --attachments D   keep attachments so long that no job refers to (1d)\n"
     "      --versions N      keep the newest N versions of a job (0: all)\n"
     "      --count N         keep the newest N finished jobs (0: all)\n"
     "      --bytes SIZE      keep the newest that take so much, as in 20GiB (0: all)\n"
@@ -53,6 +54,7 @@ enum {
     OPTION_OUTPUTS,
     OPTION_FAILURES,
     OPTION_EVENTS,
+    OPTION_ATTACHMENTS,
     OPTION_VERSIONS,
     OPTION_COUNT,
     OPTION_BYTES,
@@ -70,6 +72,7 @@ static const struct option options[] = {
     {"outputs", required_argument, NULL, OPTION_OUTPUTS},
     {"failures", required_argument, NULL, OPTION_FAILURES},
     {"events", required_argument, NULL, OPTION_EVENTS},
+    {"attachments", required_argument, NULL, OPTION_ATTACHMENTS},
     {"versions", required_argument, NULL, OPTION_VERSIONS},
     {"count", required_argument, NULL, OPTION_COUNT},
     {"bytes", required_argument, NULL, OPTION_BYTES},
@@ -160,6 +163,7 @@ static int read_limits(const struct wish *wish, struct policy *policy, struct er
     if (read_duration(wish, OPTION_OUTPUTS, "outputs", &policy->outputs_ms, error) < 0 ||
         read_duration(wish, OPTION_FAILURES, "failures", &policy->failed_ms, error) < 0 ||
         read_duration(wish, OPTION_EVENTS, "events", &policy->events_ms, error) < 0 ||
+        read_duration(wish, OPTION_ATTACHMENTS, "attachments", &policy->attachments_ms, error) < 0 ||
         read_number(wish, OPTION_VERSIONS, "versions", 1000000, &versions, error) < 0 ||
         read_number(wish, OPTION_COUNT, "count", UINT64_MAX, &policy->count, error) < 0 ||
         read_yes(wish, &policy->archive_first, error) < 0) {

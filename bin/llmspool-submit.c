@@ -59,6 +59,7 @@ static const char usage[] =
     "\n"
     "What decides the answer:\n"
     "  -m, --model MODEL       --system TEXT          --param NAME=VALUE ...\n"
+    "      --attach FILE ...   an image, PDF or text that each job asks about\n"
     "      --schema FILE       the JSON Schema that the answer has to fit\n"
     "      --provider NAME     --user NAME            --sample N         --type TYPE\n"
     "Types (--types lists them):\n"
@@ -135,6 +136,7 @@ static const struct option options[] = {
     {"batch", required_argument, NULL, OPTION_BATCH},
     {"flow", required_argument, NULL, OPTION_FLOW},
     {"types", no_argument, NULL, OPTION_TYPES},
+    {"attach", required_argument, NULL, OPTION_FIELD},
     {"delay", required_argument, NULL, OPTION_FIELD},
     {"expires", required_argument, NULL, OPTION_FIELD},
     {"fallback", required_argument, NULL, OPTION_FIELD},
@@ -417,6 +419,10 @@ static int check_handed_over(struct submit *command)
     if (command->flow != NULL &&
         (input || command->field_count > 0 || command->mode == MODE_ESTIMATE)) {
         return cli_usage(PROGRAM, "--flow goes by itself: its steps say all of their jobs");
+    }
+    if (command->batch != NULL && submit_field(command, "attach") != NULL) {
+        return cli_usage(PROGRAM, "--attach does not go with --batch: its lines say all of what is "
+                                  "asked");
     }
     if (command->batch != NULL) {
         command->mode = MODE_BATCH;

@@ -1,8 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* base64: bytes as text, read back. */
+/* base64: bytes as text, written and read back. */
 #include "base/base64.h"
 
 #include <stdint.h>
+
+void base64_encode(const void *bytes, size_t length, struct buffer *out)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *next = bytes;
+    buffer_reserve(out, length / 3 * 4 + 4);
+    char *to = out->bytes + out->length;
+    for (; length >= 3; length -= 3, next += 3) {
+        uint32_t bits = (uint32_t)next[0] << 16 | (uint32_t)next[1] << 8 | next[2];
+        *to++ = alphabet[bits >> 18];
+        *to++ = alphabet[bits >> 12 & 63];
+        *to++ = alphabet[bits >> 6 & 63];
+        *to++ = alphabet[bits & 63];
+    }
+    if (length > 0) {
+        uint32_t bits = (uint32_t)next[0] << 16 | (length > 1 ? (uint32_t)next[1] << 8 : 0);
+        *to++ = alphabet[bits >> 18];
+        *to++ = alphabet[bits >> 12 & 63];
+        *to++ = length > 1 ? alphabet[bits >> 6 & 63] : '=';
+        *to++ = '=';
+    }
+    *to = '\0';
+    out->length = (size_t)(to - out->bytes);
+}
 
 /* What a letter stands for; -1: it is none. */
 static int value_of(char letter)

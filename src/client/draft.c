@@ -15,7 +15,9 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "client/attached.h"
 #include "client/input.h"
+#include "job/expand.h"
 #include "job/question.h"
 #include "job/templates.h"
 
@@ -24,6 +26,8 @@ struct draft {
     const char *default_model;
     struct templates *templates;
     char *owner; /* of what we drop, in a shared spool */
+    struct attached *attached;
+    char *folder; /* of paths in whole jobs; NULL: the working directory */
     struct wall now;
 };
 
@@ -289,6 +293,9 @@ int draft_flag(struct draft *draft, const char *name, const char *value, struct 
 {
     const struct flag *flag = find_flag(name);
 
+    if (strcmp(name, "attach") == 0) {
+        return attached_add(draft->attached, value, error);
+    }
     assert(flag != NULL);
     return flag->take(flag, draft->changes, value, error);
 }
@@ -318,6 +325,7 @@ struct draft *draft_new(const struct spool *spool, struct wall now)
         .default_model = spool->default_model,
         .templates = templates_new(spool, &clock_system),
         .owner = spool->shared ? own_name() : NULL,
+        .attached = attached_new(spool),
         .now = now,
     };
     return draft;
@@ -327,10 +335,30 @@ void draft_free(struct draft *draft)
 {
     if (draft != NULL) {
         json_decref(draft->changes);
+        attached_free(draft->attached);
+        free(draft->folder);
         templates_free(draft->templates);
         free(draft->owner);
         free(draft);
     }
+}
+
+void draft_beside(struct draft *draft, const char *path)
+{
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+
+    free(draft->folder);
+    draft->folder = slash != NULL ? xstrndup(path, (size_t)(slash - path) + 1) : NULL;
+}
+
+int draft_drop_files(const struct draft *draft, const struct job *job, struct error *error)
+{
+    return attached_drop(draft->attached, job, error);
+}
+
+void draft_forget_files(const struct draft *draft)
+{
+    attached_forget(draft->attached);
 }
 
 /* The two ways to say when exclude each other: a flag takes the place of the other one in the job.
@@ -419,6 +447,26 @@ static int check_variables(const struct draft *draft, const json_t *document, st
     return 0;
 }
 
+/* Files for all jobs belong to what is asked, and a template makes that first. */
+static int attach(const struct draft *draft, json_t *document, struct error *error)
+{
+    struct refusal refusal = {"bad_value", error};
+    const char *type = jsontext_get_text(document, "type", "chat");
+    const struct template *template;
+    struct error problem;
+
+    if (question_type(type) == NULL && attached_any(draft->attached)) {
+        template = templates_find(draft->templates, type, &problem);
+        if (template == NULL) {
+            return expand_refuse(&problem, &refusal);
+        }
+        if (expand(document, template, &refusal) < 0) {
+            return -1;
+        }
+    }
+    return attached_apply(draft->attached, draft->folder, document, error);
+}
+
 /* Checks and completes a document, which it takes over, in the form in which the daemon would read
  * it. */
 static struct job *read_document(const struct draft *draft, json_t *document, struct error *error)
@@ -436,7 +484,7 @@ static struct job *read_document(const struct draft *draft, json_t *document, st
     if (json_is_object(document)) {
         apply(draft->changes, document);
     }
-    if (check_variables(draft, document, error) < 0) {
+    if (check_variables(draft, document, error) < 0 || attach(draft, document, error) < 0) {
         json_decref(document);
         return NULL;
     }
@@ -447,6 +495,9 @@ static struct job *read_document(const struct draft *draft, json_t *document, st
                   JOB_SIZE_LIMIT);
     } else {
         job = job_read(text.bytes, text.length, &context, error);
+        if (job != NULL) {
+            attached_measure(draft->attached, job);
+        }
     }
     buffer_free(&text);
     return job;

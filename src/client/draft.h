@@ -3,7 +3,8 @@
  * draft: jobs made of what a command line says: flags, applied to prompts and to whole jobs.
  *
  * Floor: client. Each key of a job has a flag of its name, with dashes for underscores. A flag wins
- * over what a whole job says; those that name a member (param, meta) replace that member alone.
+ * over what a whole job says; those that name a member (param, meta) replace that member alone. The
+ * flag attach adds a file to what each job asks.
  */
 #ifndef CLIENT_DRAFT_H
 #define CLIENT_DRAFT_H
@@ -29,6 +30,18 @@ void draft_free(struct draft *draft);
  * has none. Whether a job may have the value is found out with the job. Returns 0, or -1 with an
  * error: ERROR_USAGE for a member without "=", ERROR_DATA for a schema that cannot be read. */
 int draft_flag(struct draft *draft, const char *name, const char *value, struct error *error);
+
+/* Where files lie that whole jobs attach by "path": relative to the folder of this file from now on;
+ * NULL or "-": to the working directory. */
+void draft_beside(struct draft *draft, const char *path);
+
+/* Drops the files that a job attaches (NULL: all jobs made since draft_forget_files) and the spool has
+ * not, durably: to be called before the job is dropped, and once more after it, because what nobody used
+ * may have been removed meanwhile. Returns 0, or -1 with an error. */
+int draft_drop_files(const struct draft *draft, const struct job *job, struct error *error);
+
+/* The jobs made so far need no files any more: they were dropped, or are not to be. */
+void draft_forget_files(const struct draft *draft);
 
 /* What the flags say, as members of a job; borrowed. */
 json_t *draft_changes(const struct draft *draft);

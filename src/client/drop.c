@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/random.h"
+#include "spool/blob.h"
 #include "spool/file.h"
 #include "spool/move.h"
 
@@ -112,4 +114,51 @@ int drop_switch(const struct spool *spool, const char *name, bool on, struct err
         return -1;
     }
     return 1;
+}
+
+/* Fills a file of tmp/ with the bytes. Returns 0, -ESTALE when their digest is another, or -errno. */
+static int fill_blob(const struct spool *spool, int to, int fd, const struct id *blob)
+{
+    struct id digest;
+    int result = blob_copy(fd, to, &digest);
+
+    if (result == 0 && !id_equal(&digest, blob)) {
+        result = -ESTALE;
+    }
+    if (result == 0 && (fchmod(to, drop_mode(spool)) < 0 || fsync(to) < 0)) {
+        result = -errno;
+    }
+    if (close(to) < 0 && result == 0) {
+        result = -errno;
+    }
+    return result;
+}
+
+int drop_blob(const struct spool *spool, int fd, const struct id *blob, struct error *error)
+{
+    char temp[RANDOM_NAME_SIZE], name[BLOB_NAME_SIZE];
+    int tmp = spool->dir[FOLDER_TMP], result, to;
+
+    random_name(temp);
+    blob_drop_write(blob, name);
+    to = openat(tmp, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    result = to < 0 ? -errno : fill_blob(spool, to, fd, blob);
+    if (result == 0) {
+        result = move_noreplace(tmp, temp, spool->dir[FOLDER_NEW], name);
+    }
+    if (result < 0 && to >= 0) {
+        (void)unlinkat(tmp, temp, 0);
+    }
+    if (result == -EEXIST) {
+        result = 0;
+    }
+    if (result == 0) {
+        result = file_sync_dir(spool->dir[FOLDER_NEW]);
+    }
+    if (result == -ESTALE) {
+        error_set(error, ERROR_DATA, "it was changed while it was being attached");
+    } else if (result < 0) {
+        error_system(error, -result, "%s/new/%s cannot be made", spool->path, name);
+    }
+    return result < 0 ? -1 : 0;
 }

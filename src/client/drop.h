@@ -38,4 +38,8 @@ int drop_order(const struct spool *spool, const char *kind, const char *text, si
  * it was so already, or -1 with an error. */
 int drop_switch(const struct spool *spool, const char *name, bool on, struct error *error);
 
+/* Drops an attachment: copies fd to new/SHA256.blob, durably. One that somebody else drops at the same
+ * time will do. Returns 0, or -1 with an error, also when the bytes have another digest by now. */
+int drop_blob(const struct spool *spool, int fd, const struct id *blob, struct error *error);
+
 #endif

@@ -71,6 +71,7 @@ static struct job *make(struct making *making, struct error *error)
 {
     const struct feed_record *record = &making->record;
 
+    draft_beside(making->plan.draft, record->file);
     if (making->plan.stencil != NULL) {
         return from_template(making, error);
     }

@@ -27,6 +27,7 @@ static const struct {
      offsetof(struct prune_report, notices)},
     {"temporary", "old temporary file", "old temporary files",
      offsetof(struct prune_report, droppings)},
+    {"attachments", "attachment", "attachments", offsetof(struct prune_report, attachments)},
     {"runs", "run", "runs", offsetof(struct prune_report, runs)},
     {"flows", "flow", "flows", offsetof(struct prune_report, flows)},
 };

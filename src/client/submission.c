@@ -108,6 +108,7 @@ static int look_ahead(struct submission *submission, struct error *error)
     while ((result = making_next(plan->making, &made, error)) > 0) {
         result = note(submission, made.job, error);
         job_free(made.job);
+        draft_forget_files(plan->draft);
         if (result < 0) {
             break;
         }
@@ -236,16 +237,19 @@ static int drop(struct submission *submission, struct error *error)
         bulk_clear(bulk);
         return 0;
     }
-    if (bulk_drop(bulk, plan->spool, submission->run, plan->max_cost, error) < 0) {
+    if (draft_drop_files(plan->draft, NULL, error) < 0 ||
+        bulk_drop(bulk, plan->spool, submission->run, plan->max_cost, error) < 0) {
         return -1;
     }
     if (plan->max_waiting > 0) {
         pressure_note(submission->pressure, bulk->drop, bulk->count);
     }
     submission->count += (int64_t)bulk->count;
-    if (plan->dropped(plan->context, bulk, error) < 0) {
+    if (plan->dropped(plan->context, bulk, error) < 0 ||
+        draft_drop_files(plan->draft, NULL, error) < 0) {
         return -1;
     }
+    draft_forget_files(plan->draft);
     bulk_clear(bulk);
     result = plan->pass(plan->context, 0, -1, error);
     submission->stopped = result > 0;

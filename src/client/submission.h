@@ -24,6 +24,7 @@ struct submission_plan {
     const struct spool *spool;
     struct feed *feed;
     struct making *making;
+    struct draft *draft; /* which made them: files that jobs attach */
     struct estimate *estimate; /* nothing added yet, or all jobs (estimated) */
     bool estimated;
     const char *run;      /* as it was named, or NULL: one is made where there are several jobs */

@@ -115,6 +115,7 @@ static int look_only(struct submit *command)
             estimate_add(command->estimate, made.job);
         }
         job_free(made.job);
+        draft_forget_files(command->draft);
     }
     if (result < 0) {
         return cli_fail(SUBMIT_PROGRAM, &command->error);
@@ -351,6 +352,7 @@ int submit_run(struct submit *command)
     plan->spool = command->spool;
     plan->feed = command->feed;
     plan->making = command->making;
+    plan->draft = command->draft;
     plan->estimate = command->estimate;
     command->changed = changed_new(command->spool);
     result = command->try > 0 ? try_some(command) : -1;

@@ -125,8 +125,14 @@ static int drop_chosen(struct trial *trial, struct chosen *chosen, struct error 
         highest = 0;
     }
     bulk_add(&bulk, &made);
+    result = draft_drop_files(plan->draft, chosen->job, error);
+    if (result == 0) {
+        result = bulk_drop(&bulk, plan->spool, plan->run, plan->max_cost, error);
+    }
+    if (result == 0) {
+        result = draft_drop_files(plan->draft, chosen->job, error);
+    }
     chosen->job = NULL;
-    result = bulk_drop(&bulk, plan->spool, plan->run, plan->max_cost, error);
     if (result == 0) {
         chosen->awaited = wait_add(trial->wait, &id, 0);
         wait_expect(trial->wait, chosen->awaited, bulk.drop, 2, highest + 1);
@@ -288,6 +294,7 @@ int trial_run(const struct submission_plan *plan, uint64_t count, const struct s
     struct trial trial = {.plan = plan, .screen = screen};
     int result = run(&trial, count, end, error);
 
+    draft_forget_files(plan->draft);
     for (size_t i = 0; i < trial.count; i++) {
         job_free(trial.chosen[i].job);
         free(trial.chosen[i].asked);

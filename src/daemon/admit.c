@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "daemon/again.h"
 #include "daemon/archived.h"
+#include "daemon/attach.h"
 #include "daemon/debt.h"
 #include "daemon/flows.h"
 #include "daemon/orders.h"
@@ -405,6 +406,7 @@ static void accept_written(void *context, int result, int failed_file)
         return;
     }
     stamp_written(admission, name);
+    attach_confirm(core, admission->job);
     if (met_again(core, &admission->id)) {
         accept_undo(admission, name);
         admission_end(admission, DROP_ANSWERED);
@@ -413,7 +415,7 @@ static void accept_written(void *context, int result, int failed_file)
     accepted(admission, DROP_ANSWERED);
 }
 
-/* The job is written anew (completed, foreign, a line, or with something to remember): durable in cur/
+/* The job is written anew (completed, foreign, a line, with attachments or something to remember): durable in cur/
  * before the drop leaves. memory is taken over, or NULL. */
 static void accept_anew(struct admission *admission, struct state *memory)
 {
@@ -426,6 +428,7 @@ static void accept_anew(struct admission *admission, struct state *memory)
     task->memory = memory;
     if (memory != NULL)
         task_publish_memory(core, task, publication);
+    attach_use(core, admission->job, publication);
     job_write(admission->job, &text);
     entry_write(ENTRY_JOB, &admission->id, 0, name);
     publication_file(publication, FOLDER_CUR, name, core->spool->job_mode, &text, false, FOLDER_TMP,
@@ -441,7 +444,8 @@ static void admit_new(struct admission *admission)
     if (again_remembered(admission->core, &admission->id, admission->drop->submitted, &memory,
                          &admission->failed_before) < 0)
         admission_end(admission, DROP_LATER);
-    else if (memory == NULL && admission->drop->movable && !admission->job->rewritten)
+    else if (memory == NULL && admission->drop->movable && !admission->job->rewritten &&
+             admission->job->attachments == 0)
         accept_as_is(admission);
     else
         accept_anew(admission, memory);

@@ -111,6 +111,7 @@ struct config {
     bool answer_from_archive; /* true */
     size_t answer_limit;      /* bytes of one answer: 64 MiB */
     size_t job_limit;         /* bytes of one job: 32 MiB */
+    size_t attachment_limit;  /* bytes of all attachments of a job: 32 MiB */
     uint64_t floor_bytes;     /* free space below which nothing is sent: 64 MiB */
     uint64_t floor_inodes;    /* 1,000 */
     bool owner_only;          /* visibility = owner: of a shared spool's results; false: group */

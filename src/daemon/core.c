@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "daemon/attach.h"
 #include "job/job.h"
 #include "job/tokens.h"
 #include "spool/file.h"
@@ -194,6 +195,8 @@ struct job *task_read_job(struct core *core, const struct task *task, int *fd,
         }
     }
     buffer_free(&text);
+    if (job != NULL)
+        attach_measure(core, job);
     if (job != NULL && fd != NULL)
         *fd = file;
     else

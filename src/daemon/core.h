@@ -35,6 +35,7 @@ struct marks;
 struct crash;
 struct status;
 struct archived_jobs;
+struct attach;
 struct batches;
 struct flows;
 
@@ -72,6 +73,7 @@ struct core {
     struct crash *crash;
     struct status *status;
     struct archived_jobs *archived;
+    struct attach *attach;
     struct batches *batches;
     struct flows *flows;
     struct totals totals;

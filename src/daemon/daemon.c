@@ -4,6 +4,7 @@
  */
 #include "daemon/daemon.h"
 #include "daemon/archived.h"
+#include "daemon/attach.h"
 #include "daemon/batches.h"
 
 #include <assert.h>
@@ -145,7 +146,7 @@ static bool nothing_under_way(const struct daemon *daemon)
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
            finish_stuck(core->finish) == 0 && archived_idle(core->archived) &&
-           batches_idle(core->batches) && flows_quiet(core->flows) &&
+           attach_idle(core->attach) && batches_idle(core->batches) && flows_quiet(core->flows) &&
            queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
 }
@@ -181,8 +182,8 @@ static void look_at_stop(struct daemon *daemon)
     if (daemon->stop != STOP_NO && nothing_under_way(daemon))
         daemon_leave(daemon, 0);
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
-             archived_idle(daemon->core.archived) && batches_idle(daemon->core.batches) &&
-             flows_quiet(daemon->core.flows) &&
+             archived_idle(daemon->core.archived) && attach_idle(daemon->core.attach) &&
+             batches_idle(daemon->core.batches) && flows_quiet(daemon->core.flows) &&
              !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
@@ -513,6 +514,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->crash = crash_open(core);
     core->status = status_open(core);
     core->archived = archived_open(core);
+    core->attach = attach_open(core);
     core->batches = batches_open(core);
     core->flows = flows_open(core);
     return 0;
@@ -609,6 +611,7 @@ static void close_parts(struct daemon *daemon)
     status_close(core->status);
     flows_close(core->flows);
     archived_close(core->archived);
+    attach_close(core->attach);
     batches_close(core->batches);
     crash_close(core->crash);
     publish_close(core->publish);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "daemon/attach.h"
 #include "daemon/finish.h"
 #include "daemon/flight.h"
 #include "daemon/mark.h"
@@ -23,12 +24,18 @@ enum {
     BROKE_A_TURN = 1000,    /* jobs that turn out to be too dear, before others get the loop */
     ASKED_A_TURN = 256,     /* jobs that wait for money and are asked again */
     URLS_LOOK_MS = 1000,    /* between looks at files of URLs while a job waits for a gate */
+    READ_AGAIN_MS = 10000,  /* after which an attachment that could not be read is tried again */
 };
+
+/* Bytes of attachments in flight, from which on nothing more is sent: a request is held in memory until
+ * it is answered, in base64. */
+#define ATTACHED_MOST (INT64_C(128) * 1024 * 1024)
 
 struct dispatch {
     struct core *core;
     struct flight *leaving; /* marked, their events not written yet */
     unsigned in_flight;     /* from the mark to the outcome */
+    int64_t attached;       /* bytes of attachments in flight */
     bool alone_in_flight;   /* the one that is must be the only one */
     uv_timer_t show;        /* runs while streams come in */
     struct mono urls_looked;
@@ -69,6 +76,7 @@ static void landed(struct flight *flight)
     struct dispatch *dispatch = flight->context;
 
     dispatch->in_flight--;
+    dispatch->attached -= flight->attached;
     dispatch->alone_in_flight = false;
     /* What waited for reservations of others waits for a better reason from now on, or goes. */
     if (dispatch->in_flight == 0 && afford_passing(dispatch->core->afford) > 0)
@@ -82,6 +90,7 @@ static void flight_dropped(struct flight *flight)
     struct dispatch *dispatch = flight->context;
 
     dispatch->in_flight--;
+    dispatch->attached -= flight->attached;
     dispatch->alone_in_flight = false;
     flight_free(flight);
 }
@@ -163,6 +172,26 @@ static void task_inexpressible(struct core *core, const struct pick *pick, struc
                              .message = error->text,
                              .provider = pick->upstream->provider,
                              .cost_nano = -1});
+}
+
+/* No request could be built for a job. */
+static void task_unbuilt(struct core *core, const struct pick *pick, struct job *job,
+                         const struct error *error)
+{
+    if (error->kind == ERROR_DATA) {
+        task_inexpressible(core, pick, job, error);
+    } else if (error->kind == ERROR_ABSENT) {
+        finish_job(core, pick->task, job, NULL,
+                   &(struct end){.status = "failed",
+                                 .reason = "attachment_lost",
+                                 .message = error->text,
+                                 .cost_nano = -1});
+    } else { /* the disk, or this process: not the job's doing */
+        log_error(&core->log, "%s", error->text);
+        job_free(job);
+        pick->task->not_before = clock_wall(core->clock).ms + READ_AGAIN_MS;
+        queue_place(core->queue, pick->task);
+    }
 }
 
 static void flight_marked(struct flight *flight)
@@ -299,6 +328,7 @@ static void task_fly(struct dispatch *dispatch, const struct pick *pick, struct 
     flight->context = dispatch;
     dispatch->alone_in_flight = pick->task->alone;
     dispatch->in_flight++;
+    dispatch->attached += flight->attached;
     flight_prepare(flight, price);
 }
 
@@ -341,8 +371,8 @@ static void task_send(struct dispatch *dispatch, const struct pick *pick)
     ask = flight_ask(core, task, job, pick);
     if (task->expires <= clock_wall(core->clock).ms)
         task_expired(core, task, job);
-    else if (pick->via->protocol->build(job, &ask, &request, &error) < 0)
-        task_inexpressible(core, pick, job, &error);
+    else if (attach_build(core, pick->via->protocol, job, &ask, &request, &error) < 0)
+        task_unbuilt(core, pick, job, &error);
     else
         task_offer(dispatch, pick, job, fd, &request);
     close(fd);
@@ -370,7 +400,7 @@ static bool may_send(const struct dispatch *dispatch)
 {
     const struct core *core = dispatch->core;
 
-    return disk_keeps_up(core) && !core->paused && !core->stopping && !core->spool_lost &&
+    return disk_keeps_up(core) && dispatch->attached < ATTACHED_MOST && !core->paused && !core->stopping && !core->spool_lost &&
            core->trouble[0] == '\0';
 }
 

@@ -114,6 +114,7 @@ struct flight *flight_new(struct core *core, const struct pick *pick, struct job
     flight->upstream = pick->upstream;
     flight->protocol = pick->via->protocol;
     flight->cost = pick->cost;
+    flight->attached = job->attached_bytes;
     flight->request = *request;
     *request = (struct provider_request){0};
     flight->started = clock_wall(core->clock);

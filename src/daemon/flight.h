@@ -29,6 +29,7 @@ struct flight {
     struct gate_ticket ticket;
     struct gate_cost cost; /* estimated */
     uint64_t reservation;  /* of money */
+    int64_t attached;      /* bytes of the job's attachments */
     unsigned waits;        /* for so many things to be durable before it may leave */
     struct wall started;
     int64_t first_token; /* wall ms of the first text of a stream; 0: none came */

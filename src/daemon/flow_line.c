@@ -12,6 +12,7 @@
 
 #include "base/xalloc.h"
 #include "daemon/archived.h"
+#include "daemon/attach.h"
 #include "daemon/flows_core.h"
 #include "daemon/orders.h"
 
@@ -167,6 +168,29 @@ static void step_miss(struct step *step)
         brought_back(step, ARCHIVED_DAMAGED);
 }
 
+/* Whether what a step attaches is there. If not it is resolved again a second later; when it does not come,
+ * the step fails. */
+static bool has_attachments(struct step *step)
+{
+    struct attach *attach = step->flow->flows->core->attach;
+    struct error error;
+    enum attach_end end = attach_look(attach, step->job, step->flow->record->submitted, false, &error);
+
+    if (end == ATTACH_HERE)
+        return true;
+    job_free(step->job);
+    step->job = NULL;
+    if (end == ATTACH_LATER) {
+        step_later(step);
+        return false;
+    }
+    step->reason = "no_attachment";
+    free(step->message);
+    step->message = xstrdup(error.text);
+    step_ready(step);
+    return false;
+}
+
 static void step_back(struct step *step, int noted)
 {
     if (step->is_gone) {
@@ -180,7 +204,7 @@ static void step_back(struct step *step, int noted)
             step_ready(step);
         else
             step_later(step);
-    } else {
+    } else if (has_attachments(step)) {
         step->entry->id = step->job->id;
         step->entry->noted = true;
         step_admit(step);

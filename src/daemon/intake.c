@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "daemon/admit.h"
 #include "daemon/archived.h"
+#include "daemon/attach.h"
 #include "daemon/flows.h"
 #include "daemon/list.h"
 #include "daemon/owners.h"
@@ -60,6 +61,7 @@ struct intake {
     uv_timer_t soon;
     size_t waiting; /* that this scan found and could not take */
     char reason[400];
+    char list_reason[400]; /* why lines of the list wait, when they do */
     uid_t owner_uid; /* of owner_name: the last one looked up */
     char *owner_name;
     struct templates *templates;
@@ -298,6 +300,27 @@ static void take_linked_job(struct intake *intake, const char *name, struct take
     take_close(take);
 }
 
+/* Whether the attachments of a job are there; if not it waits for them, or is refused. */
+static bool has_attachments(struct intake *intake, const char *name, struct take *take,
+                            struct job *job)
+{
+    struct attach *attach = intake->core->attach;
+    struct error error;
+
+    switch (attach_look(attach, job, time_ms(take->status.st_ctim), false, &error)) {
+    case ATTACH_LATER:
+        snprintf(take->reason, sizeof take->reason, "%s", attach_reason(attach));
+        leave_waiting(intake, name, take);
+        return false;
+    case ATTACH_NEVER:
+        intake_refuse(intake, name, take, "no_attachment", error.text);
+        return false;
+    case ATTACH_HERE:
+        break;
+    }
+    return true;
+}
+
 static struct intake_drop *drop_new(struct intake *intake, const char *name,
                                     const struct take *take)
 {
@@ -342,10 +365,12 @@ static void take_job(struct intake *intake, const char *name, struct take *take)
         return;
     }
     job = document != NULL ? intake_job(intake, name, take, document) : NULL;
-    if (job != NULL)
+    if (job != NULL && has_attachments(intake, name, take, job)) {
         admit(intake->core, job, &drop_new(intake, name, take)->drop);
-    else
-        take_close(take);
+        return;
+    }
+    job_free(job);
+    take_close(take);
 }
 
 /* --- lists --------------------------------------------------------------------------------------------- */
@@ -372,32 +397,93 @@ static void take_list(struct intake *intake, const char *name, struct take *take
     intake->list_look = intake->scans;
 }
 
+/* --- attachments ----------------------------------------------------------------------------------------- */
+
+/* A file on its way into blobs/. */
+struct intake_blob {
+    struct intake *intake;
+    struct take take;
+    struct intake_name *busy;
+};
+
+static void blob_ended(void *context, int result)
+{
+    struct intake_blob *blob = context;
+    struct intake *intake = blob->intake;
+    const char *name = blob->busy->text;
+
+    if (result == -EBADMSG) {
+        intake_refuse(intake, name, &blob->take, "bad_attachment",
+                      "the SHA-256 of its bytes is not what its name says");
+    } else if (result < 0 && result != -ENOENT) {
+        log_warning(&intake->core->log, "new/%s cannot be taken: %s", name, strerror(-result));
+        snprintf(blob->take.reason, sizeof blob->take.reason, "cannot be taken: %s",
+                 strerror(-result));
+        leave_waiting(intake, name, &blob->take);
+    }
+    take_close(&blob->take);
+    busy_remove(intake, blob->busy);
+    if (intake->waiting > 0) /* perhaps for this one */
+        intake_scan(intake);
+    core_progress(intake->core);
+    free(blob);
+}
+
+static void take_blob(struct intake *intake, const char *name, struct take *take)
+{
+    struct intake_blob *blob = xcalloc(1, sizeof *blob);
+
+    blob->intake = intake;
+    blob->take = *take;
+    blob->busy = busy_add(intake, name);
+    attach_take(intake->core->attach, blob->busy->text, &blob->take, blob_ended, blob);
+}
+
+/* A file that has another name, too, may change by it: it is copied. */
+static void take_foreign_blob(struct intake *intake, const char *name, struct take *take)
+{
+    take->foreign = true;
+    take_blob(intake, name, take);
+}
+
 /* --- looking ----------------------------------------------------------------------------------------- */
+
+static size_t size_limit(const struct core *core, enum drop_kind kind)
+{
+    return kind == DROP_LIST   ? LIST_SIZE_LIMIT
+           : kind == DROP_BLOB ? core->config->attachment_limit
+                               : core->config->job_limit;
+}
 
 static void intake_take(struct intake *intake, const char *name, enum drop_kind kind)
 {
+    static const char *const refused[] = {[DROP_JOB] = "not_a_job_file",
+                                          [DROP_LIST] = "not_a_job_file",
+                                          [DROP_BLOB] = "bad_attachment"};
     struct core *core = intake->core;
-    struct take_policy policy = {
-        .limit = kind == DROP_LIST ? LIST_SIZE_LIMIT : core->config->job_limit,
-        .shared = core->spool->shared,
-    };
+    struct take_policy policy = {.limit = size_limit(core, kind), .shared = core->spool->shared};
     struct take take;
 
     switch (take_open(core->spool, FOLDER_NEW, name, &policy, clock_wall(core->clock), &take)) {
     case TAKE_READY:
         if (kind == DROP_LIST)
             take_list(intake, name, &take);
+        else if (kind == DROP_BLOB)
+            take_blob(intake, name, &take);
         else
             take_job(intake, name, &take);
         break;
     case TAKE_LINKED:
-        take_linked_job(intake, name, &take); /* a list is no job: it is refused as one */
+        if (kind == DROP_BLOB) /* whatever its other name is, a copy is our own */
+            take_foreign_blob(intake, name, &take);
+        else
+            take_linked_job(intake, name, &take); /* a list is no job: it is refused as one */
         break;
     case TAKE_LATER:
         leave_waiting(intake, name, &take);
         break;
     case TAKE_REFUSE:
-        intake_refuse(intake, name, &take, "not_a_job_file", take.reason);
+        intake_refuse(intake, name, &take, refused[kind], take.reason);
         break;
     case TAKE_GONE:
         break;
@@ -406,10 +492,13 @@ static void intake_take(struct intake *intake, const char *name, enum drop_kind 
 
 static void intake_look(struct intake *intake, const char *name)
 {
-    switch (drop_read(name)) {
+    enum drop_kind kind = drop_read(name);
+
+    switch (kind) {
     case DROP_JOB:
+    case DROP_BLOB:
         if (!busy_has(intake, name))
-            intake_take(intake, name, DROP_JOB);
+            intake_take(intake, name, kind);
         break;
     case DROP_LIST:
         if (intake->list == NULL)
@@ -417,7 +506,6 @@ static void intake_look(struct intake *intake, const char *name)
         else if (strcmp(intake->list_name, name) != 0)
             names_push(intake, &intake->lists, name);
         break;
-    case DROP_BLOB: /* attachments: reserved */
     case DROP_NONE:
         break;
     }
@@ -485,8 +573,13 @@ static bool work_on_list(struct intake *intake)
         list_end(intake);
         return true;
     }
-    if (list_waits(intake->list))
+    if (list_waits(intake->list)) {
+        if (list_reason(intake->list) != NULL)
+            snprintf(intake->list_reason, sizeof intake->list_reason, "%.60s: %s",
+                     intake->list_name, list_reason(intake->list));
+        core_touch(intake->core);
         look_soon(intake);
+    }
     return more;
 }
 
@@ -553,8 +646,10 @@ bool intake_taken(const struct intake *intake, unsigned long scans)
 
 size_t intake_waiting(const struct intake *intake, const char **reason)
 {
-    *reason = intake->reason;
-    return intake->waiting;
+    bool list = intake->list != NULL && list_reason(intake->list) != NULL;
+
+    *reason = list && intake->waiting == 0 ? intake->list_reason : intake->reason;
+    return intake->waiting + (list ? 1 : 0);
 }
 
 struct intake *intake_open(struct core *core)

@@ -11,6 +11,7 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/admit.h"
+#include "daemon/attach.h"
 #include "daemon/batches.h"
 #include "daemon/refusal.h"
 #include "daemon/rules.h"
@@ -204,8 +205,19 @@ static void line_look(struct list *list, size_t start, size_t number)
     line = line_new(list, start, number);
     job = list_line_read(list, start, &reason, &error);
     if (job != NULL && list_line_allowed(list, job, &reason, &error)) {
-        admit(core, job, &line->drop);
-        return;
+        switch (attach_look(core->attach, job, line->drop.submitted, true, &error)) {
+        case ATTACH_HERE:
+            admit(core, job, &line->drop);
+            return;
+        case ATTACH_LATER:
+            job_free(job);
+            list->attachment = true;
+            line_ended(&line->drop, DROP_LATER);
+            return;
+        case ATTACH_NEVER:
+            reason = "no_attachment";
+            break;
+        }
     }
     job_free(job);
     error_prefix(&error, "line %zu of %s", number, list->name);
@@ -265,6 +277,7 @@ void list_again(struct list *list)
     list->later = NULL;
     list->later_capacity = 0;
     list->again = 0;
+    list->attachment = false;
 }
 
 static void list_leave(struct list *list)
@@ -336,6 +349,11 @@ bool list_work(struct list *list)
         break;
     }
     return false;
+}
+
+const char *list_reason(const struct list *list)
+{
+    return list->attachment ? attach_reason(list->core->attach) : NULL;
 }
 
 bool list_finished(const struct list *list)

@@ -27,6 +27,10 @@ bool list_work(struct list *list);
 /* Whether some lines met a job that is just ending or locked, and nothing else is left to look at:
  * list_again looks at them once more, a second later. */
 bool list_waits(const struct list *list);
+
+/* Which attachment they wait for, or NULL. */
+const char *list_reason(const struct list *list);
+
 void list_again(struct list *list);
 
 /* Whether every line is durable or answered, and the file has left new/. */

@@ -48,6 +48,7 @@ struct list {
     size_t *pass;    /* the pairs that this pass looks at; NULL in the first pass, which reads on */
     size_t pass_count;
     size_t pass_at;
+    bool attachment; /* a line of this pass waits for one */
     bool left;
     bool noted;   /* the batch's record says that all lines are accepted or answered */
     bool put_off; /* it stays in new/, to be looked at again */

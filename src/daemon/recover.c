@@ -15,6 +15,7 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/again.h"
+#include "daemon/attach.h"
 #include "daemon/crash.h"
 #include "daemon/debt.h"
 #include "daemon/finish.h"
@@ -206,6 +207,7 @@ static void recover_job(struct core *core, const struct id *id)
     struct job *job = task_read_job(core, task, &fd, &error);
 
     if (job != NULL && job->after == NULL) {
+        attach_confirm(core, job);
         recover_read(core, task, job, fd);
         close(fd);
         return;

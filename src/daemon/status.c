@@ -225,6 +225,8 @@ static json_t *status_json(struct status *status, bool stopped)
     json_object_set_new(all, "disk", disk_json(core));
     json_object_set_new(all, "money", money_status_json(core->money));
     json_object_set_new(all, "prices", prices_json(core));
+    json_object_set_new(all, "attachment_limit",
+                        json_integer((json_int_t)core->config->attachment_limit));
     return all;
 }
 

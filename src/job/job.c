@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "job/attachment.h"
 #include "job/expand.h"
 #include "job/flow.h"
 #include "job/keys.h"
@@ -194,6 +195,7 @@ static struct job *make(json_t *document, const struct job_context *context,
     if (strcmp(job->type, default_type) == 0) {
         json_object_del(document, "type");
     }
+    job->attachments = attachments_count(document);
     if (context != NULL && job->after != NULL &&
         flow_check_places(job, &refusal->reason, refusal->error) < 0) {
         job_free(job);

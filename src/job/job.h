@@ -59,6 +59,12 @@ struct job {
     const char *webhook;
     const json_t *after;  /* array of the names and IDs that it waits for, or NULL */
     bool runs_on_failure; /* also when one of these failed */
+
+    unsigned attachments; /* content parts that name a file of blobs/ */
+    /* Their bytes, and those of texts and PDF among them, once attachments_measure was called. */
+    int64_t attached_bytes;
+    int64_t attached_text;
+    int64_t attached_pdf;
 };
 
 /* What completes and judges a drop. */

@@ -4,9 +4,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "job/attachment.h"
 
 static bool role_known(const char *role)
 {
@@ -19,24 +21,21 @@ static bool role_known(const char *role)
     return false;
 }
 
-static int check_part(const json_t *part, size_t message, size_t index, struct refusal *refusal)
+static int check_part(const json_t *part, const char *role, size_t message, size_t index,
+                      struct refusal *refusal)
 {
     const char *type = jsontext_get_text(part, "type", NULL);
+    char place[64];
+    snprintf(place, sizeof place, "part %zu of message %zu", index + 1, message + 1);
     if (type == NULL) {
-        return refuse(refusal, "bad_value",
-                      "\"messages\": part %zu of message %zu must be an object with a \"type\"",
-                      index + 1, message + 1);
+        return refuse(refusal, "bad_value", "\"messages\": %s must be an object with a \"type\"",
+                      place);
     }
-    if (strcmp(type, "file") == 0) {
-        return refuse(refusal, "unsupported",
-                      "\"messages\": part %zu of message %zu is a file; content parts of type file "
-                      "are not supported by this version",
-                      index + 1, message + 1);
-    }
-    return 0;
+    return strcmp(type, "file") == 0 ? attachment_check(part, role, place, refusal) : 0;
 }
 
-static int check_parts(const json_t *parts, size_t message, struct refusal *refusal)
+static int check_parts(const json_t *parts, const char *role, size_t message,
+                       struct refusal *refusal)
 {
     size_t count = json_array_size(parts);
     if (count == 0) {
@@ -44,7 +43,7 @@ static int check_parts(const json_t *parts, size_t message, struct refusal *refu
                       message + 1);
     }
     for (size_t i = 0; i < count; i++) {
-        if (check_part(json_array_get(parts, i), message, i, refusal) != 0) {
+        if (check_part(json_array_get(parts, i), role, message, i, refusal) != 0) {
             return -1;
         }
     }
@@ -55,7 +54,7 @@ static int check_content(const json_t *content, const char *role, size_t index,
                          struct refusal *refusal)
 {
     if (json_is_array(content)) {
-        return check_parts(content, index, refusal);
+        return check_parts(content, role, index, refusal);
     }
     bool absent_ok = content == NULL && strcmp(role, "assistant") == 0;
     if (!absent_ok && !json_is_string(content) && !json_is_null(content)) {

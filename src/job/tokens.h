@@ -22,12 +22,15 @@ int64_t tokens_estimate(const char *text, size_t length);
 /* Tokens of what a job asks with: prompt or messages, system, input, the tools and schema in
  * params, and what each message and tool adds by itself. An image counts TOKENS_IMAGE, or
  * TOKENS_IMAGE_LOW with "detail": "low"; other parts that are no text count as their JSON does.
- * Input that is given as tokens counts exactly. At least 1. */
+ * Attachments count by their kind: images as above, a text by its bytes, a PDF TOKENS_PAGE for each
+ * TOKENS_PAGE_BYTES begun; the latter two once they were measured (job/attachment.h). Input that is
+ * given as tokens counts exactly. At least 1. */
 int64_t tokens_of_job(const struct job *job);
 
 /* The most tokens that it can be: as tokens_of_job, with as many for a text as it has bytes, as no
  * tokenizer makes more of it. What is set aside of a budget is reckoned with it, so that an
- * estimate that is too low cannot overdraw it. Images are counted as there. */
+ * estimate that is too low cannot overdraw it. Images
+ * and PDF are counted as there. */
 int64_t tokens_ceiling_of_job(const struct job *job);
 
 /* The most tokens that the answer may have: what params bounds it to (max_tokens,
@@ -41,6 +44,9 @@ int64_t tokens_bound(const struct job *job);
 enum {
     TOKENS_IMAGE = 1100, /* 1024 x 1024 in high detail is 765 to 1,105 with most models */
     TOKENS_IMAGE_LOW = 85,
+    TOKENS_PAGE = 2500, /* of a PDF: its text and its image, 1,500 to 3,000 with those that say */
+    TOKENS_PAGE_BYTES = 64 * 1024, /* that are taken for one */
+    TOKENS_TEXT_BYTES = 4, /* of an attached text for each token, as English has it */
 };
 
 #endif

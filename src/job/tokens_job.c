@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/jsontext.h"
+#include "job/attachment.h"
 #include "job/tokens.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
     AN_ANSWER = 3, /* what makes the model begin */
     A_TOOL = 8,    /* beside its JSON */
     CHOICES_LIMIT = 128,
+    TOKENS_ATTACHED = 16, /* what stands around an attachment that is no image */
 };
 
 /* How a text is measured: tokens_estimate, or as many tokens as it has bytes. */
@@ -59,11 +61,15 @@ static int64_t tokens_of_image(const json_t *part)
 
 static int64_t tokens_of_part(const json_t *part, measure *tokens_of)
 {
+    struct attachment attachment;
     const char *type = jsontext_get_text(part, "type", "");
     const json_t *text = json_object_get(part, "text");
 
     if (strstr(type, "image") != NULL) {
         return tokens_of_image(part);
+    }
+    if (attachment_read(part, &attachment)) {
+        return attachment.media == MEDIA_IMAGE ? TOKENS_IMAGE : TOKENS_ATTACHED;
     }
     return json_is_string(text) ? tokens_of_text(text, tokens_of)
                                 : tokens_of_value(part, tokens_of);
@@ -144,6 +150,15 @@ static int64_t tokens_of_params(const json_t *params, measure *tokens_of)
                tokens_of);
 }
 
+/* What was measured of attachments that are no images. */
+static int64_t tokens_of_attachments(const struct job *job, measure *tokens_of)
+{
+    int64_t text = job->attached_text;
+    int64_t pages = (job->attached_pdf + TOKENS_PAGE_BYTES - 1) / TOKENS_PAGE_BYTES;
+
+    return (tokens_of == measure_bytes ? text : text / TOKENS_TEXT_BYTES) + pages * TOKENS_PAGE;
+}
+
 static int64_t measure_job(const struct job *job, measure *tokens_of)
 {
     const json_t *document = job->document;
@@ -162,6 +177,7 @@ static int64_t measure_job(const struct job *job, measure *tokens_of)
         tokens += tokens_of_messages(json_object_get(document, "messages"), tokens_of);
     }
     tokens += tokens_of_input(json_object_get(document, "input"), tokens_of);
+    tokens += tokens_of_attachments(job, tokens_of);
     return tokens > 0 ? tokens : 1;
 }
 

@@ -36,6 +36,7 @@ static void receive(struct call *call)
     struct exchange *exchange = call->exchange;
     struct ledger_receipt receipt = {.prompt = call->question.bytes,
                                      .prompt_length = call->question.length,
+                                     .files = call->files,
                                      .arrived_us = exchange->arrived_us,
                                      .endpoint = call->kind->endpoint};
     uint64_t mix = 0;
@@ -361,6 +362,7 @@ void call_serve(struct exchange *exchange, const struct call_kind *kind, const c
     buffer_free(&call.text);
     buffer_free(&call.system);
     buffer_free(&call.question);
+    free(call.files);
     json_decref(body);
     /* A request may wait long; what it asked is no longer needed. */
     buffer_free(&exchange->body);

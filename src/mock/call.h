@@ -29,6 +29,7 @@ struct call {
     struct buffer text;     /* all text of the prompt in its order, whose SHA-256 is the key */
     struct buffer system;   /* the text of the instructions */
     struct buffer question; /* the text of the last user message or of the inputs */
+    char *files; /* the files that the prompt holds, as a JSON array of their SHA-256; NULL: none */
     int64_t prompt_tokens;
     int64_t answer_tokens; /* that the request allows for; 0: it does not say */
     uint64_t nth;          /* how often this prompt was received */

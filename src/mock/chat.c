@@ -34,15 +34,19 @@ static const struct parameter parameters[] = {
     {"tools", PARAMETER_ARRAY, 0, 0},
 };
 
-/* Appends the text of a message's content, a string or a list of parts; counts pictures. */
-static void append_content(struct buffer *out, const json_t *content, int64_t *pictures)
+/* Appends the text of a message's content, a string or a list of parts; counts pictures, takes files. */
+static void append_content(struct call *call, const json_t *content, int64_t *pictures)
 {
+    struct buffer *out = &call->text;
+
     input_append_string(out, content);
     for (size_t i = 0; i < json_array_size(content); i++) {
         const json_t *part = json_array_get(content, i);
 
         input_append_string(out, json_object_get(part, "text"));
         *pictures += json_object_get(part, "image_url") != NULL;
+        input_take_url(call, json_object_get(json_object_get(part, "image_url"), "url"));
+        input_take_url(call, json_object_get(json_object_get(part, "file"), "file_data"));
     }
 }
 
@@ -56,7 +60,7 @@ static void chat_read(struct call *call)
         const json_t *message = json_array_get(messages, i);
         size_t before = call->text.length;
 
-        append_content(&call->text, json_object_get(message, "content"), &pictures);
+        append_content(call, json_object_get(message, "content"), &pictures);
         input_take_turn(call, jsontext_get_text(message, "role", ""), before);
     }
     call->prompt_tokens += pictures * INPUT_PICTURE_TOKENS;

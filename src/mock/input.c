@@ -2,12 +2,58 @@
 /* input: gathering. */
 #include "mock/input.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/base64.h"
+#include "base/sha256.h"
 
 void input_append_string(struct buffer *out, const json_t *string)
 {
     if (json_is_string(string)) {
         buffer_append(out, json_string_value(string), json_string_length(string));
+    }
+}
+
+void input_take_bytes(struct call *call, const char *bytes, size_t length)
+{
+    struct buffer files = {0};
+    char hex[SHA256_HEX_SIZE];
+
+    sha256_hex(bytes, length, hex);
+    if (call->files != NULL) {
+        buffer_append(&files, call->files, strlen(call->files) - 1);
+        free(call->files);
+    }
+    buffer_printf(&files, "%s\"%s\"]", files.length > 0 ? "," : "[", hex);
+    call->files = buffer_take(&files);
+}
+
+static void take_encoded(struct call *call, const char *text, size_t length)
+{
+    struct buffer bytes = {0};
+
+    if (base64_decode(text, length, &bytes)) {
+        input_take_bytes(call, bytes.bytes, bytes.length);
+    }
+    buffer_free(&bytes);
+}
+
+void input_take_base64(struct call *call, const json_t *data)
+{
+    if (json_is_string(data)) {
+        take_encoded(call, json_string_value(data), json_string_length(data));
+    }
+}
+
+void input_take_url(struct call *call, const json_t *url)
+{
+    const char *text = json_is_string(url) ? json_string_value(url) : "";
+    const char *data = strncmp(text, "data:", 5) == 0 ? strstr(text, ";base64,") : NULL;
+
+    if (data != NULL) {
+        data += strlen(";base64,");
+        take_encoded(call, data, strlen(data));
     }
 }
 

@@ -21,6 +21,12 @@ enum { INPUT_TURN_TOKENS = 3, INPUT_PICTURE_TOKENS = 85 };
 /* Appends a string; anything else is nothing. */
 void input_append_string(struct buffer *out, const json_t *string);
 
+/* Takes a file that is part of the prompt: its digest goes into the call's files. A URL that is no data in
+ * base64 holds none. */
+void input_take_url(struct call *call, const json_t *url);
+void input_take_base64(struct call *call, const json_t *data);
+void input_take_bytes(struct call *call, const char *bytes, size_t length);
+
 /* Takes what was appended to the call's text from position `before` on as a turn of that role: it
  * costs tokens, and is the question when the user says it, or belongs to the instructions. */
 void input_take_turn(struct call *call, const char *role, size_t before);

@@ -41,6 +41,9 @@ void journal_write(int fd, const struct ledger_receipt *receipt, const char *mod
     buffer_text(&line, ",\"model\":");
     jsontext_write_string(&line, model != NULL ? model : "", model != NULL ? strlen(model) : 0);
     buffer_printf(&line, ",\"endpoint\":\"%s\"", ledger_endpoint_name(receipt->endpoint));
+    if (receipt->files != NULL) {
+        buffer_printf(&line, ",\"files\":%s", receipt->files);
+    }
     buffer_printf(&line, ",\"nth\":%llu,\"ms\":%lld.%03lld}\n", (unsigned long long)nth,
                   (long long)(receipt->arrived_us / 1000), (long long)(receipt->arrived_us % 1000));
     if (write(fd, line.bytes, line.length) != (ssize_t)line.length) {

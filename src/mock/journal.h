@@ -17,7 +17,8 @@
  * *error. */
 int journal_open(const char *path, struct error *error);
 
-/* Appends the line {"key", "prompt", "model", "nth", "ms"}, with one write(2); key is null where
+/* Appends the line {"key", "prompt", "model", "files" where there are some, "nth", "ms"}, with one
+ * write(2); key is null where
  * the request had no prompt. Does nothing when fd is -1. A line that cannot be written ends the
  * program: a ledger with gaps would be believed. */
 void journal_write(int fd, const struct ledger_receipt *receipt, const char *model, uint64_t nth);

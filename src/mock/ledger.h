@@ -36,6 +36,7 @@ struct ledger_receipt {
     const unsigned char *digest; /* SHA256_SIZE bytes; NULL: no prompt could be made out */
     const char *prompt;          /* the question; its first LEDGER_PROMPT_BYTES are kept */
     size_t prompt_length;
+    const char *files;  /* a JSON array of the SHA-256 of the files in it; NULL: there are none */
     int64_t arrived_us; /* wall clock, when its head was read */
     enum ledger_endpoint endpoint;
 };

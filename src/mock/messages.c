@@ -27,6 +27,26 @@ enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
 static const char *const others[] = {"model", "system", "container", "context_management",
                                      "mcp_servers"};
 
+/* Takes the file that a block of type image or document holds. */
+static void take_source(struct call *call, const json_t *block)
+{
+    const json_t *source = json_object_get(block, "source");
+    const json_t *data = json_object_get(source, "data");
+
+    if (strcmp(jsontext_get_text(source, "type", ""), "base64") == 0) {
+        input_take_base64(call, data);
+    } else if (json_is_string(data)) {
+        input_take_bytes(call, json_string_value(data), json_string_length(data));
+    }
+}
+
+static void take_files(struct call *call, const json_t *content)
+{
+    for (size_t i = 0; i < json_array_size(content); i++) {
+        take_source(call, json_array_get(content, i));
+    }
+}
+
 /* Appends the text of a content: a string, or blocks of text, pictures and results of tools. */
 static void append_content(struct buffer *out, const json_t *content, int64_t *pictures)
 {
@@ -58,6 +78,7 @@ static void messages_read(struct call *call)
         size_t before = call->text.length;
 
         append_content(&call->text, json_object_get(message, "content"), &pictures);
+        take_files(call, json_object_get(message, "content"));
         input_take_turn(call, jsontext_get_text(message, "role", ""), before);
     }
     call->prompt_tokens += pictures * INPUT_PICTURE_TOKENS;

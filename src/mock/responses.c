@@ -45,8 +45,9 @@ static const char *const others[] = {"model",  "input",        "tool_choice",
                                      "prompt", "conversation", "context_management"};
 
 /* Appends the text of an item: a message's content, or the output of a tool. */
-static void append_item(struct buffer *out, const json_t *item, int64_t *pictures)
+static void append_item(struct call *call, const json_t *item, int64_t *pictures)
 {
+    struct buffer *out = &call->text;
     const json_t *content = json_object_get(item, "content");
 
     input_append_string(out, content);
@@ -56,6 +57,8 @@ static void append_item(struct buffer *out, const json_t *item, int64_t *picture
 
         input_append_string(out, json_object_get(part, "text"));
         *pictures += json_object_get(part, "image_url") != NULL;
+        input_take_url(call, json_object_get(part, "image_url"));
+        input_take_url(call, json_object_get(part, "file_data"));
     }
 }
 
@@ -74,7 +77,7 @@ static void responses_read(struct call *call)
         const json_t *item = json_array_get(input, i);
         size_t before = call->text.length;
 
-        append_item(&call->text, item, &pictures);
+        append_item(call, item, &pictures);
         input_take_turn(call, jsontext_get_text(item, "role", ""), before);
     }
     call->prompt_tokens += pictures * INPUT_PICTURE_TOKENS;

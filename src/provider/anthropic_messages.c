@@ -10,6 +10,7 @@
 
 #include "base/jsontext.h"
 #include "provider/anthropic.h"
+#include "provider/file_part.h"
 
 /* A conversation half rewritten. */
 struct turns {
@@ -67,6 +68,35 @@ static json_t *convert_image(const json_t *part, const struct turns *turns)
     return block;
 }
 
+/* OpenAI's own part of type file, as far as it holds a PDF. */
+static json_t *convert_file(const json_t *part, const struct turns *turns)
+{
+    static const char pdf[] = "data:application/pdf;base64,";
+    const json_t *file = json_object_get(part, "file");
+    const char *url = jsontext_get_text(file, "file_data", "");
+    if (strncasecmp(url, pdf, sizeof pdf - 1) != 0) {
+        anthropic_cannot(turns->error, "the file of message %zu, which is no PDF as data in base64,",
+                         turns->number);
+        return NULL;
+    }
+    return json_pack("{s:s, s:o, s:s*}", "type", "document", "source", data_source(url), "title",
+                     jsontext_get_text(file, "filename", NULL));
+}
+
+/* An attachment: images are blocks of their own, all else are documents. */
+static json_t *convert_attachment(const struct file_part *file)
+{
+    bool text = file->media == MEDIA_TEXT;
+    json_t *source =
+        json_pack("{s:s, s:s, s:O}", "type", text ? "text" : "base64", "media_type",
+                  file->media_type, "data", text ? file->text : file->data);
+    if (file->media == MEDIA_IMAGE) {
+        return json_pack("{s:s, s:o}", "type", "image", "source", source);
+    }
+    return json_pack("{s:s, s:o, s:s*}", "type", "document", "source", source, "title",
+                     file->filename);
+}
+
 static json_t *convert_part(json_t *part, const struct turns *turns)
 {
     static const char *const unknown[] = {"input_audio", "video_url", "audio_url"};
@@ -76,6 +106,13 @@ static json_t *convert_part(json_t *part, const struct turns *turns)
             anthropic_cannot(turns->error, "the %s of message %zu", type, turns->number);
             return NULL;
         }
+    }
+    struct file_part file;
+    if (file_part_read(part, &file)) {
+        return convert_attachment(&file);
+    }
+    if (strcmp(type, "file") == 0) {
+        return convert_file(part, turns);
     }
     if (strcmp(type, "image_url") == 0) {
         return convert_image(part, turns);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "provider/file_part.h"
 #include "provider/chat_params.h"
 #include "provider/structured.h"
 
@@ -43,6 +44,62 @@ static json_t *new_message(const char *role, json_t *content)
     return message;
 }
 
+/* An attachment as a part of Chat Completions, appended to parts. Of files there the protocol takes
+ * PDF alone; a text is a text. */
+static void add_file(const struct file_part *file, json_t *parts)
+{
+    json_t *url;
+    switch (file->media) {
+    case MEDIA_IMAGE:
+        url = json_pack("{s:o}", "url", file_part_url(file));
+        json_array_append_new(parts,
+                              json_pack("{s:s, s:o}", "type", "image_url", "image_url", url));
+        break;
+    case MEDIA_PDF:
+        json_array_append_new(parts, json_pack("{s:s, s:{s:s, s:o}}", "type", "file", "file",
+                                               "filename", file_part_name(file), "file_data",
+                                               file_part_url(file)));
+        break;
+    default:
+        file_part_add_text(file, "text", parts);
+        break;
+    }
+}
+
+/* A message with its attachments as this protocol takes them: a new reference. */
+static json_t *build_message(json_t *message)
+{
+    json_t *content = json_object_get(message, "content");
+    json_t *parts = json_array();
+    bool files = false;
+    size_t i;
+    json_t *part;
+    json_array_foreach (content, i, part) {
+        struct file_part file;
+        if (file_part_read(part, &file)) {
+            files = true;
+            add_file(&file, parts);
+        } else {
+            json_array_append(parts, part);
+        }
+    }
+    json_t *built = files ? json_copy(message) : json_incref(message);
+    if (files) {
+        json_object_set(built, "content", parts);
+    }
+    json_decref(parts);
+    return built;
+}
+
+static void add_messages(json_t *messages, const json_t *given)
+{
+    size_t i;
+    json_t *message;
+    json_array_foreach (given, i, message) {
+        json_array_append_new(messages, build_message(message));
+    }
+}
+
 /* The job's messages, or its prompt as one, with its system text in front. NULL when it has
  * neither. */
 static json_t *build_messages(const struct job *job)
@@ -58,7 +115,7 @@ static json_t *build_messages(const struct job *job)
         json_array_append_new(messages, new_message("system", system));
     }
     if (json_is_array(given)) {
-        json_array_extend(messages, given);
+        add_messages(messages, given);
     } else {
         json_array_append_new(messages, new_message("user", prompt));
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/jsontext.h"
+#include "provider/file_part.h"
 #include "provider/structured.h"
 
 enum { IDENTIFIER_LIMIT = 64 }; /* bytes of a safety_identifier */
@@ -33,6 +34,25 @@ static json_t *input_part(json_t *part, const char *text_type)
     return json_incref(part);
 }
 
+/* An attachment as Responses take it, appended to parts. */
+static void add_file(const struct file_part *file, json_t *parts)
+{
+    switch (file->media) {
+    case MEDIA_IMAGE:
+        json_array_append_new(parts, json_pack("{s:s, s:o, s:s}", "type", "input_image",
+                                               "image_url", file_part_url(file), "detail", "auto"));
+        break;
+    case MEDIA_PDF:
+        json_array_append_new(parts, json_pack("{s:s, s:s, s:o}", "type", "input_file", "filename",
+                                               file_part_name(file), "file_data",
+                                               file_part_url(file)));
+        break;
+    default:
+        file_part_add_text(file, "input_text", parts);
+        break;
+    }
+}
+
 /* A content that is text as it is, an array part by part. */
 static json_t *input_content(json_t *content, const char *text_type)
 {
@@ -43,7 +63,12 @@ static json_t *input_content(json_t *content, const char *text_type)
     size_t i;
     json_t *part;
     json_array_foreach (content, i, part) {
-        json_array_append_new(parts, input_part(part, text_type));
+        struct file_part file;
+        if (file_part_read(part, &file)) {
+            add_file(&file, parts);
+        } else {
+            json_array_append_new(parts, input_part(part, text_type));
+        }
     }
     return parts;
 }

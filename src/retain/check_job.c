@@ -38,6 +38,7 @@ static bool look_at_content(struct check *check, const struct check_entry *entry
         check_suspect(check, CHECK_JOB_ID, "has the content of job %s", id);
     } else {
         right = true;
+        check_look_attachments(check, job);
     }
     job_free(job);
     buffer_free(&text);

@@ -294,6 +294,8 @@ static int (*const menders[CHECK_CODE_COUNT])(struct mending *mending) = {
     [CHECK_TMP_OLD] = mend_tmp_old,
     [CHECK_FLOW_DAMAGED] = mend_aside,
     [CHECK_OUTBOX_JSON] = mend_aside,
+    [CHECK_BLOB_DAMAGED] = mend_aside,
+    [CHECK_BLOB_UNMARKED] = mend_blob_unmarked,
     [CHECK_ARCHIVE_UNKNOWN] = mend_archive_ids,
     [CHECK_ARCHIVE_IDS] = mend_archive_ids,
 };

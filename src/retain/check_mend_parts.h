@@ -58,6 +58,7 @@ int mend_answer_lost(struct mending *mending);
 int mend_answered_failed(struct mending *mending);
 int mend_failed_no_error(struct mending *mending);
 int mend_refused_no_error(struct mending *mending);
+int mend_blob_unmarked(struct mending *mending);
 int mend_error_orphan(struct mending *mending);
 int mend_answer_orphan(struct mending *mending);
 int mend_gone(struct mending *mending);

@@ -13,7 +13,9 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "job/attachment.h"
 #include "job/record.h"
+#include "spool/blob.h"
 #include "spool/file.h"
 #include "spool/move.h"
 
@@ -268,5 +270,46 @@ int mend_gone(struct mending *mending)
     if (result == 0) {
         mend_done(mending, "deleted what was left of it");
     }
+    return result;
+}
+
+/* --- attachments --- */
+
+struct marking {
+    const struct spool *spool;
+    const struct job *job;
+};
+
+static int mark_one(void *context, const struct attachment *attachment)
+{
+    const struct marking *marking = context;
+
+    return blob_use(marking->spool, &attachment->blob, &marking->job->id);
+}
+
+int mend_blob_unmarked(struct mending *mending)
+{
+    const struct suspicion *suspicion = mending->suspicion;
+    const struct spool *spool = mending->spool;
+    struct buffer text = {0};
+    struct job *job = NULL;
+    int result =
+        file_read_at(spool->dir[suspicion->folder], suspicion->name, JOB_SIZE_LIMIT, &text, NULL);
+
+    if (result == 0) {
+        job = job_read_accepted(text.bytes, text.length, NULL);
+        result = job != NULL ? 0 : -EBADMSG;
+    }
+    if (result == 0) {
+        result = attachments_each(job, mark_one, &(struct marking){.spool = spool, .job = job});
+    }
+    if (result == 0) {
+        result = file_sync_dir(spool->dir[FOLDER_BLOBS]);
+    }
+    if (result == 0) {
+        mend_done(mending, "marked");
+    }
+    job_free(job);
+    buffer_free(&text);
     return result;
 }

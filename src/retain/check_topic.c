@@ -33,6 +33,7 @@ const struct check_topic check_topics[] = {
     {"by-name", "where names lead", FOLDER_BY_NAME, check_look_name, NULL},
     {"new", "what was dropped", FOLDER_NEW, check_look_new, NULL},
     {"ctl", "switches and orders", FOLDER_CTL, check_look_ctl, NULL},
+    {"blobs", "attachments against their digests", FOLDER_BLOBS, check_look_blob, NULL},
     {"runs", "manifests of runs", FOLDER_RUNS, check_look_run, NULL},
     {"templates", "types of the spool's own", FOLDER_TEMPLATES, check_look_template, NULL},
     {"flows", "records of flows", FOLDER_FLOWS, check_look_flow, NULL},

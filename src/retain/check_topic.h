@@ -85,6 +85,10 @@ void check_suspect(struct check *check, enum check_code code, const char *format
 void check_suspect_name(struct check *check, enum check_code code, const char *name,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Looks for the attachments of a job that is looked at. */
+struct job;
+void check_look_attachments(struct check *check, const struct job *job);
+
 /* The message when something cannot be read: suspects CHECK_UNREADABLE unless it is gone. */
 void check_unreadable(struct check *check, int errnum);
 
@@ -128,6 +132,7 @@ void check_look_name(struct check *check, const struct check_entry *entry);
 void check_look_new(struct check *check, const struct check_entry *entry);
 void check_look_tmp(struct check *check, const struct check_entry *entry);
 void check_look_ctl(struct check *check, const struct check_entry *entry);
+void check_look_blob(struct check *check, const struct check_entry *entry);
 void check_look_run(struct check *check, const struct check_entry *entry);
 void check_look_template(struct check *check, const struct check_entry *entry);
 void check_look_flow(struct check *check, const struct check_entry *entry);

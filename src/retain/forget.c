@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "retain/blobs.h"
 #include "retain/flow_forget.h"
 #include "retain/finished.h"
 #include "retain/gather.h"
@@ -185,6 +186,14 @@ static int remove_units(struct work *work)
     return remove_end(remove, result == 0 ? work->error : &later) < 0 ? -1 : result;
 }
 
+/* What only they used. A kill before this leaves it to prune, which removes it when it is old enough. */
+static int remove_attachments(const struct work *work)
+{
+    const struct blobs_plan plan = {.now = clock_wall(work->plan->clock), .jobs = &work->all};
+
+    return blobs_sweep(work->spool, &plan, &work->counts->attachments, work->error);
+}
+
 /* --- the whole --------------------------------------------------------------------------------------- */
 
 /* The archive as it should be: without what killed programs left, archive/ids knowing all. */
@@ -240,7 +249,7 @@ static int run(struct work *work)
                         &work->counts->archive, work->error) < 0) {
         return -1;
     }
-    return remove_units(work);
+    return remove_units(work) < 0 ? -1 : remove_attachments(work);
 }
 
 int forget(const struct spool *spool, const struct forget_plan *plan,

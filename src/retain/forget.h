@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "retain/blobs.h"
 #include "retain/idset.h"
 #include "retain/rewrite.h"
 #include "spool/spool.h"
@@ -31,6 +32,7 @@ struct forget_counts {
     uint64_t resumed;  /* these */
     uint64_t units;    /* of done/ and failed/ that went */
     uint64_t lines;    /* in manifests of runs */
+    struct blobs_counts attachments; /* that only they used */
     uint64_t busy;     /* units that another hand had: they stay, which was told */
     struct rewrite_counts archive;
 };

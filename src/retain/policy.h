@@ -31,6 +31,7 @@ struct policy {
     int64_t outputs_ms; /* of done/ */
     int64_t failed_ms;  /* of failed/ */
     int64_t events_ms;
+    int64_t attachments_ms; /* of blobs/, since nobody refers to them */
     unsigned versions;  /* newest versions of a job that are kept; 0: all */
     uint64_t count;     /* finished jobs that are kept; 0: any number */
     uint64_t bytes;     /* that finished jobs may take; 0: any number */

@@ -9,6 +9,7 @@
 
 #include "base/jsontext.h"
 #include "base/timetext.h"
+#include "retain/blobs.h"
 #include "retain/prune_parts.h"
 #include "spool/file.h"
 
@@ -163,6 +164,20 @@ static int write_last_run(const struct pruning *pruning)
     return result < 0 ? prune_fail(pruning, result, "state/prune.json") : 0;
 }
 
+/* Attachments, after the jobs that used them. */
+static int prune_attachments(const struct pruning *pruning)
+{
+    const struct blobs_plan plan = {.now = pruning->now,
+                                    .young_ms = pruning->plan->policy->attachments_ms,
+                                    .dry_run = pruning->plan->dry_run};
+    struct blobs_counts counts;
+    int result = blobs_sweep(pruning->spool, &plan, &counts, pruning->error);
+
+    pruning->report->attachments =
+        (struct prune_tally){.count = counts.count, .bytes = counts.bytes};
+    return result;
+}
+
 static int run(struct pruning *pruning)
 {
     const struct prune_plan *plan = pruning->plan;
@@ -177,13 +192,14 @@ static int run(struct pruning *pruning)
     if (plan->selection == NULL && prune_rest(pruning) < 0) {
         return -1;
     }
-    if (plan->dry_run) {
-        return 0;
-    }
-    if (remove_flush(pruning->remove, pruning->error) < 0 || prune_names(pruning) < 0) {
+    if (!plan->dry_run &&
+        (remove_flush(pruning->remove, pruning->error) < 0 || prune_names(pruning) < 0)) {
         return -1;
     }
-    return plan->selection == NULL ? write_last_run(pruning) : 0;
+    if (plan->selection == NULL && prune_attachments(pruning) < 0) {
+        return -1;
+    }
+    return plan->selection == NULL && !plan->dry_run ? write_last_run(pruning) : 0;
 }
 
 int prune_run(const struct spool *spool, const struct prune_plan *plan,

@@ -35,6 +35,7 @@ struct prune_report {
     struct prune_tally compressed; /* days of events, and the bytes that this saved */
     struct prune_tally notices;  /* given-up notifications */
     struct prune_tally droppings; /* old files in tmp/ */
+    struct prune_tally attachments; /* that nobody refers to */
     struct prune_tally runs;      /* runs whose jobs are gone */
     struct prune_tally flows;     /* records of flows that ended */
     size_t names;                 /* links in by-name/ that led nowhere */

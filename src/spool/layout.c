@@ -220,6 +220,50 @@ enum drop_kind drop_read(const char *name)
     return blob ? DROP_BLOB : DROP_NONE;
 }
 
+static const char gone_end[] = ".gone";
+
+void blob_entry_write(const struct blob_entry *entry, char out[BLOB_NAME_SIZE])
+{
+    char blob[ID_TEXT_SIZE], job[ID_TEXT_SIZE] = "";
+    assert(entry->kind == BLOB_FILE || entry->kind == BLOB_USE);
+    id_write(&entry->blob, blob);
+    if (entry->kind == BLOB_USE) {
+        id_write(&entry->job, job);
+    }
+    snprintf(out, BLOB_NAME_SIZE, "%s%s%s%s", blob, entry->kind == BLOB_USE ? "." : "", job,
+             entry->gone ? gone_end : "");
+}
+
+struct blob_entry blob_entry_read(const char *name)
+{
+    struct blob_entry entry = {.kind = strcmp(name, "lock") == 0 ? BLOB_LOCK : BLOB_OTHER};
+    const char *rest = name;
+    if (!hex_read(name, entry.blob.bytes, ID_SIZE)) {
+        return (struct blob_entry){.kind = entry.kind};
+    }
+    rest += ID_DIGITS;
+    entry.kind = BLOB_FILE;
+    if (rest[0] == '.' && hex_read(rest + 1, entry.job.bytes, ID_SIZE)) {
+        rest += 1 + ID_DIGITS;
+        entry.kind = BLOB_USE;
+    }
+    entry.gone = strcmp(rest, gone_end) == 0;
+    return rest[0] == '\0' || entry.gone ? entry : (struct blob_entry){.kind = BLOB_OTHER};
+}
+
+void blob_drop_write(const struct id *blob, char out[BLOB_NAME_SIZE])
+{
+    char hex[ID_TEXT_SIZE];
+    id_write(blob, hex);
+    snprintf(out, BLOB_NAME_SIZE, "%s.blob", hex);
+}
+
+void blob_drop_read(const char *name, struct id *blob)
+{
+    bool good = hex_read(name, blob->bytes, ID_SIZE);
+    assert(good);
+}
+
 static const char temp_start[] = "llmspoold.";
 
 void temp_name_write(char out[TEMP_NAME_SIZE])

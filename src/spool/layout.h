@@ -113,6 +113,36 @@ enum drop_kind {
 };
 enum drop_kind drop_read(const char *name);
 
+enum { BLOB_NAME_SIZE = 160 };
+
+/* What an entry of blobs/ is: an attachment under its SHA-256, or the empty file that says which job
+ * uses it; either may be on its way out. */
+enum blob_kind {
+    BLOB_OTHER, /* none of ours */
+    BLOB_FILE,  /* SHA256 */
+    BLOB_USE,   /* SHA256.ID */
+    BLOB_LOCK,  /* "lock", of who removes attachments */
+};
+
+struct blob_entry {
+    enum blob_kind kind;
+    struct id blob;
+    struct id job; /* of BLOB_USE */
+    bool gone;     /* with ".gone" behind it: being removed */
+};
+
+/* Writes such a name; kind is BLOB_FILE or BLOB_USE. */
+void blob_entry_write(const struct blob_entry *entry, char out[BLOB_NAME_SIZE]);
+
+/* Takes a file name of blobs/ apart. */
+struct blob_entry blob_entry_read(const char *name);
+
+/* The name under which an attachment is dropped into new/: SHA256.blob. */
+void blob_drop_write(const struct id *blob, char out[BLOB_NAME_SIZE]);
+
+/* The attachment that a name of that kind (DROP_BLOB) stands for. */
+void blob_drop_read(const char *name, struct id *blob);
+
 enum { TEMP_NAME_SIZE = 10 + 24 + 1 }; /* "llmspoold.", 24 hex digits and a NUL */
 
 /* Before the name of a flow, in ctl/: while that file is there its steps are not resolved. */

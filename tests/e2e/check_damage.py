@@ -6,10 +6,13 @@ they are), and does the damage. The row says under which code it must be found, 
 mends it, and with which exit code a check leaves before.
 """
 import collections
+import hashlib
 import json
 import os
 import shutil
 import time
+
+from rig import identity
 
 DAY = 24 * 3600
 NOBODY = 65534
@@ -548,6 +551,41 @@ def ids_flipped(spool, world):
 def ids_cut(spool, world):
     path = spool.at("archive", "ids")
     write(path, read(path)[:-20])
+
+
+# --- attachments -----------------------------------------------------------------------------------------
+
+IMAGE = b"\x89PNG\r\n\x1a\n"
+
+
+def attaching(spool):
+    """Puts a job into cur/ that has an image attached."""
+    part = {"type": "file", "blob": hashlib.sha256(IMAGE).hexdigest(), "media_type": "image/png"}
+    job = {"model": "m", "not_before": "2099-01-01T00:00:00Z",
+           "messages": [{"role": "user", "content": [part]}]}
+    write(spool.at("cur", identity(job, "m") + ".json"), json.dumps(job))
+    return part["blob"], identity(job, "m")
+
+
+@damage("blob_damaged")
+def blob_flipped(spool, world):
+    write(spool.at("blobs", hashlib.sha256(IMAGE).hexdigest()), IMAGE[:-1] + b"!")
+
+
+@damage("blob_missing", mended=False)
+def blob_deleted(spool, world):
+    attaching(spool)
+
+
+@damage("blob_unmarked")
+def blob_mark_deleted(spool, world):
+    blob, _ = attaching(spool)
+    write(spool.at("blobs", blob), IMAGE)
+
+
+@damage("unknown_entry")
+def blob_of_no_digest(spool, world):
+    write(spool.at("blobs", "picture.png"), IMAGE)
 
 
 # --- a day of events that is compressed --------------------------------------------------------------------

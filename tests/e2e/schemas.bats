@@ -79,6 +79,8 @@ block_of_readme() {
 @test "the daemon takes the examples as their schemas say" {
     make_spool
     start_mock
+    printf '\211PNG\r\n\032\nrest' >"$spool/tmp/blob"
+    mv "$spool/tmp/blob" "$spool/new/$(sha256sum <"$spool/tmp/blob" | cut -c1-64).blob"
     for example in "$layout"/examples/job.*.json "$layout"/examples/invalid/job.*.json; do
         cp "$example" "$spool/tmp/drop"
         mv "$spool/tmp/drop" "$spool/new/$(basename "$example")"

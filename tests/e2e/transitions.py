@@ -84,7 +84,7 @@ def completed(rig):
 @scenario
 def left_alone(rig):
     rig.mock()
-    names = [".hidden.json", "notes.txt", "a" * 64 + ".blob", "x.json.part"]
+    names = [".hidden.json", "notes.txt", "a" * 63 + ".blob", "x.json.part"]
     for name in names:
         rig.spool.put("{}", name=name)
     rig.spool.drop({"model": "m", "prompt": "beside"})

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_base64: bytes as text, read back. */
+/* test_base64: bytes as text, written and read back. */
 #include "unit.h"
 
 #include "base/base64.h"
@@ -27,6 +27,29 @@ static void the_examples_of_the_rfc_are_read(void **state)
         assert_string_equal(out.bytes, rows[i].bytes);
         buffer_free(&out);
     }
+}
+
+static void what_is_written_reads_back(void **state)
+{
+    static const char *const texts[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    struct buffer out = {0}, all = {0}, back = {0};
+    (void)state;
+    for (size_t i = 0; i < UNIT_COUNT(texts); i++) {
+        buffer_clear(&out);
+        base64_encode("foobar", i, &out);
+        assert_string_equal(out.bytes, texts[i]);
+    }
+    for (int i = 0; i < 1024; i++) {
+        buffer_byte(&all, (char)(i * 7));
+    }
+    buffer_clear(&out);
+    base64_encode(all.bytes, all.length, &out);
+    assert_true(base64_decode(out.bytes, out.length, &back));
+    assert_int_equal(back.length, all.length);
+    assert_memory_equal(back.bytes, all.bytes, all.length);
+    buffer_free(&out);
+    buffer_free(&all);
+    buffer_free(&back);
 }
 
 static void every_letter_has_its_value(void **state)
@@ -64,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_examples_of_the_rfc_are_read),
+        cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(every_letter_has_its_value),
         cmocka_unit_test(what_is_no_base64_is_refused),
     };

@@ -239,6 +239,47 @@ static void the_owners_temporary_names_are_told_from_others(void **state)
     }
 }
 
+static void names_of_attachments_are_read_as_written(void **state)
+{
+    static const struct {
+        const char *name;
+        enum blob_kind kind;
+        bool gone;
+    } rows[] = {
+        {HEX, BLOB_FILE, false},
+        {HEX ".gone", BLOB_FILE, true},
+        {HEX "." HEX, BLOB_USE, false},
+        {HEX "." HEX ".gone", BLOB_USE, true},
+        {"lock", BLOB_LOCK, false},
+        {"lock.gone", BLOB_OTHER, false},
+        {HEX "." HEX "0", BLOB_OTHER, false},
+        {HEX "0", BLOB_OTHER, false},
+        {HEX ".json", BLOB_OTHER, false},
+        {HEX ".gone.gone", BLOB_OTHER, false},
+        {HEX "." HEX "." HEX, BLOB_OTHER, false},
+        {".gone", BLOB_OTHER, false},
+        {"", BLOB_OTHER, false},
+    };
+    char name[BLOB_NAME_SIZE];
+    struct id blob, same;
+    (void)state;
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        struct blob_entry entry = blob_entry_read(rows[i].name);
+        assert_int_equal(entry.kind, rows[i].kind);
+        if (entry.kind == BLOB_FILE || entry.kind == BLOB_USE) {
+            assert_int_equal(entry.gone, rows[i].gone);
+            blob_entry_write(&entry, name);
+            assert_string_equal(name, rows[i].name);
+        }
+    }
+    assert_true(id_read(HEX, &blob));
+    blob_drop_write(&blob, name);
+    assert_string_equal(name, HEX ".blob");
+    assert_int_equal(drop_read(name), DROP_BLOB);
+    blob_drop_read(name, &same);
+    assert_true(id_equal(&blob, &same));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -252,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_jobs_name_is_short_and_plain),
         cmocka_unit_test(a_jobs_name_cannot_be_taken_for_an_id),
         cmocka_unit_test(a_drops_ending_says_what_it_is),
+        cmocka_unit_test(names_of_attachments_are_read_as_written),
         cmocka_unit_test(the_owners_temporary_names_are_told_from_others),
     };
     return UNIT_RUN(tests);

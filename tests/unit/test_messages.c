@@ -84,11 +84,33 @@ static void content_must_be_text_or_parts(void **state)
             "part 2 of message 1");
 }
 
-static void files_are_for_a_later_version(void **state)
+#define BLOB "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define USER(part) "[{\"role\":\"user\",\"content\":[" part "]}]"
+
+static void files_are_named_by_their_digest(void **state)
 {
     (void)state;
-    refused("[{\"role\":\"user\",\"content\":[{\"type\":\"file\",\"path\":\"a.pdf\"}]}]",
-            "unsupported", "not supported by this version");
+    accepted(USER("{\"type\":\"file\",\"blob\":\"" BLOB "\",\"media_type\":\"image/png\"}"));
+    accepted(USER("{\"type\":\"file\",\"blob\":\"" BLOB "\",\"media_type\":\"text/plain\","
+                  "\"filename\":\"a b.txt\"}"));
+    accepted(USER("{\"type\":\"file\",\"file\":{\"file_id\":\"file-1\"}}"));
+    refused(USER("{\"type\":\"file\",\"path\":\"a.pdf\"}"), "bad_value", "llmspool-submit alone");
+    refused(USER("{\"type\":\"file\",\"blob\":\"abc\",\"media_type\":\"image/png\"}"), "bad_value",
+            "64 lower-case hex digits");
+    refused(USER("{\"type\":\"file\",\"media_type\":\"image/png\"}"), "bad_value", "\"blob\"");
+    refused(USER("{\"type\":\"file\",\"blob\":\"" BLOB "\"}"), "bad_value",
+            "media_type of part 1 of message 1");
+    refused(USER("{\"type\":\"file\",\"blob\":\"" BLOB "\",\"media_type\":\"text/html\"}"),
+            "bad_value", "application/pdf");
+    refused(USER("{\"type\":\"file\",\"blob\":\"" BLOB "\",\"media_type\":\"image/png\","
+                 "\"filename\":\"a/b\"}"),
+            "bad_value", "without a slash");
+    refused(USER("{\"type\":\"file\",\"blob\":\"" BLOB "\",\"media_type\":\"image/png\","
+                 "\"data\":\"AAAA\"}"),
+            "bad_value", "the key \"data\"");
+    refused("[{\"role\":\"system\",\"content\":[{\"type\":\"file\",\"blob\":\"" BLOB
+            "\",\"media_type\":\"image/png\"}]}]",
+            "bad_value", "only a user's message");
 }
 
 int main(void)
@@ -99,7 +121,7 @@ int main(void)
         cmocka_unit_test(the_array_must_hold_messages),
         cmocka_unit_test(roles_must_be_known),
         cmocka_unit_test(content_must_be_text_or_parts),
-        cmocka_unit_test(files_are_for_a_later_version),
+        cmocka_unit_test(files_are_named_by_their_digest),
     };
     return UNIT_RUN(tests);
 }
