@@ -65,11 +65,15 @@ static int parse(const char *path, const char *text, const char *key, char **val
     return result;
 }
 
-/* Reads a file that a person keeps, through symbolic links, but only a regular one. */
+/* Reads a file that a person keeps, through symbolic links, but only a regular one. Whose HOME is that of
+ * somebody else, as sudo -u leaves it, has none there. */
 static int read_client_file(const char *path, struct buffer *text)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 && errno == EACCES) {
+        return stat(path, &status) < 0 && errno == EACCES ? -ENOENT : -EACCES;
+    }
     if (fd < 0) {
         return -errno;
     }

@@ -130,10 +130,11 @@ class World:
                                 ' "required": ["age"], "additionalProperties": false}',
                  "job.json": '{"prompt": "From a client"}', "ids": "", "reviews.tsv": "1\ta\tgood\n2\tb\tbad\n",
                  "items.csv": "lang,text\nGerman,one\nFrench,two\n", "prompt.txt": "Answer this: {}\n",
+                 "chart.png": "\u0089PNG\r\n\u001a\n", "report.pdf": "%PDF-1.4\n",
                  "nightly.jsonl": json.dumps({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {
                      "model": "m", "messages": [{"role": "user", "content": "Say one"}]}}) + "\n"}
         for name, text in files.items():
-            with open(os.path.join(self.home, name), "w", encoding="utf-8") as file:
+            with open(os.path.join(self.home, name), "w", encoding="latin-1") as file:
                 file.write(text)
         with open(os.path.join(SOURCE, "spool-layout", "providers", "openai.conf"), encoding="utf-8") as file:
             text = file.read().replace("https://api.openai.com", self.mock.url)
