@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from rig import (BUILD, PATIENCE, equal, expect, run_scenario, scenario, seed, spawn, until)
+from rig import (BUILD, LONG, PATIENCE, equal, expect, run_scenario, scenario, seed, spawn, until)
 
 SUBMIT = os.path.join(BUILD, "llmspool-submit")
 
@@ -23,7 +23,7 @@ def submit(rig, *words, code=0, data=b"", **options):
     """Runs it; returns what it printed on stdout and stderr."""
     data = data.encode() if isinstance(data, str) else data
     done = subprocess.run(command(rig, *words), input=data, capture_output=True, check=False,
-                          timeout=PATIENCE, **options)
+                          timeout=PATIENCE * (15 if LONG else 1), **options)
     equal(done.returncode, code, f"exit code of {words}: {done.stderr.decode()[-600:]}")
     return done.stdout.decode(), done.stderr.decode()
 
@@ -63,9 +63,10 @@ def positions(rig, run):
 
 @scenario
 def killed_and_repeated(rig):
-    """2,500 lines, submit and daemon killed meanwhile: the third run's output is that of an undisturbed one."""
+    """2,501 lines (100,001 with --long), submit and daemon killed meanwhile: the third run's output is that of an undisturbed one."""
     chance = seed()
-    text = lines(2500) + "Say line 7\n"
+    count = 100_000 if LONG else 2500
+    text = lines(count) + "Say line 7\n"
     path = write(rig, "reviews.txt", text)
     mock = rig.mock("--latency", "20ms")
     words = ("--lines", path, "--wait", "--run", "reviews")
@@ -74,7 +75,7 @@ def killed_and_repeated(rig):
     for _ in range(2):
         daemon = rig.daemon()
         process = spawn(command(rig, *words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.05, 0.8))
+        time.sleep(chance.uniform(0.05, 20 if LONG else 0.8))
         process.kill()
         found = process.communicate()[0].decode()
         expect(text.startswith(found), "what was printed before the kill is no beginning of it all")
@@ -86,12 +87,12 @@ def killed_and_repeated(rig):
         os.unlink(rig.spool.at("tmp", name))
     rig.judge()
     rig.completed()
-    equal(len(positions(rig, "reviews")), 2501, "positions of the run")
+    equal(len(positions(rig, "reviews")), count + 1, "positions of the run")
     asked = mock.requests()
     found, told = submit(rig, *words)
     equal(found == text, True, "the fourth run's answers, too")
     equal(mock.requests(), asked, "requests after a run that was complete")
-    expect("2501 of 2501 answered from before" in told, f"it is not told: {told}")
+    expect(f"{count + 1} of {count + 1} answered from before" in told, f"it is not told: {told}")
 
 
 @scenario
