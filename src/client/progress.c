@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/timetext.h"
@@ -151,6 +152,7 @@ void tempo_note(struct tempo *tempo, int64_t now_ms, uint64_t done)
     double passed = (double)(now_ms - tempo->at_ms);
     double now_rate, old;
 
+    /* Of a young one the rate is the plain average: ends come in bursts. */
     if (tempo->at_ms == 0) {
         *tempo = (struct tempo){.at_ms = now_ms, .done = done};
         return;
@@ -159,8 +161,9 @@ void tempo_note(struct tempo *tempo, int64_t now_ms, uint64_t done)
         return;
     }
     now_rate = (double)(done - tempo->done) * 1000 / passed;
-    old = tempo->per_second > 0 ? memory_ms / (memory_ms + passed) : 0;
+    old = tempo->known_ms / (tempo->known_ms + passed);
     tempo->per_second = old * tempo->per_second + (1 - old) * now_rate;
+    tempo->known_ms = fmin(tempo->known_ms + passed, memory_ms);
     tempo->at_ms = now_ms;
     tempo->done = done;
 }

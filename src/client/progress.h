@@ -32,6 +32,7 @@ void progress_write(struct buffer *out, const struct progress *progress, int col
 /* A running estimate of the rate. Plain data, zeroed at first. */
 struct tempo {
     int64_t at_ms; /* mono, of the last note; 0: none */
+    double known_ms; /* that the rate is of */
     uint64_t done;
     double per_second;
 };

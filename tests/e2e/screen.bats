@@ -19,3 +19,11 @@ load rig
 @test "the overview keeps to the height of the terminal" {
     scenario screen.py one_screen
 }
+
+@test "submit --wait draws its progress, narrow too, and goes on after Ctrl-C by the same command" {
+    scenario screen.py progress_and_back
+}
+
+@test "submit --try shows a few answers and asks" {
+    scenario screen.py asked_after_a_few
+}

@@ -218,5 +218,65 @@ def one_screen(rig, tty):
     expect(tty.screen().startswith("llmspoold"), f"its first line is still to be seen:\n{tty.screen()}")
 
 
+def lines_file(rig, count):
+    path = os.path.join(rig.folder, "lines")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(f"Say line {i}\n" for i in range(count))
+    return path
+
+
+@terminal(80, 24)
+def progress_and_back(rig, tty):
+    """submit --wait draws how far it is, narrow too; Ctrl-C tells the way back, and the same goes on."""
+    mock = rig.mock("--latency", "400ms")
+    rig.daemon("--concurrency", "2")
+    path = lines_file(rig, 60)
+    out = os.path.join(rig.folder, "answers")
+    command = f"llmspool-submit --lines {path} --run reviews --wait >{out}; echo code $?"
+    tty.run("clear; " + command)
+    until(lambda: tty.shows(r"^\[=+>? *\] +\d+% \d+/60 done"), lambda: f"the bar in\n{tty.screen()}", 30)
+    fits(tty.screen(), 80, 24)
+    until(lambda: tty.shows(r"/60 done.* left"), lambda: f"the time left in\n{tty.screen()}", 30)
+    tty.resize(32, 12)
+    tty.run("")  # wakes nothing: the line follows the size by itself
+    time.sleep(1)
+    fits(tty.screen(), 32, 12)
+    tty.resize(80, 24)
+    tty.keys("C-c")
+    tty.until("code 130", "its exit code")
+    expect("llmspool-wait reviews" in tty.screen() or "llmspool-result --run reviews" in tty.screen(),
+           f"the way back is not told:\n{tty.screen()}")
+    mock.configure(latency="0s")
+    tty.run("clear; " + command)
+    tty.until("code 0", "the end of the same command")
+    with open(out, encoding="utf-8") as found, open(path, encoding="utf-8") as wanted:
+        equal(found.read(), wanted.read(), "the answers")
+    equal(mock.requests(), 60, "requests")
+
+
+@terminal(80, 24)
+def asked_after_a_few(rig, tty):
+    """--try shows some answers and what the rest takes, and asks; no ends it, yes goes on."""
+    mock = rig.mock()
+    rig.daemon()
+    path = lines_file(rig, 200)
+    out = os.path.join(rig.folder, "answers")
+    command = f"llmspool-submit --lines {path} --run r --try 3 --wait >{out}; echo code $?"
+    tty.run("clear; " + command)
+    tty.until("[y/N]", "the question")
+    expect("the rest   197 requests" in tty.screen(), tty.screen())
+    fits(tty.screen(), 80, 24)
+    tty.keys("n", "Enter")
+    tty.until("code 0", "its exit code after no")
+    equal(mock.requests(), 3, "requests after no")
+    tty.run("clear; " + command)
+    tty.until("[y/N]", "the question again")
+    tty.keys("y", "Enter")
+    tty.until("code 0", "its exit code after yes")
+    with open(out, encoding="utf-8") as found, open(path, encoding="utf-8") as wanted:
+        equal(found.read(), wanted.read(), "the answers")
+    equal(mock.requests(), 200, "requests")
+
+
 if __name__ == "__main__":
     run_scenario()

@@ -111,6 +111,19 @@ static void the_pace_follows_and_forgets(void **state)
     assert_true(tempo.per_second > 0.9 && tempo.per_second < 1.2);
 }
 
+/* Two end together each 400 ms. */
+static void bursts_do_not_mislead(void **state)
+{
+    struct tempo tempo = {0};
+    int64_t now = 1000;
+
+    (void)state;
+    for (int i = 0; i <= 40; i++, now += 100) {
+        tempo_note(&tempo, now, (uint64_t)(2 * (i / 4)));
+        assert_true(i < 8 || (tempo.per_second > 3.5 && tempo.per_second < 6.5));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +133,7 @@ int main(void)
         cmocka_unit_test(failures_are_red_where_that_is_wanted),
         cmocka_unit_test(no_line_is_wider_than_asked),
         cmocka_unit_test(the_pace_follows_and_forgets),
+        cmocka_unit_test(bursts_do_not_mislead),
     };
 
     return UNIT_RUN(tests);
