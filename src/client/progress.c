@@ -5,8 +5,8 @@
 #include "client/progress.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/timetext.h"

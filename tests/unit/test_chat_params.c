@@ -44,8 +44,8 @@ static void what_is_no_name_of_responses_stays_as_it_is(void **state)
     static const char *const rows[] = {
         "{}",
         "{\"max_tokens\":7,\"text\":\"x\"}",
-        "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}},{\"type\":\"custom\","
-        "\"name\":\"g\"},{\"name\":\"h\",\"input_schema\":{}}],\"tool_choice\":\"auto\"}",
+        ("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}},{\"type\":\"custom\","
+         "\"name\":\"g\"},{\"name\":\"h\",\"input_schema\":{}}],\"tool_choice\":\"auto\"}"),
         "{\"reasoning\":{\"effort\":\"low\"}}",
     };
     (void)state;
