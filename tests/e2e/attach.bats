@@ -29,7 +29,15 @@ load rig
     scenario attach.py blob_after_job
 }
 
-@test "a job whose attachment does not come is refused in time and kept" {
+@test "files go to what the template of a typed job asks" {
+    scenario attach.py typed
+}
+
+@test "what a waiting step attaches is kept, and sent when it is the step's turn" {
+    scenario attach.py steps
+}
+
+@test "a job or step whose attachment does not come is refused in time and kept" {
     scenario attach.py blob_never
 }
 

@@ -224,6 +224,43 @@ def blob_after_job(rig: Rig):
 
 
 @scenario
+def typed(rig: Rig):
+    """Files go to what a template makes of the words."""
+    mock = rig.mock()
+    text = write(rig, "letter.txt", TEXT)
+    submit(rig.spool, "--type", "summarize", "--attach", text, "Who wrote it?")
+    rig.until_empty()
+    (job,) = rig.spool.jobs("done")
+    document = rig.spool.json("done", f"{job}.json")
+    expect(document["system"].startswith("Summarize"), f"the template's words: {document}")
+    equal(sent(mock)[0]["prompt"].encode(), b"letter.txt:\n" + TEXT + b"Who wrote it?", "the question")
+    equal(blobs(rig.spool), {digest(TEXT)}, "attachments")
+
+
+@scenario
+def steps(rig: Rig):
+    """What a waiting step attaches is kept, and sent when it is the step's turn."""
+    mock = rig.mock()
+    spool = rig.spool
+    rig.daemon()
+    drop_blob(spool, PNG)
+    until(lambda: blobs(spool) == {digest(PNG)}, "the attachment")
+    until(lambda: not spool.names("new"), "the drop to leave")
+    write(rig, "spool/ctl/hold.flows.seen", b"")
+    first = {"model": "m", "name": "first", "prompt": "Say hello"}
+    after = {**asking(PNG, "Like {{outputs.first}}?"), "name": "second", "after": ["first"]}
+    spool.put(json.dumps({"flow": "seen", "steps": [first, after]}))
+    until(lambda: spool.names("flows") == ["seen"] and not spool.names("new"), "the flow to wait")
+    age(spool)
+    equal(prune(spool), 0, "attachments removed")
+    equal(blobs(spool), {digest(PNG)}, "attachments of waiting steps")
+    os.unlink(spool.at("ctl", "hold.flows.seen"))
+    until(lambda: len(spool.jobs("done")) == 2, "the end of both steps")
+    equal(sent(mock)[1]["files"], [digest(PNG)], "files of the second step")
+    rig.check()
+
+
+@scenario
 def blob_never(rig: Rig):
     """A job whose attachment does not come is refused in time, and kept."""
     rig.mock()
@@ -234,13 +271,15 @@ def blob_never(rig: Rig):
     expect(faketime, "libfaketime is not installed")
     spool.put(json.dumps(asking(PNG)), name="waits.json")
     spool.drop_list([asking(PDF)], name="lines")
+    spool.put(json.dumps({"flow": "lost", "steps": [{**asking(PDF, "Or so?"), "name": "never"}]}))
     rig.daemon(environment={"LD_PRELOAD": faketime, "FAKETIME": "+0d x60", "DONT_FAKE_MONOTONIC": "1",
                             "FAKETIME_DONT_RESET": "1",
                             "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")})
-    until(lambda: not spool.names("new"), "the end of the patience")
+    until(lambda: not spool.names("new") and len(errors(spool)) == 3, "the end of the patience")
     found = errors(spool)
     equal({record["reason"] for record in found.values()}, {"no_attachment"}, "reasons")
-    equal(set(found), {"waits.json", "lines.jsonl:1"}, "what was refused")
+    equal(set(found), {"waits.json", "lines.jsonl:1", None}, "what was refused, and the step")
+    expect(os.path.islink(spool.at("by-name", "never")), "the step by its name")
 
 
 @scenario

@@ -541,7 +541,8 @@ def submitted(rig):
     expect("line 2: its custom_id" in command(rig, "llmspool-submit", "--batch", bad, code=65), "bad")
     expect("--batch does not go with what sets \"model\"" in
            command(rig, "llmspool-submit", "-m", "x", "--run", "z", "--batch", path, code=64), "model")
-    for words in (["--run", "x", "text"], ["--batch", path, "text"], ["--batch", path, "--wait"]):
+    for words in (["--batch", path, "--attach", path], ["--batch", path, "text"],
+                  ["--batch", path, "--wait"]):
         command(rig, "llmspool-submit", *words, code=64)
     command(rig, "llmspool-submit", "--run", "a b", "--batch", path, code=64)
     equal(rig.spool.names("new"), [], "what was refused")

@@ -424,6 +424,7 @@ def changed_since_a_run(rig: Rig):
     template(rig, "shout", {**SHOUT, "prompt": "{text}?"})
     said = submit(rig, "--type", "shout", "0", "1")
     expect("llmspool-submit: template shout changed since run night: 2 of 2 jobs are new\n" in said, said)
+    rig.until_empty()  # the submissions before are runs, too: day has to be the last
     rig.spool.put('{"run": "day"}\n' + lines[0], name="day.jsonl")
     rig.until_empty()
     expect("changed" not in submit(rig, "--type", "shout", "2"), "run day has the template as it is")
