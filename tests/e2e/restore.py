@@ -657,7 +657,7 @@ def answered(rig):
     equal(asked(mock), 0, "requests")
     for job in jobs[:25]:
         expect_job(rig, job)
-    equal(len(rig.spool.events("restored")), 25, "events")
+    until(lambda: len(rig.spool.events("restored")) == 25, "events")
     equal({e["state"] for e in rig.spool.events("duplicate")}, {"completed"}, "duplicates")
     # A fresh answer is wanted: the versions go on.
     rig.spool.drop({**jobs[25].document, "max_age": "0"})
