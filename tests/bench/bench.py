@@ -256,12 +256,13 @@ def idle_daemon():
         mock.stop()
 
 
-def retention():
-    """Pruning beside find -delete, archiving beside tar: programs of their own."""
-    for name in ("prune", "archive"):
+def others():
+    """Programs of their own: what each measures, and beside what, is told at its beginning."""
+    for name, count in (("prune", 100000), ("archive", 100000), ("submit", 10000), ("harvest", 100000),
+                        ("status", 1000000)):
         print(flush=True)
         subprocess.run([sys.executable, "-B", os.path.join(os.path.dirname(__file__), name + ".py"),
-                        BUILD, "2000" if QUICK else "100000"], check=True,
+                        BUILD, "2000" if QUICK else str(count)], check=True,
                        env={**os.environ, "TMPDIR": PLACE})
 
 
@@ -279,7 +280,7 @@ def main():
     looking_up()
     telling()
     idle_daemon()
-    retention()
+    others()
 
 
 # One place for all spools, removed at the very end: ext4 goes round inodes that were deleted in the last
