@@ -17,6 +17,7 @@
 #include "job/batch_check.h"
 #include "retain/batch.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 enum { LINES_LOOKED_AT = 64, PORTION = 256 * 1024 };
 
@@ -296,7 +297,9 @@ static int enter_run(struct batch_file *batch, int dir)
     fd = openat(tmp, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, spool->job_mode);
     if (fd < 0)
         return -errno;
-    result = fchmod(fd, spool->job_mode) == 0 ? enter_files(batch, dir, temp, fd) : -errno;
+    result = visible_exact(fd, spool->job_mode); /* the folder of the run says who reads it */
+    if (result == 0)
+        result = enter_files(batch, dir, temp, fd);
     if (close(fd) < 0 && result == 0)
         result = -errno;
     if (unlinkat(tmp, temp, 0) < 0 && errno != ENOENT && result == 0)

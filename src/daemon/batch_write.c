@@ -17,6 +17,7 @@
 #include "job/batch_body.h"
 #include "retain/members.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 enum { PORTION = 1024 * 1024 };
 
@@ -124,7 +125,7 @@ static int sink_open(struct sink *sink, const struct spool *spool)
                       spool->job_mode);
     if (sink->fd < 0)
         return -errno;
-    return fchmod(sink->fd, spool->job_mode) == 0 ? 0 : -errno;
+    return visible_exact(sink->fd, spool->job_mode); /* the folder of the run says who reads it */
 }
 
 static int sink_flush(struct sink *sink, size_t limit)

@@ -16,6 +16,7 @@
 #include "job/field.h"
 #include "job/job.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 enum {
     FLOW_SIZE_LIMIT = 1024 * 1024 * 1024, /* bytes of one of the files */
@@ -385,6 +386,8 @@ int flow_record_make(const struct spool *spool, const char *name, const char *sh
     if (dir < 0)
         return dir;
     result = look_at_old(dir, sha256, submitted, user);
+    if (result == 0)
+        result = visible_grant_first(dir, visible_reader(spool, user));
     if (result == 0)
         result = file_replace(spool->dir[FOLDER_TMP], dir, FLOW_STEPS_FILE, spool->job_mode,
                               text->bytes, text->length, true);

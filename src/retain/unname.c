@@ -13,6 +13,7 @@
 #include "retain/store.h"
 #include "retain/unname_batch.h"
 #include "spool/file.h"
+#include "spool/visible.h"
 
 #define FILE_NAME "manifest.jsonl"
 
@@ -83,7 +84,7 @@ static int replace(const struct spool *spool, int dir, const struct buffer *text
     int fd = store_temp_make(spool, name);
     int result = fd >= 0 ? file_write(fd, text->bytes, text->length) : fd;
 
-    if (result == 0 && (fchmod(fd, spool->job_mode) < 0 || fsync(fd) < 0)) {
+    if (result == 0 && (visible_exact(fd, spool->job_mode) < 0 || fsync(fd) < 0)) {
         result = -errno;
     }
     if (fd >= 0 && close(fd) < 0 && result == 0) {

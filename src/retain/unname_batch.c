@@ -15,6 +15,7 @@
 #include "retain/batch.h"
 #include "retain/members.h"
 #include "retain/store.h"
+#include "spool/visible.h"
 
 #define STUB "{}\n" /* of a line of the input */
 
@@ -128,7 +129,7 @@ static int write_new(struct stripping *stripping, const struct spool *spool, FIL
     }
     result = copy_lines(stripping, from, to);
     if (result == 0 &&
-        (fflush(to) != 0 || fchmod(fd, spool->job_mode) < 0 || fsync(fd) < 0)) {
+        (fflush(to) != 0 || visible_exact(fd, spool->job_mode) < 0 || fsync(fd) < 0)) {
         result = -errno;
     }
     if (fclose(to) != 0 && result == 0) {

@@ -20,6 +20,10 @@ load rig
     scenario shared.py owner_archived
 }
 
+@test "so are batches and flows" {
+    scenario shared.py owner_runs
+}
+
 @test "visibility is taken up at a start and by SIGHUP, for what comes then" {
     scenario shared.py owner_and_back
 }

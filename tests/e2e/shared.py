@@ -231,6 +231,25 @@ def owner_archived(place):
 
 
 @office
+def owner_runs(place):
+    """Batches and flows: what they are made of, and what comes of them."""
+    place.start("owner")
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions",
+            "body": {"model": "m", "messages": [{"role": "user", "content": f"Batch: {SECRET}"}]}}
+    place.must(ALICE, "llmspool-submit", "--batch", "-", "--run", "deal", stdin=json.dumps(line) + "\n")
+    output = place.at("runs", "deal", "output.jsonl")
+    until(lambda: os.path.exists(output), "the batch's results")
+    flow = {"flow": "plan", "steps": [{"name": "first", "prompt": f"First: {SECRET}"},
+                                      {"name": "then", "prompt": "{{outputs.first}}", "after": ["first"]}]}
+    answer = place.must(ALICE, "llmspool-submit", "--flow", "-", "--wait", stdin=json.dumps(flow))
+    expect(SECRET in answer, answer)
+    hers_alone(place, least=7)
+    expect("completed" in place.must(ALICE, "llmspool-status", "--flow", "plan"), "her flow")
+    expect("completed" in place.must(ALICE, "llmspool-status", "deal"), "her batch")
+    expect(place.run(BOB, "llmspool-status", "--flow", "plan").returncode != 0, "bob sees her flow")
+
+
+@office
 def owner_and_back(place):
     """The setting is taken up at a start and by SIGHUP; what was there stays as it was."""
     place.start()
