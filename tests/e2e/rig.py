@@ -64,9 +64,10 @@ def until(condition, what, seconds=PATIENCE):
 
 
 def die_with_parent():
-    """And be interrupted as on a terminal: what a shell starts in the background ignores that."""
+    """And be interrupted as on a terminal: what a shell or nohup starts in the background ignores that."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def spawn(arguments, **options):
