@@ -233,14 +233,12 @@ def closed(rig):
     equal(command.stdout.readline(), b"Say number 0\n", "the first line")
     command.stdout.close()
     # What can be written without a reader is not there before the hung one ends: it is cancelled.
-    hung = [job for job in rig.spool.jobs("cur")
-            if "hung" in rig.spool.json("cur", job + ".json")["prompt"]] or until(
-                lambda: [job for job in rig.spool.jobs("cur")
-                         if "hung" in rig.spool.json("cur", job + ".json")["prompt"]], "the job")
-    rig.spool.order("cancel", *hung)
-    said = command.stderr.read().decode()
-    equal(command.wait(PATIENCE), -signal.SIGPIPE, f"its end ({said})")
-    command.stderr.close()
+    hung = rig.spool.remember({"model": "m", "prompt": "hung[[mock:hang]]"})
+    until(lambda: hung in rig.spool.jobs("cur"), "the job")
+    rig.spool.order("cancel", hung)
+    command.stdout = None
+    said = command.communicate(timeout=PATIENCE)[1].decode()
+    equal(command.returncode, -signal.SIGPIPE, f"its end ({said})")
 
 
 @scenario
