@@ -142,12 +142,15 @@ static void add_files(struct volume_write *write, const struct gathered *unit)
 
 static void add_row(struct volume_write *write, const struct gathered *unit, size_t at)
 {
-    struct volume_row row = {.archived = {.id = unit->id,
-                                          .failed = unit->folder == FOLDER_FAILED,
-                                          .highest = unit->highest,
-                                          .at = (uint32_t)at,
-                                          .length = (uint32_t)(write->body.filling.length - at)}};
+    struct volume_row row;
 
+    /* Written as it stands in memory: what lies between its fields, too. */
+    memset(&row, 0, sizeof row);
+    row.archived.id = unit->id;
+    row.archived.failed = unit->folder == FOLDER_FAILED;
+    row.archived.highest = unit->highest;
+    row.archived.at = (uint32_t)at;
+    row.archived.length = (uint32_t)(write->body.filling.length - at);
     memcpy(row.archived.digest, unit->files[unit->count - 1].digest, sizeof row.archived.digest);
     buffer_clear(&write->begin);
     buffer_clear(&write->end);
