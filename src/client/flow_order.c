@@ -206,30 +206,32 @@ static bool concerns(const struct spool *spool, const struct flow_record *record
     return false;
 }
 
-/* Adds the lines of the flows that a job concerns. Returns how many, or -1. */
+/* The flows that a job concerns, as lines of an order. */
+struct concerned {
+    const struct spool *spool;
+    const struct id *id;
+    struct buffer *lines;
+    int count;
+};
+
+static int add_flow(void *context, struct flow_record *record)
+{
+    struct concerned *concerned = context;
+
+    if (concerns(concerned->spool, record, concerned->id)) {
+        buffer_printf(concerned->lines, "flows/%s\n", record->name);
+        concerned->count++;
+    }
+    return 0;
+}
+
+/* Adds their lines. Returns how many, or -1. */
 static int add_flows(const struct spool *spool, const struct id *id, struct buffer *lines,
                      struct error *error)
 {
-    DIR *list = file_list(spool->dir[FOLDER_FLOWS]);
-    const struct dirent *item;
-    int count = 0;
+    struct concerned concerned = {.spool = spool, .id = id, .lines = lines};
 
-    if (list == NULL) {
-        error_set(error, ERROR_SYSTEM, "%s/flows cannot be read", spool->path);
-        return -1;
-    }
-    while (file_list_next(list, &item) == 0 && item != NULL) {
-        struct flow_record *record =
-            layout_name_ok(item->d_name) ? flow_record_read(spool, item->d_name, NULL) : NULL;
-
-        if (record != NULL && concerns(spool, record, id)) {
-            buffer_printf(lines, "flows/%s\n", record->name);
-            count++;
-        }
-        flow_record_free(record);
-    }
-    closedir(list);
-    return count;
+    return flow_record_each(spool, add_flow, &concerned, error) < 0 ? -1 : concerned.count;
 }
 
 int flow_cascade(const struct spool *spool, const char *word, bool dry_run, bool quiet,

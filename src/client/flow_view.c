@@ -167,37 +167,39 @@ static bool is_called(const struct flow_record *record, const struct flow_entry 
            (strlen(word) >= ID_PREFIX_MIN && strncmp(id, word, strlen(word)) == 0);
 }
 
+/* Steps of a name that wait, and whom to tell of them. */
+struct wanted {
+    const struct spool *spool;
+    const char *word;
+    void (*found)(void *context, const struct flow_view *view, const struct flow_look *step);
+    void *context;
+    int count;
+};
+
+static int look_for_steps(void *context, struct flow_record *record)
+{
+    struct wanted *wanted = context;
+    struct flow_view view = {.record = record};
+
+    for (size_t i = 0; i < record->count; i++) {
+        struct flow_look step = {.entry = &record->steps[i]};
+
+        if (step.entry->status == NULL && !step.entry->noted &&
+            is_called(record, step.entry, wanted->word)) {
+            look_at_step(wanted->spool, &step);
+            wanted->found(wanted->context, &view, &step);
+            wanted->count++;
+        }
+    }
+    return 0;
+}
+
 int flow_view_waiting(const struct spool *spool, const char *word,
                       void (*found)(void *context, const struct flow_view *view,
                                     const struct flow_look *step),
                       void *context, struct error *error)
 {
-    DIR *list = file_list(spool->dir[FOLDER_FLOWS]);
-    const struct dirent *item;
-    int count = 0;
+    struct wanted wanted = {.spool = spool, .word = word, .found = found, .context = context};
 
-    if (list == NULL) {
-        error_set(error, ERROR_SYSTEM, "%s/flows cannot be read", spool->path);
-        return -1;
-    }
-    while (file_list_next(list, &item) == 0 && item != NULL) {
-        struct flow_view view = {NULL, NULL};
-
-        if (layout_name_ok(item->d_name)) {
-            view.record = flow_record_read(spool, item->d_name, NULL);
-        }
-        for (size_t i = 0; view.record != NULL && i < view.record->count; i++) {
-            struct flow_look step = {.entry = &view.record->steps[i]};
-
-            if (step.entry->status == NULL && !step.entry->noted &&
-                is_called(view.record, step.entry, word)) {
-                look_at_step(spool, &step);
-                found(context, &view, &step);
-                count++;
-            }
-        }
-        flow_record_free(view.record);
-    }
-    closedir(list);
-    return count;
+    return flow_record_each(spool, look_for_steps, &wanted, error) < 0 ? -1 : wanted.count;
 }

@@ -49,18 +49,22 @@ static int forget_in(const struct spool *spool, const char *name, const struct i
 int flow_forget(const struct spool *spool, const struct idset *jobs, struct error *error)
 {
     DIR *list = file_list(spool->dir[FOLDER_FLOWS]);
-    const struct dirent *item;
+    const struct dirent *item = NULL;
+    int listed = list != NULL ? 0 : -errno;
     int result = 0;
 
-    if (list == NULL) {
-        error_system(error, errno, "%s/flows cannot be read", spool->path);
-        return -1;
-    }
-    while (result == 0 && file_list_next(list, &item) == 0 && item != NULL) {
+    while (listed == 0 && result == 0 && (listed = file_list_next(list, &item)) == 0 &&
+           item != NULL) {
         if (layout_name_ok(item->d_name)) {
             result = forget_in(spool, item->d_name, jobs, error);
         }
     }
-    closedir(list);
+    if (list != NULL) {
+        closedir(list);
+    }
+    if (listed < 0) {
+        error_system(error, -listed, "%s/flows cannot be listed", spool->path);
+        return -1;
+    }
     return result;
 }

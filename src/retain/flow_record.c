@@ -238,6 +238,33 @@ struct flow_record *flow_record_read(const struct spool *spool, const char *name
     return NULL;
 }
 
+int flow_record_each(const struct spool *spool,
+                     int (*visit)(void *context, struct flow_record *record), void *context,
+                     struct error *error)
+{
+    DIR *list = file_list(spool->dir[FOLDER_FLOWS]);
+    const struct dirent *item = NULL;
+    int listed = list != NULL ? 0 : -errno;
+    int result = 0;
+
+    while (listed == 0 && result == 0 && (listed = file_list_next(list, &item)) == 0 &&
+           item != NULL) {
+        struct flow_record *record =
+            layout_name_ok(item->d_name) ? flow_record_read(spool, item->d_name, NULL) : NULL;
+
+        if (record != NULL)
+            result = visit(context, record);
+        flow_record_free(record);
+    }
+    if (list != NULL)
+        closedir(list);
+    if (listed < 0) {
+        error_system(error, -listed, "%s/flows cannot be listed", spool->path);
+        return -1;
+    }
+    return result;
+}
+
 void flow_record_free(struct flow_record *record)
 {
     if (record == NULL)

@@ -59,6 +59,13 @@ struct flow_record {
  * line when it is damaged. */
 struct flow_record *flow_record_read(const struct spool *spool, const char *name,
                                      struct error *error);
+
+/* Calls visit with each flow of the spool that can be read, until it returns not 0; the others are
+ * llmspool-check's to tell of. Returns what visit did, 0 at the end, or -1 with an error when flows/
+ * cannot be listed. */
+int flow_record_each(const struct spool *spool,
+                     int (*visit)(void *context, struct flow_record *record), void *context,
+                     struct error *error);
 void flow_record_free(struct flow_record *record);
 
 /* Reads the line of a step: the document of its job, unresolved. NULL with an error. */
