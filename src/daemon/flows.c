@@ -303,17 +303,18 @@ int flows_recall(struct flows *flows, struct error *error)
 {
     struct core *core = flows->core;
     DIR *list = file_list(core->spool->dir[FOLDER_FLOWS]);
-    const struct dirent *found;
+    const struct dirent *found = NULL;
+    int listed = list != NULL ? 0 : -errno;
 
-    if (list == NULL) {
-        error_system(error, errno, "%s/flows cannot be read", core->spool->path);
-        return -1;
-    }
-    while (file_list_next(list, &found) == 0 && found != NULL)
+    while (listed == 0 && (listed = file_list_next(list, &found)) == 0 && found != NULL)
         if (layout_name_ok(found->d_name))
             recall_flow(flows, found->d_name);
-    closedir(list);
-    return 0;
+    if (list != NULL)
+        closedir(list);
+    if (listed == 0)
+        return 0;
+    error_system(error, -listed, "%s/flows cannot be listed", core->spool->path);
+    return -1;
 }
 
 struct flows *flows_open(struct core *core)
