@@ -194,6 +194,7 @@ def killed(rig):
     expect(is_done(rig, job, "cur"), "the job does not wait")
     rig.spool.switch("pause", False)
     expect(len(watch(rig, job)) >= 3, "the second answer was not seen to grow")
+    until_gone(rig, job)
     output = rig.spool.json("done", job + ".v1.json")
     equal([a["outcome"] for a in output["attempts"]], ["in_doubt", "ok"], "the attempts")
     equal(output["output"], TEXT, "the output")
