@@ -90,6 +90,15 @@ struct config_user {
     struct config_budget budget;
 };
 
+/* hook "EVENT" { … }, or "EVENT:LABEL" for a further one; "mail" is the one that job and run owners' mail
+ * is sent by. */
+struct config_hook {
+    char *name;
+    char **command; /* absolute path and arguments, NULL-terminated */
+    int64_t timeout_ms;
+    int64_t gather_ms; /* between two notices of single jobs */
+};
+
 struct config {
     char *path; /* that was read, or NULL */
     struct config_provider *providers;
@@ -99,6 +108,8 @@ struct config {
     size_t model_count;
     struct config_user *users;
     size_t user_count;
+    struct config_hook *hooks;
+    size_t hook_count;
     unsigned concurrency;     /* requests in flight, all together: 64 */
     unsigned max_attempts;    /* 3 */
     int64_t backoff_ms;       /* first; doubled each attempt, full jitter: 2 s */
@@ -190,6 +201,12 @@ const struct config_user *config_user(const struct config *config, const char *n
 
 /* Whether a user may ask a model; user may be NULL: nobody forbids it. */
 bool config_user_allows(const struct config_user *user, const char *model);
+
+/* The hook of this name, or NULL. */
+const struct config_hook *config_hook(const struct config *config, const char *name);
+
+/* Whether a hook is told of an event: its name is that word, or that word, a colon and a label. */
+bool config_hook_hears(const struct config_hook *hook, const char *event);
 
 /* Prints the effective configuration in the file's own syntax, keys masked (first three and last
  * two characters of a long one). */

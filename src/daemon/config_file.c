@@ -34,6 +34,7 @@ enum kind {
     KIND_PROVIDER,
     KIND_MODEL,
     KIND_USER,
+    KIND_HOOK,
     KIND_RETENTION,
     KIND_BUDGET,
     KIND_PROVIDER_BUDGET,
@@ -152,6 +153,11 @@ static void *user_object(struct reading *reading)
     return config_user_at(reading->config, open_title(reading, "user"));
 }
 
+static void *hook_object(struct reading *reading)
+{
+    return config_hook_at(reading->config, open_title(reading, "hook"));
+}
+
 static void *budget_object(struct reading *reading)
 {
     return &reading->config->budget;
@@ -181,6 +187,7 @@ static const struct {
     [KIND_PROVIDER] = {provider_settings, provider_object},
     [KIND_MODEL] = {model_settings, model_object},
     [KIND_USER] = {user_settings, user_object},
+    [KIND_HOOK] = {hook_settings, hook_object},
     [KIND_RETENTION] = {retention_settings, root_object},
     [KIND_BUDGET] = {budget_settings, budget_object},
     [KIND_PROVIDER_BUDGET] = {budget_settings, provider_budget_object},
@@ -286,6 +293,8 @@ static int check_end(struct reading *reading, enum kind kind, struct error *erro
     void *object = kinds[kind].object(reading);
     if (kind == KIND_PROVIDER)
         return config_provider_end(&reading->place, object, error);
+    if (kind == KIND_HOOK)
+        return config_hook_end(object, error);
     return kind == KIND_MODEL ? config_model_end(object, error) : config_user_end(object, error);
 }
 
@@ -364,7 +373,7 @@ static void add_titled(struct options *root, struct reading *reading, struct tit
 static cfg_t *reading_open(struct reading *reading)
 {
     struct {
-        struct options root, retention, budget;
+        struct options root, hook, retention, budget;
         struct titled provider, model, user;
     } *all = xcalloc(1, sizeof *all);
     begin_options(&all->root, reading, KIND_ROOT);
@@ -374,6 +383,9 @@ static cfg_t *reading_open(struct reading *reading)
                KIND_PROVIDER_BUDGET);
     add_titled(&all->root, reading, &all->model, "model", KIND_MODEL, KIND_MODEL_BUDGET);
     add_titled(&all->root, reading, &all->user, "user", KIND_USER, KIND_USER_BUDGET);
+    begin_options(&all->hook, reading, KIND_HOOK);
+    add_section(&all->root, "hook", &all->hook, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES,
+                on_end);
     add_section(&all->root, "retention", &all->retention, CFGF_NONE, NULL);
     add_section(&all->root, "budget", &all->budget, CFGF_NONE, NULL);
     cfg_t *parser = cfg_init(all->root.list, CFGF_NONE); /* copies them all */

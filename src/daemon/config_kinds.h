@@ -23,6 +23,7 @@ extern const struct setting_kind kind_currency;    /* three capital letters */
 extern const struct setting_kind kind_price;       /* int64_t, nano a token; text is per million */
 extern const struct setting_kind kind_room;        /* struct policy_room: 10% or 5GiB */
 extern const struct setting_kind kind_free;        /* bool: the word free */
+extern const struct setting_kind kind_command;     /* list: a program's absolute path, arguments */
 
 /* Whether a proxy's URL holds a user or a password. */
 bool kind_proxy_is_secret(const char *proxy);

@@ -108,6 +108,13 @@ static void print_user(const struct config_user *user, FILE *out)
     print_end(&user->budget, out);
 }
 
+static void print_hook(const struct config_hook *hook, FILE *out)
+{
+    print_section("hook", hook->name, out);
+    setting_print(hook_settings, hook, "    ", out);
+    fputs("}\n", out);
+}
+
 /* A section without a name, where anything in it was said. */
 static void print_plain(const char *name, const struct setting *table, const void *object,
                         FILE *out)
@@ -130,5 +137,7 @@ void config_print(const struct config *config, FILE *out)
         print_model(&config->models[i], out);
     for (size_t i = 0; i < config->user_count; i++)
         print_user(&config->users[i], out);
+    for (size_t i = 0; i < config->hook_count; i++)
+        print_hook(&config->hooks[i], out);
     print_plain("retention", retention_settings, config, out);
 }

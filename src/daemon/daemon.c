@@ -25,6 +25,7 @@
 #include "daemon/dispatch.h"
 #include "daemon/finish.h"
 #include "daemon/flows.h"
+#include "daemon/hooks.h"
 #include "daemon/intake.h"
 #include "daemon/mark.h"
 #include "daemon/notify.h"
@@ -145,7 +146,7 @@ static bool nothing_under_way(const struct daemon *daemon)
     const struct core *core = &daemon->core;
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
-           finish_stuck(core->finish) == 0 && archived_idle(core->archived) &&
+           finish_stuck(core->finish) == 0 && hooks_running(core->hooks) == 0 && archived_idle(core->archived) &&
            attach_idle(core->attach) && batches_idle(core->batches) && flows_quiet(core->flows) &&
            queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
@@ -166,6 +167,7 @@ static void stop_now(struct daemon *daemon)
 
     if (result < 0)
         log_warning(&core->log, "state/: the stop cannot be recorded: %s", strerror(-result));
+    hooks_kill(core->hooks);
     if (left > 0)
         log_warning(&core->log,
                     "stopped with %u %s not finished; each may have been paid for and is in doubt",
@@ -388,6 +390,7 @@ static void stop_begin(struct daemon *daemon)
              dispatch_in_flight(core->dispatch), bound);
     events_add(core->events, "daemon_stopping", NULL);
     batches_stop(core->batches);
+    hooks_stop(core->hooks);
     notify_send("STOPPING=1\nEXTEND_TIMEOUT_USEC=30000000\nSTATUS=Finishing what is in flight");
     uv_timer_start(&daemon->extend, extend_fired, EXTEND_MS, EXTEND_MS);
     core_touch(core);
@@ -517,6 +520,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->attach = attach_open(core);
     core->batches = batches_open(core);
     core->flows = flows_open(core);
+    core->hooks = hooks_open(core);
     return 0;
 }
 
@@ -610,6 +614,7 @@ static void close_parts(struct daemon *daemon)
     marks_close(core->marks);
     status_close(core->status);
     flows_close(core->flows);
+    hooks_close(core->hooks);
     archived_close(core->archived);
     attach_close(core->attach);
     batches_close(core->batches);
