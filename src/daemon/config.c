@@ -231,6 +231,7 @@ void config_free(struct config *config)
         config_hook_clear(&config->hooks[i]);
     free(config->hooks);
     config_list_free(config->trusted_droppers);
+    config_list_free(config->mail_allow);
     free(config->currency);
     free(config->time_zone);
     free(config->prices);

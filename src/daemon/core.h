@@ -39,6 +39,7 @@ struct attach;
 struct batches;
 struct flows;
 struct hooks;
+struct run_ends;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -78,6 +79,7 @@ struct core {
     struct batches *batches;
     struct flows *flows;
     struct hooks *hooks;
+    struct run_ends *run_ends;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */
