@@ -496,7 +496,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
 {
     struct core *core = &daemon->core;
 
-    core->transfers = transfers_open(core->loop, 0, core->config->ca_file, error);
+    core->transfers = transfers_open(core->loop, 0, core->config->ca_file, NULL, error);
     if (core->transfers == NULL)
         return -1;
     if (purse_open(core, error) < 0)
