@@ -194,7 +194,8 @@ static void admit_failed(struct admission *admission)
                                                       .run = failure.run,
                                                       .event = "failed",
                                                       .folder = FOLDER_FAILED,
-                                                      .record = record});
+                                                      .record = record,
+                                                      .user = admission->job->user});
             return;
         }
     }
@@ -247,7 +248,8 @@ static void admit_done(struct admission *admission)
                                               .run = newest.good,
                                               .event = "completed",
                                               .folder = FOLDER_DONE,
-                                              .record = record});
+                                              .record = record,
+                                              .user = admission->job->user});
 }
 
 /* --- dropped, unknown: accepted ------------------------------------------------------------------ */

@@ -39,6 +39,7 @@ struct attach;
 struct batches;
 struct flows;
 struct hooks;
+struct outbox;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -78,6 +79,7 @@ struct core {
     struct batches *batches;
     struct flows *flows;
     struct hooks *hooks;
+    struct outbox *outbox;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */

@@ -99,11 +99,10 @@ void step_fail(struct step *step)
     snprintf(target, sizeof target, "../%s/%s", folder_name(FOLDER_FAILED), record);
     if (job->name != NULL)
         publication_link(publication, FOLDER_BY_NAME, job->name, target, NULL);
-    if (job->webhook != NULL)
-        debt_webhook(core, publication,
-                     &(struct debt_end){.id = &job->id, .run = 1, .event = status_of(step),
-                                        .folder = FOLDER_FAILED, .record = record},
-                     job->webhook);
+    debt_webhooks(core, publication,
+                  &(struct debt_end){.id = &job->id, .run = 1, .event = status_of(step),
+                                     .folder = FOLDER_FAILED, .record = record, .user = job->user},
+                  job, NULL);
     publish_add(core->publish, publication);
 }
 

@@ -52,7 +52,7 @@ struct receiver {
     int64_t closed_until;
     size_t left_out;  /* debts of it that are in the folder alone */
     bool free;        /* it may have any number in flight: it bounds itself */
-    char last[200];   /* why it failed the last time, or "" */
+    char last[800];   /* why it failed the last time, or "" */
     int64_t served;   /* when something of it was tried last: by this receivers that are due take turns */
     int64_t at;       /* when something of it may be tried, by this its place in the heap of all */
     uint64_t turn;    /* among those of one ms, who was served longest ago */
