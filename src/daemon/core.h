@@ -38,6 +38,7 @@ struct archived_jobs;
 struct attach;
 struct batches;
 struct flows;
+struct webhooks;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -76,6 +77,7 @@ struct core {
     struct attach *attach;
     struct batches *batches;
     struct flows *flows;
+    struct webhooks *webhooks;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */

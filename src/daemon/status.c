@@ -17,6 +17,7 @@
 #include "daemon/intake.h"
 #include "daemon/room.h"
 #include "daemon/status_parts.h"
+#include "daemon/webhooks.h"
 #include "spool/file.h"
 #include "upstream/meter.h"
 
@@ -227,6 +228,7 @@ static json_t *status_json(struct status *status, bool stopped)
     json_object_set_new(all, "prices", prices_json(core));
     json_object_set_new(all, "attachment_limit",
                         json_integer((json_int_t)core->config->attachment_limit));
+    json_object_set_new(all, "webhook", webhooks_json(core->webhooks));
     return all;
 }
 
