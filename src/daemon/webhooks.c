@@ -15,22 +15,32 @@
 
 struct webhooks {
     struct core *core;
-    struct webhook_rules rules;
+    struct webhook_rules rules; /* its place is absolute: others read it from where they are */
     char *secret; /* the spool's own; NULL: not needed, or not there yet */
 };
 
 /* Rules. */
 
+/* The configuration's path from the root; the caller frees it. */
+static char *place_of(const struct config *config)
+{
+    const char *path = config_place(config);
+    char *whole = realpath(path, NULL);
+    return whole != NULL ? whole : xstrdup(path); /* one that is not there yet */
+}
+
 static void rules_make(struct webhooks *webhooks)
 {
+    char *place = place_of(webhooks->core->config);
     const struct config *config = webhooks->core->config;
     char **names = xcalloc(config->endpoint_count + 1, sizeof *names);
     for (size_t i = 0; i < config->endpoint_count; i++)
         names[i] = config->endpoints[i].name;
     int failed = webhook_rules_make(&webhooks->rules, config->webhook.allow, names,
-                                    config_place(config), NULL);
+                                    place, NULL);
     assert(failed == 0); /* the configuration was checked */
     free(names);
+    free(place);
 }
 
 bool webhooks_allow(const struct webhooks *webhooks, const char *webhook, const char **reason,
@@ -47,7 +57,7 @@ json_t *webhooks_json(const struct webhooks *webhooks)
         json_array_append_new(allow, json_string(*text));
     for (size_t i = 0; i < config->endpoint_count; i++)
         json_array_append_new(endpoints, json_string(config->endpoints[i].name));
-    return json_pack("{s:s, s:o, s:o}", "configuration", config_place(config), "allow", allow,
+    return json_pack("{s:s, s:o, s:o}", "configuration", webhooks->rules.place, "allow", allow,
                      "endpoints", endpoints);
 }
 
