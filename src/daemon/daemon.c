@@ -34,6 +34,7 @@
 #include "daemon/purse.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
+#include "daemon/webhooks.h"
 #include "spool/visible.h"
 #include "spool/watch.h"
 
@@ -429,6 +430,7 @@ static int reconfigure(struct daemon *daemon, struct config *config, struct erro
     core->config = config;
     config_free(daemon->config);
     daemon->config = config;
+    webhooks_configure(core->webhooks);
     return 0;
 }
 
@@ -542,6 +544,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->attach = attach_open(core);
     core->batches = batches_open(core);
     core->flows = flows_open(core);
+    core->webhooks = webhooks_open(core);
     core->hooks = hooks_open(core);
     core->outbox = outbox_open(core, error);
     return core->outbox != NULL ? 0 : -1;
@@ -648,6 +651,7 @@ static void close_parts(struct daemon *daemon)
     transfers_close(core->transfers);
     dispatch_close(core->dispatch);
     purse_close(core);
+    webhooks_close(core->webhooks);
     uv_walk(&daemon->loop, close_handle, NULL);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
     queue_close(core->queue);

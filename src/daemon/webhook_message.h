@@ -33,9 +33,10 @@ const char *webhook_message_url(const struct config *config, const char *webhook
                                 struct error *error);
 
 /* Makes the message of a debt, a document of outbox/, signed for now (the time of this try).
- * Returns 0, or -1 with an error: ERROR_ABSENT when the endpoint or the record is not there any
- * more, ERROR_DATA when the debt or the record is none (neither gets better by trying again),
- * ERROR_SYSTEM when a file cannot be read. Members of *message are owned; webhook_message_clear. */
+ * Returns 0, or -1 with an error: ERROR_ABSENT when the endpoint is not there any more (another
+ * configuration may bring it back), ERROR_DATA when the debt is none (trying again does not help),
+ * ERROR_SYSTEM when a file cannot be read. A record that is not there any more, or tells of another
+ * run, is no error: the debt alone is told. Members of *message are owned; webhook_message_clear. */
 int webhook_message_make(struct core *core, const json_t *debt, struct wall now,
                          struct webhook_message *message, struct error *error);
 
