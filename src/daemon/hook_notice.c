@@ -5,7 +5,6 @@
 #include "daemon/hook_notice.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,13 +100,11 @@ json_t *hook_notice_gather(const json_t *notices)
 
 /* --- as a command gets it ---------------------------------------------------------------------------------- */
 
-void hook_notice_write(struct buffer *out, const json_t *notice, const char *id, const char *spool)
+void hook_notice_write(struct buffer *out, json_t *notice, const char *id, const char *spool)
 {
     json_t *whole = json_pack("{s:s, s:s}", "notice_id", id, "spool", spool);
-    json_t *said = json_copy((json_t *)(uintptr_t)notice);
 
-    json_object_update_missing(whole, said);
-    json_decref(said);
+    json_object_update_missing(whole, notice);
     jsontext_write(out, whole);
     buffer_byte(out, '\n');
     json_decref(whole);

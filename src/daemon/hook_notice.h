@@ -24,7 +24,7 @@ bool hook_notice_gathers(const json_t *notice);
 json_t *hook_notice_gather(const json_t *notices);
 
 /* The text that the command reads: the notice, completed with its id and the spool, and a newline. */
-void hook_notice_write(struct buffer *out, const json_t *notice, const char *id, const char *spool);
+void hook_notice_write(struct buffer *out, json_t *notice, const char *id, const char *spool);
 
 enum { HOOK_NOTICE_VARIABLES = 8 };
 
