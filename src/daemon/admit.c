@@ -197,7 +197,8 @@ static void admit_failed(struct admission *admission)
                                                       .run = failure.run,
                                                       .event = "failed",
                                                       .folder = FOLDER_FAILED,
-                                                      .record = record});
+                                                      .record = record,
+                                                      .user = admission->job->user});
             return;
         }
     }
@@ -250,7 +251,8 @@ static void admit_done(struct admission *admission)
                                               .run = newest.good,
                                               .event = "completed",
                                               .folder = FOLDER_DONE,
-                                              .record = record});
+                                              .record = record,
+                                              .user = admission->job->user});
 }
 
 /* --- dropped, unknown: accepted ------------------------------------------------------------------ */

@@ -35,6 +35,8 @@ enum kind {
     KIND_MODEL,
     KIND_USER,
     KIND_HOOK,
+    KIND_WEBHOOK,
+    KIND_ENDPOINT,
     KIND_RETENTION,
     KIND_BUDGET,
     KIND_PROVIDER_BUDGET,
@@ -158,6 +160,16 @@ static void *hook_object(struct reading *reading)
     return config_hook_at(reading->config, open_title(reading, "hook"));
 }
 
+static void *webhook_object(struct reading *reading)
+{
+    return &reading->config->webhook;
+}
+
+static void *endpoint_object(struct reading *reading)
+{
+    return config_endpoint_at(reading->config, open_title(reading, "endpoint"));
+}
+
 static void *budget_object(struct reading *reading)
 {
     return &reading->config->budget;
@@ -188,6 +200,8 @@ static const struct {
     [KIND_MODEL] = {model_settings, model_object},
     [KIND_USER] = {user_settings, user_object},
     [KIND_HOOK] = {hook_settings, hook_object},
+    [KIND_WEBHOOK] = {webhook_settings, webhook_object},
+    [KIND_ENDPOINT] = {endpoint_settings, endpoint_object},
     [KIND_RETENTION] = {retention_settings, root_object},
     [KIND_BUDGET] = {budget_settings, budget_object},
     [KIND_PROVIDER_BUDGET] = {budget_settings, provider_budget_object},
@@ -249,6 +263,14 @@ static int on_list(cfg_t *section, cfg_opt_t *option)
 static int add_key(struct reading *reading, enum kind kind, const char *setting, const char *value,
                    struct error *error)
 {
+    if (kind == KIND_WEBHOOK) {
+        struct config_webhook *webhook = webhook_object(reading);
+        return config_add_secret(value, &webhook->secrets, &webhook->secret_count, error);
+    }
+    if (kind == KIND_ENDPOINT) {
+        struct config_endpoint *endpoint = endpoint_object(reading);
+        return config_add_secret(value, &endpoint->secrets, &endpoint->secret_count, error);
+    }
     if (kind == KIND_USER) {
         struct config_user *user = user_object(reading);
         return config_add_key(&reading->place, setting, value, &user->keys, &user->key_count,
@@ -291,6 +313,10 @@ static void take_empty_lists(cfg_t *section)
 static int check_end(struct reading *reading, enum kind kind, struct error *error)
 {
     void *object = kinds[kind].object(reading);
+    if (kind == KIND_WEBHOOK)
+        return 0;
+    if (kind == KIND_ENDPOINT)
+        return config_endpoint_end(object, error);
     if (kind == KIND_PROVIDER)
         return config_provider_end(&reading->place, object, error);
     if (kind == KIND_HOOK)
@@ -370,10 +396,23 @@ static void add_titled(struct options *root, struct reading *reading, struct tit
                 on_end);
 }
 
+/* The sections about webhooks. */
+static void add_receivers(struct options *root, struct reading *reading, struct options *webhook,
+                          struct options *endpoint)
+{
+    const cfg_opt_t secrets = CFG_STR_LIST("secret_file", NULL, CFGF_NODEFAULT);
+    begin_options(webhook, reading, KIND_WEBHOOK);
+    begin_options(endpoint, reading, KIND_ENDPOINT);
+    add_option(webhook, secrets, on_key);
+    add_option(endpoint, secrets, on_key);
+    add_section(root, "webhook", webhook, CFGF_NONE, on_end);
+    add_section(root, "endpoint", endpoint, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES, on_end);
+}
+
 static cfg_t *reading_open(struct reading *reading)
 {
     struct {
-        struct options root, hook, retention, budget;
+        struct options root, hook, webhook, endpoint, retention, budget;
         struct titled provider, model, user;
     } *all = xcalloc(1, sizeof *all);
     begin_options(&all->root, reading, KIND_ROOT);
@@ -386,6 +425,7 @@ static cfg_t *reading_open(struct reading *reading)
     begin_options(&all->hook, reading, KIND_HOOK);
     add_section(&all->root, "hook", &all->hook, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES,
                 on_end);
+    add_receivers(&all->root, reading, &all->webhook, &all->endpoint);
     add_section(&all->root, "retention", &all->retention, CFGF_NONE, NULL);
     add_section(&all->root, "budget", &all->budget, CFGF_NONE, NULL);
     cfg_t *parser = cfg_init(all->root.list, CFGF_NONE); /* copies them all */

@@ -128,7 +128,7 @@ int config_add_key(const struct config_place *place, const char *setting, const 
     return 0;
 }
 
-static void keys_clear(struct config_key *keys, size_t count)
+void config_keys_clear(struct config_key *keys, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         key_free(keys[i].key);
@@ -327,7 +327,7 @@ void config_provider_clear(struct config_provider *provider)
     free(provider->protocol);
     config_list_free(provider->urls);
     free(provider->url_file);
-    keys_clear(provider->keys, provider->key_count);
+    config_keys_clear(provider->keys, provider->key_count);
     free(provider->key_header);
     free(provider->query);
     config_list_free(provider->headers);
@@ -349,7 +349,7 @@ void config_model_clear(struct config_model *model)
 void config_user_clear(struct config_user *user)
 {
     free(user->name);
-    keys_clear(user->keys, user->key_count);
+    config_keys_clear(user->keys, user->key_count);
     free(user->provider);
     config_list_free(user->models);
 }

@@ -15,6 +15,8 @@ extern const struct setting provider_settings[];  /* fields of struct config_pro
 extern const struct setting model_settings[];     /* fields of struct config_model */
 extern const struct setting user_settings[];      /* fields of struct config_user */
 extern const struct setting hook_settings[];      /* fields of struct config_hook */
+extern const struct setting webhook_settings[];   /* fields of struct config_webhook */
+extern const struct setting endpoint_settings[];  /* fields of struct config_endpoint */
 extern const struct setting budget_settings[];    /* fields of struct config_budget */
 extern const struct setting retention_settings[]; /* fields of struct config */
 

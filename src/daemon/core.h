@@ -40,6 +40,8 @@ struct batches;
 struct flows;
 struct hooks;
 struct run_ends;
+struct outbox;
+struct webhooks;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -80,6 +82,8 @@ struct core {
     struct flows *flows;
     struct hooks *hooks;
     struct run_ends *run_ends;
+    struct outbox *outbox;
+    struct webhooks *webhooks;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */

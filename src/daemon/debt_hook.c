@@ -46,7 +46,7 @@ static void owe(struct core *core, struct publication *publication, const char *
     sha256_hex(text.bytes, text.length, hash);
     buffer_free(&text);
     job = json_object_get(notice, "job");
-    debt = json_pack("{s:s, s:s, s:s, s:O, s:s*, s:s*, s:O}", "notice_id", hash, "hook", hook,
+    debt = json_pack("{s:s, s:s, s:s, s:O, s:s*, s:s*, s:O}", "webhook_id", hash, "hook", hook,
                      "event", event, "time", json_object_get(notice, "time"), "id",
                      jsontext_get_text(job, "id", NULL), "user",
                      jsontext_get_text(job, "user", NULL), "notice", notice);

@@ -197,7 +197,8 @@ static void ending_publish(struct ending *ending)
                                   .event = ending->end.status,
                                   .folder = ending->folder,
                                   .record = name,
-                                  .answer = ending_answer(ending, answer)});
+                                  .answer = ending_answer(ending, answer),
+                                  .user = ending->job->user});
     publish_add(core->publish, publication);
 }
 

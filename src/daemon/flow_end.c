@@ -80,10 +80,9 @@ static void step_owe(const struct step *step, struct publication *publication, c
     struct core *core = step->flow->flows->core;
     const struct job *job = step->job;
     const struct debt_end end = {.id = &job->id, .run = 1, .event = status_of(step),
-                                 .folder = FOLDER_FAILED, .record = record};
+                                 .folder = FOLDER_FAILED, .record = record, .user = job->user};
 
-    if (job->webhook != NULL)
-        debt_webhook(core, publication, &end, job->webhook);
+    debt_webhooks(core, publication, &end, job, NULL);
     debt_hook_end(core, publication, &end, job, NULL,
                   &(struct debt_job){.reason = step->reason, .message = step->message});
 }

@@ -45,8 +45,9 @@ int64_t outbox_wake_ms(const struct outbox *outbox);
 /* The wall clock was set by so much: next tries are moved along. */
 void outbox_clock_moved(struct outbox *outbox, int64_t moved_ms);
 
-/* The configuration is another: what was put off for a receiver is looked at anew. */
-void outbox_configure(struct outbox *outbox);
+/* The configuration is another: receivers that were left alone are tried again. Returns 0, or -1 with an
+ * error and nothing changed. */
+int outbox_configure(struct outbox *outbox, const struct config *config, struct error *error);
 
 /* What is owed by this daemon's knowledge, and how much of it is due for the first time, or being
  * tried: --until-empty waits for that. */
@@ -55,7 +56,7 @@ size_t outbox_due(const struct outbox *outbox);
 
 /* Does what an order redeliver says, a part at each call: debts of outbox/failed/ come back with
  * fresh counters, those in backoff are due now. Returns whether all of it is done. */
-bool outbox_redeliver(struct outbox *outbox, struct order *order);
+bool outbox_redeliver(struct outbox *outbox, const struct order *order);
 
 /* Starts nothing more and breaks off what is in flight: it stays owed. */
 void outbox_stop(struct outbox *outbox);
