@@ -363,6 +363,17 @@ void hooks_run(struct hooks *hooks, const char *hash, json_t *debt, hooks_done *
     look_soon(hooks, 0);
 }
 
+json_t *hooks_json(const struct hooks *hooks)
+{
+    const struct config *config = hooks->core->config;
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < config->hook_count; i++)
+        json_array_append_new(names, json_string(config->hooks[i].name));
+    return json_pack("{s:s*, s:o, s:I, s:I}", "configuration", config->path, "names", names,
+                     "waiting", (json_int_t)(hooks->owed), "running", (json_int_t)hooks->children);
+}
+
 size_t hooks_waiting(const struct hooks *hooks)
 {
     return hooks->owed;

@@ -78,6 +78,7 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
     const json_t *replace = json_object_get(line, "replace");
     json_t *job = json_object_get(line, "job");
     json_t *mail = json_object_get(line, "mail");
+    const json_t *more = json_object_get(line, "more");
     const char *name = json_string_value(json_object_get(line, "run"));
 
     if (name == NULL || !layout_name_ok(name))
@@ -85,10 +86,12 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
                "digits";
     if (json_object_size(line) !=
         1U + (first != NULL) + (max_cost != NULL) + (replace != NULL) + (job != NULL) +
-            (mail != NULL))
-        return "it has keys other than run, first, replace, max_cost, mail and job";
+            (mail != NULL) + (more != NULL))
+        return "it has keys other than run, first, replace, max_cost, mail, more and job";
     if (replace != NULL && !json_is_true(replace))
         return "replace is not true";
+    if (more != NULL && !json_is_boolean(more))
+        return "more is neither true nor false";
     if (replace != NULL && first != NULL)
         return "what replaces has the positions of the replaced: first is for new ones";
     if (first != NULL && (!json_is_integer(first) || json_integer_value(first) < 0))
@@ -102,6 +105,7 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
     header->mail = json_incref(mail);
     header->first = (uint64_t)json_integer_value(first);
     header->replace = replace != NULL;
+    header->more = json_is_true(more);
     return NULL;
 }
 
@@ -135,7 +139,8 @@ struct manifest *manifest_new(struct core *core, const struct manifest_header *h
     manifest->header = *header;
     manifest->reader = core->spool->owner_only ? status->st_uid : 0;
     manifest->mail = json_deep_copy(header->mail);
-    manifest->told = header->mail != NULL || debt_hook_wanted(core, HOOK_RUN_FINISHED);
+    manifest->told = !header->more &&
+                     (header->mail != NULL || debt_hook_wanted(core, HOOK_RUN_FINISHED));
     manifest->work.data = manifest;
     return manifest;
 }

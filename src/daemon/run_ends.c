@@ -30,7 +30,7 @@ enum {
 };
 
 enum stage {
-    STAGE_SETTLING, /* found at the start: a list of it may still lie in new/ */
+    STAGE_SETTLING, /* another list of it may lie in new/: until `scan` has been taken */
     STAGE_LOADING,  /* its jobs are to be read from the manifest */
     STAGE_LOOKING,  /* for a job that has not ended */
     STAGE_WATCHING, /* one such job */
@@ -52,6 +52,7 @@ struct open_run {
     json_t *report;
     bool batch;       /* batches tells the event */
     bool anew;        /* another list of it left new/ while it was at work */
+    bool settled;     /* `scan` was asked for; its jobs are read once more when it has been taken */
     bool unsure;      /* a job was nowhere: sure when `scan` of new/ has been taken */
     unsigned long scan;
 };
@@ -71,8 +72,7 @@ struct run_ends {
     bool sure;
     struct error error;
     atomic_bool stop;
-    bool settled;       /* the scan of the start has been taken */
-    unsigned long scan; /* that one */
+    unsigned long scan; /* of the start */
     char **found;
     size_t found_count;
 };
@@ -115,6 +115,7 @@ void run_ends_add(struct run_ends *ends, const char *name)
         run->anew = true;
     else
         run->stage = STAGE_LOADING;
+    run->settled = run->unsure = false;
     core_touch(ends->core);
 }
 
@@ -323,7 +324,7 @@ static void find_done(struct run_ends *ends)
 {
     for (size_t i = 0; i < ends->found_count; i++) {
         if (find_open(ends, ends->found[i]) == NULL)
-            (void)open_new(ends, ends->found[i], STAGE_SETTLING);
+            open_new(ends, ends->found[i], STAGE_SETTLING)->scan = ends->scan;
         free(ends->found[i]);
     }
     free(ends->found);
@@ -449,7 +450,9 @@ static bool look_on(struct run_ends *ends, struct open_run *run)
     }
     if (run->at < run->count)
         return true;
-    run->stage = STAGE_REPORTING;
+    run->stage = run->settled ? STAGE_REPORTING : STAGE_SETTLING;
+    if (!run->settled)
+        run->scan = intake_scan(ends->core->intake);
     return false;
 }
 
@@ -457,13 +460,11 @@ static void settle(struct run_ends *ends)
 {
     struct open_run *run;
 
-    if (!ends->settled)
-        ends->settled = intake_taken(ends->core->intake, ends->scan);
-    if (!ends->settled)
-        return;
     TAILQ_FOREACH(run, &ends->open, link)
-        if (run->stage == STAGE_SETTLING)
+        if (run->stage == STAGE_SETTLING && intake_taken(ends->core->intake, run->scan)) {
+            run->settled = true;
             run->stage = STAGE_LOADING;
+        }
 }
 
 static void begin_next(struct run_ends *ends)
