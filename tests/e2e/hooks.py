@@ -146,9 +146,8 @@ def gate(rig: Rig):
     """A gate that closes for what a person must mend is told once; a passing throttle is not."""
     prepare(rig)
     mock = rig.mock()
-    rig.configure(mock, hook(rig, "gate-closed") + "probe_interval = 1s\n", key_env="RIG_KEY")
-    mock.configure(fail_rate=1, fail_status=401)
-    rig.spool.drop_list(numbered(0, 5))
+    rig.configure(mock, "probe_interval = 1s\n" + hook(rig, "gate-closed"))
+    rig.spool.drop_list(numbered(0, 5, text="[[mock:401]] number"))
     daemon = rig.daemon()
     until(lambda: told(rig), "a notice of the gate")
     time.sleep(1.5)  # probes find it closed still
@@ -224,13 +223,14 @@ def keyless(rig: Rig):
 def failing(rig: Rig):
     """A command that fails is run again with the same id; output is told in one harmless line."""
     prepare(rig)
-    rig.configuration('webhook {\n    retry = {"300ms", "300ms"}\n}\n'
+    rig.configuration('webhook {\n    retries = {"300ms", "300ms"}\n}\n'
                       + hook(rig, "failed", "fail-once", more="gather = 0s")
                       + hook(rig, "failed:never", "fail", more="gather = 0s"))
     daemon = rig.daemon()
     rig.spool.drop({"model": "m", "prompt": "late", "expires": "2026-01-01T00:00:00Z"})
     until(lambda: len(told(rig, "failed")) == 2, "run twice")
-    until(lambda: rig.spool.names("outbox/failed", ".json"), "the other is given up")
+    until(lambda: os.path.isdir(rig.spool.at("outbox/failed")) and rig.spool.names("outbox/failed", ".json"),
+          "the other is given up")
     until(lambda: not owed(rig), "nothing is owed")
     equal(len({t["notice"]["notice_id"] for t in told(rig, "failed")}), 1, "ids of one notice")
     expect("exit code 75; it said: no luck [2J this time" in daemon.text(), daemon.text())
@@ -246,7 +246,7 @@ def failing(rig: Rig):
 def hanging(rig: Rig):
     """One that hangs is killed with its children, one that floods is cut; others are told meanwhile."""
     prepare(rig)
-    rig.configuration('webhook {\n    retry = {"1h"}\n}\n'
+    rig.configuration('webhook {\n    retries = {"1h"}\n}\n'
                       + hook(rig, "failed:hangs", "hang", more="timeout = 1s")
                       + hook(rig, "failed:floods", "flood", more="timeout = 30s")
                       + hook(rig, "failed:well"))
@@ -290,7 +290,7 @@ def missing(rig: Rig):
         rig.configuration(text)
         daemon = rig.daemon()
         expect(daemon.wait() != 0 and words in daemon.text(), f"{text}: {daemon.text()}")
-    rig.configuration('webhook {\n    retry = {"300ms", "300ms", "300ms", "300ms", "300ms", "300ms"}\n}\n'
+    rig.configuration('webhook {\n    retries = {"300ms", "300ms", "300ms", "300ms", "300ms", "300ms"}\n}\n'
                       + hook(rig, "failed", more="gather = 0s"))
     daemon = rig.daemon()
     os.rename(path, path + ".away")
