@@ -235,6 +235,9 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->user_count; i++)
         config_user_clear(&config->users[i]);
     free(config->users);
+    for (size_t i = 0; i < config->hook_count; i++)
+        config_hook_clear(&config->hooks[i]);
+    free(config->hooks);
     config_webhook_clear(&config->webhook);
     for (size_t i = 0; i < config->endpoint_count; i++)
         config_endpoint_clear(&config->endpoints[i]);

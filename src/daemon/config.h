@@ -90,6 +90,15 @@ struct config_user {
     struct config_budget budget;
 };
 
+/* hook "EVENT" { … }, or "EVENT:LABEL" for a further one; "mail" is the one that job and run owners' mail
+ * is sent by. */
+struct config_hook {
+    char *name;
+    char **command; /* absolute path and arguments, NULL-terminated */
+    int64_t timeout_ms;
+    int64_t gather_ms; /* between two notices of single jobs */
+};
+
 /* webhook { … }: what holds for all webhooks, and the spool's own, which hears of every job. */
 struct config_webhook {
     char *url;     /* the spool's own; NULL: there is none */
@@ -123,6 +132,8 @@ struct config {
     size_t model_count;
     struct config_user *users;
     size_t user_count;
+    struct config_hook *hooks;
+    size_t hook_count;
     struct config_webhook webhook;
     struct config_endpoint *endpoints;
     size_t endpoint_count;
@@ -218,6 +229,11 @@ const struct config_user *config_user(const struct config *config, const char *n
 /* Whether a user may ask a model; user may be NULL: nobody forbids it. */
 bool config_user_allows(const struct config_user *user, const char *model);
 
+/* The hook of this name, or NULL. */
+const struct config_hook *config_hook(const struct config *config, const char *name);
+
+/* Whether a hook is told of an event: its name is that word, or that word, a colon and a label. */
+bool config_hook_hears(const struct config_hook *hook, const char *event);
 /* Where a person would change this configuration: the file that was read, else the usual one. */
 const char *config_place(const struct config *config);
 

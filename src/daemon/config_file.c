@@ -34,6 +34,7 @@ enum kind {
     KIND_PROVIDER,
     KIND_MODEL,
     KIND_USER,
+    KIND_HOOK,
     KIND_WEBHOOK,
     KIND_ENDPOINT,
     KIND_RETENTION,
@@ -154,6 +155,11 @@ static void *user_object(struct reading *reading)
     return config_user_at(reading->config, open_title(reading, "user"));
 }
 
+static void *hook_object(struct reading *reading)
+{
+    return config_hook_at(reading->config, open_title(reading, "hook"));
+}
+
 static void *webhook_object(struct reading *reading)
 {
     return &reading->config->webhook;
@@ -193,6 +199,7 @@ static const struct {
     [KIND_PROVIDER] = {provider_settings, provider_object},
     [KIND_MODEL] = {model_settings, model_object},
     [KIND_USER] = {user_settings, user_object},
+    [KIND_HOOK] = {hook_settings, hook_object},
     [KIND_WEBHOOK] = {webhook_settings, webhook_object},
     [KIND_ENDPOINT] = {endpoint_settings, endpoint_object},
     [KIND_RETENTION] = {retention_settings, root_object},
@@ -312,6 +319,8 @@ static int check_end(struct reading *reading, enum kind kind, struct error *erro
         return config_endpoint_end(object, error);
     if (kind == KIND_PROVIDER)
         return config_provider_end(&reading->place, object, error);
+    if (kind == KIND_HOOK)
+        return config_hook_end(object, error);
     return kind == KIND_MODEL ? config_model_end(object, error) : config_user_end(object, error);
 }
 
@@ -403,7 +412,7 @@ static void add_receivers(struct options *root, struct reading *reading, struct 
 static cfg_t *reading_open(struct reading *reading)
 {
     struct {
-        struct options root, webhook, endpoint, retention, budget;
+        struct options root, hook, webhook, endpoint, retention, budget;
         struct titled provider, model, user;
     } *all = xcalloc(1, sizeof *all);
     begin_options(&all->root, reading, KIND_ROOT);
@@ -413,6 +422,9 @@ static cfg_t *reading_open(struct reading *reading)
                KIND_PROVIDER_BUDGET);
     add_titled(&all->root, reading, &all->model, "model", KIND_MODEL, KIND_MODEL_BUDGET);
     add_titled(&all->root, reading, &all->user, "user", KIND_USER, KIND_USER_BUDGET);
+    begin_options(&all->hook, reading, KIND_HOOK);
+    add_section(&all->root, "hook", &all->hook, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES,
+                on_end);
     add_receivers(&all->root, reading, &all->webhook, &all->endpoint);
     add_section(&all->root, "retention", &all->retention, CFGF_NONE, NULL);
     add_section(&all->root, "budget", &all->budget, CFGF_NONE, NULL);

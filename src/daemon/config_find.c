@@ -219,6 +219,15 @@ bool config_user_allows(const struct config_user *user, const char *model)
     return false;
 }
 
+const struct config_hook *config_hook(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->hook_count; i++) {
+        if (strcmp(config->hooks[i].name, name) == 0)
+            return &config->hooks[i];
+    }
+    return NULL;
+}
+
 const struct config_endpoint *config_endpoint(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->endpoint_count; i++) {
@@ -226,6 +235,13 @@ const struct config_endpoint *config_endpoint(const struct config *config, const
             return &config->endpoints[i];
     }
     return NULL;
+}
+
+bool config_hook_hears(const struct config_hook *hook, const char *event)
+{
+    size_t length = strlen(event);
+    return strncmp(hook->name, event, length) == 0 &&
+           (hook->name[length] == '\0' || hook->name[length] == ':');
 }
 
 bool config_webhook_hears(char *const *events, const char *event)

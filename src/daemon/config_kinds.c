@@ -351,6 +351,32 @@ static void room_write(const void *field, FILE *out)
         fprintf(out, "%u%%", room->percent);
 }
 
+/* Commands. */
+
+static int program_check(const struct setting *setting, const char *path, struct error *error)
+{
+    struct stat status;
+    if (*path != '/')
+        return refuse(setting, error,
+                      "it begins with the program's whole path, such as"
+                      " {\"/usr/local/bin/notify\", \"argument\"}; no shell looks for it");
+    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0)
+        return 0;
+    error_set(error, ERROR_DATA, "%s cannot be used: %s is no program that can be run",
+              setting->name, path);
+    return -1;
+}
+
+static int command_read(const struct setting *setting, const char *text, void *field,
+                        struct error *error)
+{
+    char *const *words = *(char *const *const *)field;
+    bool first = words == NULL || words[0] == NULL;
+    if (first && program_check(setting, text, error) == -1)
+        return -1;
+    return setting_list.read(setting, text, field, error);
+}
+
 /* Webhooks. */
 
 static int web_read(const struct setting *setting, const char *text, void *field,
@@ -423,4 +449,5 @@ const struct setting_kind kind_zone = {zone_read, text_write, pointer_said, fals
 const struct setting_kind kind_currency = {currency_read, text_write, pointer_said, false};
 const struct setting_kind kind_price = {price_read, price_write, price_said, false};
 const struct setting_kind kind_room = {room_read, room_write, NULL, false};
+const struct setting_kind kind_command = {command_read, list_write, pointer_said, true};
 const struct setting_kind kind_free = {free_read, free_write, free_said, false};

@@ -27,6 +27,7 @@ extern const struct setting_kind kind_ends;        /* list: how jobs end */
 extern const struct setting_kind kind_networks;    /* list: networks and addresses */
 extern const struct setting_kind kind_delays;      /* list: durations, which may repeat */
 extern const struct setting_kind kind_free;        /* bool: the word free */
+extern const struct setting_kind kind_command;     /* list: a program's absolute path, arguments */
 
 /* Whether a proxy's URL holds a user or a password. */
 bool kind_proxy_is_secret(const char *proxy);

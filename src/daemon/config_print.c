@@ -108,6 +108,13 @@ static void print_user(const struct config_user *user, FILE *out)
     print_end(&user->budget, out);
 }
 
+static void print_hook(const struct config_hook *hook, FILE *out)
+{
+    print_section("hook", hook->name, out);
+    setting_print(hook_settings, hook, "    ", out);
+    fputs("}\n", out);
+}
+
 /* Where secrets are; nothing of what they are. */
 static void print_secrets(const struct config_key *secrets, size_t count, FILE *out)
 {
@@ -160,6 +167,8 @@ void config_print(const struct config *config, FILE *out)
         print_model(&config->models[i], out);
     for (size_t i = 0; i < config->user_count; i++)
         print_user(&config->users[i], out);
+    for (size_t i = 0; i < config->hook_count; i++)
+        print_hook(&config->hooks[i], out);
     print_webhook(&config->webhook, out);
     for (size_t i = 0; i < config->endpoint_count; i++)
         print_endpoint(&config->endpoints[i], out);

@@ -24,6 +24,7 @@ struct config_place {
 struct config_provider *config_provider_at(struct config *config, const char *name);
 struct config_model *config_model_at(struct config *config, const char *pattern);
 struct config_user *config_user_at(struct config *config, const char *name);
+struct config_hook *config_hook_at(struct config *config, const char *name);
 struct config_endpoint *config_endpoint_at(struct config *config, const char *name);
 
 /* Adds the key that a setting (key, key_file, key_env, key_credential) leads to. Returns 0, or -1
@@ -37,6 +38,7 @@ int config_provider_end(const struct config_place *place, struct config_provider
                         struct error *error);
 int config_model_end(struct config_model *model, struct error *error);
 int config_user_end(const struct config_user *user, struct error *error);
+int config_hook_end(const struct config_hook *hook, struct error *error);
 int config_endpoint_end(const struct config_endpoint *endpoint, struct error *error);
 
 /* Gives each user what their own section does not say and that of "*" does. */
@@ -64,6 +66,7 @@ int config_webhook_complete(struct config *config, struct error *error);
 void config_provider_clear(struct config_provider *provider);
 void config_model_clear(struct config_model *model);
 void config_user_clear(struct config_user *user);
+void config_hook_clear(struct config_hook *hook);
 void config_webhook_clear(struct config_webhook *webhook);
 void config_endpoint_clear(struct config_endpoint *endpoint);
 

@@ -134,6 +134,15 @@ const struct setting user_settings[] = {
 };
 #undef FIELD
 
+#define FIELD(member) offsetof(struct config_hook, member)
+const struct setting hook_settings[] = {
+    {"command", &kind_command, FIELD(command), NULL, 1, 64},
+    {"timeout", &setting_duration, FIELD(timeout_ms), "60s", 1, HOUR},
+    {"gather", &setting_duration, FIELD(gather_ms), "1m", 0, DAY},
+    {0},
+};
+#undef FIELD
+
 #define FIELD(member) offsetof(struct config_webhook, member)
 const struct setting webhook_settings[] = {
     {"url", &kind_web, FIELD(url), NULL, 0, 0},

@@ -38,6 +38,8 @@ struct archived_jobs;
 struct attach;
 struct batches;
 struct flows;
+struct hooks;
+struct outbox;
 struct webhooks;
 
 /* Jobs that ended since the daemon started. */
@@ -77,6 +79,8 @@ struct core {
     struct attach *attach;
     struct batches *batches;
     struct flows *flows;
+    struct hooks *hooks;
+    struct outbox *outbox;
     struct webhooks *webhooks;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */

@@ -13,6 +13,7 @@
 #include "base/timetext.h"
 #include "base/weburl.h"
 #include "job/label.h"
+#include "job/mail.h"
 #include "job/messages.h"
 #include "job/question.h"
 #include "job/webhook.h"
@@ -123,6 +124,18 @@ static int take_webhook(const struct key *key, const json_t *value, struct job *
                       key->name, WEBHOOK_LIMIT, problem.text);
     }
     put_text(key, value, job);
+    return 0;
+}
+
+static int take_mail(const struct key *key, const json_t *value, struct job *job,
+                     struct refusal *refusal)
+{
+    struct error error;
+    (void)key;
+    if (mail_check(value, &error) != 0) {
+        return refuse(refusal, "bad_value", "%s", error.text);
+    }
+    job->mail = value;
     return 0;
 }
 
@@ -415,6 +428,7 @@ static const struct key keys[] = {
     {"fallback", false, take_fallback, NO_FIELD},
     {"input", true, take_input, NO_FIELD},
     {"keep", false, take_duration, FIELD(keep)},
+    {"mail", false, take_mail, NO_FIELD},
     {"max_age", false, take_duration, FIELD(max_age)},
     {"max_attempts", false, take_max_attempts, NO_FIELD},
     {"messages", true, take_messages, NO_FIELD},
