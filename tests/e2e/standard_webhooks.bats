@@ -22,4 +22,5 @@ webhooks() {
 @test "while secrets are exchanged receivers with either are content" { webhooks rotation; }
 @test "without a secret the daemon makes one and keeps it" { webhooks own_secret; }
 @test "endpoints are called by their names and have secrets of their own" { webhooks endpoints; }
+@test "the receiver of README verifies" { webhooks readme; }
 @test "each end has a body of the schema, within its bound" { webhooks bodies; }

@@ -217,5 +217,36 @@ def bodies(rig):
     daemon.stop()
 
 
+@scenario
+def readme(rig):
+    """The receiver that README shows, with the spool's own secret."""
+    with open(os.path.join(HERE, "..", "..", "README"), encoding="utf-8") as file:
+        lines = file.read().split("    import http from", 1)[1].split("\n\n", 1)[0]
+    script = os.path.join(os.path.dirname(os.environ["RECEIVER"]), "readme.mjs")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write("import http from" + lines.replace(".listen(8000)",
+                   ".listen(0, '127.0.0.1', function () { console.log(this.address().port); })"))
+    rig.configure(rig.mock(), section())
+    daemon = rig.daemon()
+    with open(rig.spool.at("state", "webhook.secret"), encoding="ascii") as file:
+        secret = file.read().strip()
+    for key, answer in ((secret, True), (WRONG, False)):
+        receiver = spawn(["node", script], env={**os.environ, "SECRET": key}, text=True,
+                         stdout=subprocess.PIPE)
+        url = f"http://127.0.0.1:{receiver.stdout.readline().strip()}/"
+        rig.spool.drop({"model": "m", "prompt": f"Colours {answer}", "webhook": url})
+        if answer:
+            output = receiver.stdout.readline().strip()
+            equal(output, rig.spool.json("done", rig.spool.outputs()[0])["output"], "what it prints")
+        else:
+            until(lambda: os.path.isdir(rig.spool.at("outbox", "failed"))
+                  and rig.spool.names("outbox/failed"), "a webhook that is given up")
+            debt = rig.spool.json("outbox", "failed", rig.spool.names("outbox/failed")[0])
+            equal(debt["last"], "answered 401", "what the receiver says")
+        receiver.kill()
+        receiver.wait()
+    daemon.stop()
+
+
 if __name__ == "__main__":
     run_scenario()
