@@ -125,7 +125,9 @@ static void later_written(void *context, int result, int failed_file)
 
     (void)failed_file;
     (void)written(writing, result);
-    receivers_wait(writing->debt, writing->debt->next_try);
+    receivers_wait(writing->debt, writing->debt->at_once
+                                      ? clock_wall(writing->outbox->core->clock).ms
+                                      : writing->debt->next_try);
     core_touch(writing->outbox->core);
     writing_free(writing);
 }
