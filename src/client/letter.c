@@ -16,7 +16,7 @@
 
 enum {
     HEADER_LIMIT = 150, /* bytes of a subject */
-    LINE_LIMIT = 600,   /* bytes of a body's line; RFC 5322 allows 998 */
+    TEXT_LIMIT = 300,   /* bytes of a text in the body, of whose lines RFC 5322 allows 998, with three at most */
 };
 
 /* --- texts of strangers ------------------------------------------------------------------------------------ */
@@ -38,8 +38,8 @@ static void add_text(struct buffer *out, const char *text)
 {
     size_t length = strlen(text);
 
-    if (length > LINE_LIMIT) {
-        length = LINE_LIMIT;
+    if (length > TEXT_LIMIT) {
+        length = TEXT_LIMIT;
         while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) {
             length--;
         }
