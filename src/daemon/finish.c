@@ -22,6 +22,7 @@
 #include "daemon/debt_hook.h"
 #include "daemon/flows.h"
 #include "daemon/orders.h"
+#include "daemon/run_ends.h"
 #include "daemon/status.h"
 #include "spool/move.h"
 #include "spool/unit.h"
@@ -421,8 +422,10 @@ static void ending_leave(struct ending *ending)
     ending_clear_away(ending);
     ending_log(ending);
     ending_count(ending);
-    if (task->watched)
+    if (task->watched) {
         batches_ended(core->batches);
+        run_ends_ended(core->run_ends);
+    }
     queue_remove(core->queue, task);
     flows_ended(core->flows, &id,
                 ending->folder == FOLDER_DONE ? "completed" : ending->end.status, name, names);
