@@ -48,6 +48,7 @@ const struct setting config_settings[] = {
     {"prices", &setting_file, FIELD(prices), NULL, 0, 0},
     {"ca_file", &setting_file, FIELD(ca_file), NULL, 0, 0},
     {"visibility", &setting_visibility, FIELD(owner_only), "group", 0, 0},
+    {"mail_allow", &setting_list, FIELD(mail_allow), NULL, 0, 1000},
     {"trusted_droppers", &setting_list, FIELD(trusted_droppers), NULL, 0, 1000},
     {0},
 };
@@ -130,6 +131,37 @@ const struct setting user_settings[] = {
     {"max_waiting", &setting_count, FIELD(max_waiting), NULL, 1, 1000000000},
     {"models", &setting_list, FIELD(models), NULL, 0, 256},
     {"keep", &setting_duration, FIELD(keep_ms), NULL, 0, KEEP_MOST},
+    {0},
+};
+#undef FIELD
+
+#define FIELD(member) offsetof(struct config_hook, member)
+const struct setting hook_settings[] = {
+    {"command", &kind_command, FIELD(command), NULL, 1, 64},
+    {"timeout", &setting_duration, FIELD(timeout_ms), "60s", 1, HOUR},
+    {"gather", &setting_duration, FIELD(gather_ms), "1m", 0, DAY},
+    {0},
+};
+#undef FIELD
+
+#define FIELD(member) offsetof(struct config_webhook, member)
+const struct setting webhook_settings[] = {
+    {"url", &kind_web, FIELD(url), NULL, 0, 0},
+    {"events", &kind_ends, FIELD(events), NULL, 0, 4},
+    {"allow", &kind_networks, FIELD(allow), NULL, 0, 1000},
+    {"timeout", &setting_duration, FIELD(timeout_ms), "20s", 1, 10 * 60 * SECOND},
+    {"max_in_flight", &setting_count, FIELD(max_in_flight), "16", 1, 1000},
+    {"retries", &kind_delays, FIELD(retries), NULL, 0, 100},
+    {"body_limit", &setting_size, FIELD(body_limit), "20KiB", KIB, 32 * KIB * KIB},
+    {"public_url", &kind_web, FIELD(public_url), NULL, 0, 0},
+    {0},
+};
+#undef FIELD
+
+#define FIELD(member) offsetof(struct config_endpoint, member)
+const struct setting endpoint_settings[] = {
+    {"url", &kind_web, FIELD(url), NULL, 0, 0},
+    {"events", &kind_ends, FIELD(events), NULL, 0, 4},
     {0},
 };
 #undef FIELD

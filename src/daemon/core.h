@@ -38,6 +38,10 @@ struct archived_jobs;
 struct attach;
 struct batches;
 struct flows;
+struct hooks;
+struct run_ends;
+struct outbox;
+struct webhooks;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -76,6 +80,10 @@ struct core {
     struct attach *attach;
     struct batches *batches;
     struct flows *flows;
+    struct hooks *hooks;
+    struct run_ends *run_ends;
+    struct outbox *outbox;
+    struct webhooks *webhooks;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */

@@ -57,6 +57,7 @@ struct job {
     enum on_doubt on_doubt;
     bool on_doubt_given;
     const char *webhook;
+    const json_t *mail;   /* who is sent a mail at its end (job/mail.h), or NULL */
     const json_t *after;  /* array of the names and IDs that it waits for, or NULL */
     bool runs_on_failure; /* also when one of these failed */
 
@@ -74,10 +75,12 @@ struct job_context {
     const char *owner; /* shared spool: login name of the file's owner, who becomes the user; NULL
                           in a private one */
     bool trusted;      /* the owner may name another user (trusted_droppers) */
+    char *const *mail_allow; /* whom the owner may have mail sent to besides (mail_allowed), or NULL */
     struct templates *templates; /* the spool's, for jobs whose type is a template's; NULL: there
                                     are none, and such jobs are refused */
     const char **reason; /* where a refusal puts its machine word, for the error file: bad_json,
                             unknown_key, bad_value, unsupported, incomplete, foreign_user,
+                            foreign_mail,
                             unknown_type, bad_template; NULL: not wanted */
 };
 

@@ -395,6 +395,7 @@ void on_done(void *context, struct transfer_result *result)
         .before_first_byte = result->before_first_byte,
         .too_large = result->too_large,
         .stopped = result->stopped,
+        .forbidden = result->forbidden,
         .code = result->curl_code,
         .status = result->status,
         .length = result->body.length,
@@ -419,7 +420,7 @@ int set_up(void **state)
     struct error error = {0};
     server_start(&fixture->server);
     assert_int_equal(uv_loop_init(&fixture->loop), 0);
-    fixture->transfers = transfers_open(&fixture->loop, 0, NULL, &error);
+    fixture->transfers = transfers_open(&fixture->loop, 0, NULL, NULL, &error);
     assert_non_null(fixture->transfers);
     *state = fixture;
     return 0;
