@@ -346,6 +346,20 @@ static void room_write(const void *field, FILE *out)
         fprintf(out, "%u%%", room->percent);
 }
 
+/* The collector takes no other names, and reads the file whole or not at all. */
+static int metrics_file_read(const struct setting *setting, const char *text, void *field,
+                             struct error *error)
+{
+    size_t length = strlen(text);
+
+    if (text[0] != '/' || length < 6 || strcmp(text + length - 5, ".prom") != 0 ||
+        text[length - 6] == '/')
+        return refuse(setting, error,
+                      "it is an absolute path that ends in .prom, such as"
+                      " /var/lib/prometheus/node-exporter/llmspool.prom");
+    return setting_text.read(setting, text, field, error);
+}
+
 const struct setting_kind kind_protocol = {protocol_read, text_write, pointer_said, false};
 const struct setting_kind kind_urls = {url_read, list_write, pointer_said, true};
 const struct setting_kind kind_headers = {header_read, list_write, pointer_said, true};
@@ -357,4 +371,5 @@ const struct setting_kind kind_zone = {zone_read, text_write, pointer_said, fals
 const struct setting_kind kind_currency = {currency_read, text_write, pointer_said, false};
 const struct setting_kind kind_price = {price_read, price_write, price_said, false};
 const struct setting_kind kind_room = {room_read, room_write, NULL, false};
+const struct setting_kind kind_metrics_file = {metrics_file_read, text_write, pointer_said, false};
 const struct setting_kind kind_free = {free_read, free_write, free_said, false};

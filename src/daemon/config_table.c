@@ -42,6 +42,8 @@ const struct setting config_settings[] = {
     {"fallback_after", &setting_duration, FIELD(fallback_after_ms), "5m", 0, 7 * DAY},
     {"fallback_on_refusal", &setting_yes, FIELD(fallback_on_refusal), "no", 0, 0},
     {"truncated_retries", &setting_count, FIELD(truncated_retries), "0", 0, 10},
+    {"metrics_file", &kind_metrics_file, FIELD(metrics_file), NULL, 0, 0},
+    {"metrics_every", &setting_duration, FIELD(metrics_every_ms), "15s", 100, HOUR},
     {"json_retries", &setting_count, FIELD(json_retries), "1", 0, 10},
     {"currency", &kind_currency, FIELD(currency), "USD", 0, 0},
     {"time_zone", &kind_zone, FIELD(time_zone), NULL, 0, 0},
