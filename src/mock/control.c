@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/jsontext.h"
-#include "mock/address.h"
+#include "base/listen.h"
 
 /* Whether the client may use these; if not, the reply says so. */
 static bool is_local(struct exchange *exchange)
@@ -15,7 +15,7 @@ static bool is_local(struct exchange *exchange)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
-    if (info != NULL && info->client_addr != NULL && address_is_loopback(info->client_addr)) {
+    if (info != NULL && info->client_addr != NULL && listen_is_loopback(info->client_addr)) {
         return true;
     }
     reply_refuse(&exchange->reply, 403, NULL, NULL,

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/listen.h"
 #include "base/xalloc.h"
-#include "mock/address.h"
 #include "mock/delivery.h"
 #include "mock/exchange.h"
 #include "mock/journal.h"
@@ -31,7 +31,7 @@ struct server {
     struct mock mock;
     struct MHD_Daemon *daemon;
     atomic_ullong serial;
-    char url[ADDRESS_SIZE];
+    char url[LISTEN_URL_SIZE];
 };
 
 static int64_t wall_us(void)
@@ -208,7 +208,7 @@ static int start_daemon(struct server *server, const struct server_options *opti
                         struct error *error)
 {
     unsigned connections = raise_descriptors();
-    int fd = address_listen(options->listen, options->allow_remote, server->url, error);
+    int fd = listen_open(options->listen, options->allow_remote, server->url, error);
 
     if (fd < 0) {
         return -1;

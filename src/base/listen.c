@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* address: reading and listening. */
-#include "mock/address.h"
+/* listen: reading the address, and opening the socket. */
+#include "base/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +19,7 @@ union address {
     struct sockaddr_in6 v6;
 };
 
-bool address_is_loopback(const struct sockaddr *address)
+bool listen_is_loopback(const struct sockaddr *address)
 {
     union address copy;
 
@@ -75,7 +75,7 @@ static socklen_t read_address(const char *text, union address *address)
                : 0;
 }
 
-static int write_url(int fd, char url[ADDRESS_SIZE])
+static int write_url(int fd, char url[LISTEN_URL_SIZE])
 {
     union address address;
     socklen_t size = sizeof address;
@@ -86,15 +86,15 @@ static int write_url(int fd, char url[ADDRESS_SIZE])
     }
     if (address.any.sa_family == AF_INET6) {
         (void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof host);
-        (void)snprintf(url, ADDRESS_SIZE, "http://[%s]:%u", host, ntohs(address.v6.sin6_port));
+        (void)snprintf(url, LISTEN_URL_SIZE, "http://[%s]:%u", host, ntohs(address.v6.sin6_port));
     } else {
         (void)inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof host);
-        (void)snprintf(url, ADDRESS_SIZE, "http://%s:%u", host, ntohs(address.v4.sin_port));
+        (void)snprintf(url, LISTEN_URL_SIZE, "http://%s:%u", host, ntohs(address.v4.sin_port));
     }
     return 0;
 }
 
-/* Answers leave at once: connections inherit TCP_NODELAY. SO_REUSEADDR lets a mock that is started
+/* Answers leave at once: connections inherit TCP_NODELAY. SO_REUSEADDR lets a server that is started
  * anew take the port of its predecessor. */
 static int prepare(int fd, const union address *address, socklen_t size)
 {
@@ -108,7 +108,7 @@ static int prepare(int fd, const union address *address, socklen_t size)
     return 0;
 }
 
-int address_listen(const char *text, bool remote, char url[ADDRESS_SIZE], struct error *error)
+int listen_open(const char *text, bool remote, char url[LISTEN_URL_SIZE], struct error *error)
 {
     union address address;
     socklen_t size = read_address(text, &address);
@@ -119,7 +119,7 @@ int address_listen(const char *text, bool remote, char url[ADDRESS_SIZE], struct
                   text);
         return -1;
     }
-    if (!remote && !address_is_loopback(&address.any)) {
+    if (!remote && !listen_is_loopback(&address.any)) {
         error_set(error, ERROR_USAGE,
                   "%s can be reached from other machines; say --allow-remote if that is meant",
                   text);

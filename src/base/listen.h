@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * address: HOST:PORT as text, and a listening socket there.
+ * listen: HOST:PORT as text, and a listening socket there.
  *
- * Floor: mock.
+ * Floor: base.
  */
-#ifndef MOCK_ADDRESS_H
-#define MOCK_ADDRESS_H
+#ifndef BASE_LISTEN_H
+#define BASE_LISTEN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,15 +13,15 @@
 
 #include "base/error.h"
 
-enum { ADDRESS_SIZE = 80 };
+enum { LISTEN_URL_SIZE = 80 };
 
 /* Whether it is on the loopback interface: 127.0.0.0/8, ::1, or the former mapped into IPv6. */
-bool address_is_loopback(const struct sockaddr *address);
+bool listen_is_loopback(const struct sockaddr *address);
 
 /* Opens a listening socket, not blocking, at HOST:PORT, HOST being localhost, an IPv4 address or an
  * IPv6 address in brackets, PORT 0 for any that is free. Any but a loopback address is refused
  * unless remote. Writes http://HOST:PORT with the real port into url. Returns the socket, or -1
  * with *error. */
-int address_listen(const char *text, bool remote, char url[ADDRESS_SIZE], struct error *error);
+int listen_open(const char *text, bool remote, char url[LISTEN_URL_SIZE], struct error *error);
 
 #endif

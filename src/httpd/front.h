@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * front: what the parts of llmspool-httpd share.
+ *
+ * Floor: httpd (above client, below bin). One struct, made by front_open and handed to every part.
+ * One thread, one libuv loop; whatever may block for long runs in libuv's pool. No provider keys
+ * are known here, and the daemon is spoken to through the spool alone.
+ */
+#ifndef HTTPD_FRONT_H
+#define HTTPD_FRONT_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "spool/spool.h"
+
+struct server;
+
+struct front_options {
+    const char *spool;  /* as given, or NULL: see spool_find */
+    const char *listen; /* HOST:PORT */
+};
+
+struct front {
+    uv_loop_t *loop;
+    const struct front_options *options; /* borrowed */
+    const struct clock *clock;
+    struct log log;
+    struct spool *spool;
+    struct server *server;
+};
+
+/* Opens the spool and starts to serve on the loop. The options must outlive it. NULL with an error. */
+struct front *front_open(uv_loop_t *loop, const struct front_options *options,
+                         struct error *error);
+
+/* Its base URL, such as http://127.0.0.1:40001; the front's. */
+const char *front_url(const struct front *front);
+
+/* Ends all connections and frees; the loop must run once more so that the handles close. NULL is allowed. */
+void front_close(struct front *front);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * route: which handler serves which method and path.
+ *
+ * Floor: httpd. Each file of handlers offers one table of routes, ended by an empty one; route.c lists
+ * the tables.
+ */
+#ifndef HTTPD_ROUTE_H
+#define HTTPD_ROUTE_H
+
+#include <stddef.h>
+
+struct request;
+
+enum {
+    ROUTE_PARAMS = 2, /* places of a pattern */
+};
+
+/* What a caller must be allowed for a route. */
+enum scope {
+    SCOPE_NONE = 0, /* anybody */
+    SCOPE_READ = 1,
+    SCOPE_SUBMIT = 2,
+    SCOPE_ADMIN = 4, /* orders for all jobs, and switches */
+};
+
+typedef void route_handler(struct request *request);
+
+struct route {
+    const char *method;
+    const char *pattern; /* such as /v1/jobs/{id}/versions/{version} */
+    enum scope scope;
+    size_t body_limit; /* bytes; a longer body is answered with 413 */
+    route_handler *handle;
+};
+
+/* GET /healthz, /readyz. */
+extern const struct route health_routes[];
+
+/* Has the request served: finds its route, else answers 404 or 405 (with Allow); HEAD is served as GET,
+ * and OPTIONS tells the methods of a path. */
+void route_serve(struct request *request);
+
+/* Finds the route of a request by its method and path and fills request->route and its params. NULL when
+ * there is none. */
+const struct route *route_find(struct request *request);
+
+#endif
