@@ -17,16 +17,16 @@ const struct buckets_scale metrics_publish_scale = {
     1e6, 11, {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 10000000}};
 
 const char *const metrics_event_kinds[] = {
-    "accepted",         "archive_damaged", "archived",        "budget",
+    "accepted",         "archive_damaged", "budget",
     "cancelled",        "completed",       "daemon_started",  "daemon_stopped",
     "daemon_stopping",  "doubt",           "drain_ended",     "draining",
     "duplicate",        "events_cut",      "events_lost",     "expired",
     "failed",           "fallback",        "flow_accepted",   "flow_ended",
-    "forgotten",        "gate_closed",     "gate_opened",     "held",
-    "order_obeyed",     "paused",          "pruned",          "refused",
+    "gate_closed",     "gate_opened",     "held",
+    "order_obeyed",     "paused",          "refused",
     "released",         "reloaded",        "rerun",           "restored",
     "resumed",          "retried",         "retry",           "run_finished",
-    "sent_back",        "set_aside",       "started",         "step_dropped",
+    "sent_back",        "started",         "step_dropped",
     "throttled",        "webhook_delivered", "webhook_failed", "webhook_gave_up",
     NULL,
 };
