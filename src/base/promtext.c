@@ -113,3 +113,39 @@ void promtext_histogram(struct buffer *out, const char *name, const struct promt
     strcpy(stpcpy(suffixed, name), "_count");
     promtext_sample(out, suffixed, labels, (double)total);
 }
+
+/* Copies a line, with label as the first of its labels. */
+static void label_line(struct buffer *out, const char *line, size_t length, const char *label)
+{
+    size_t name = strcspn(line, "{ ");
+
+    buffer_append(out, line, name);
+    buffer_byte(out, '{');
+    buffer_text(out, label);
+    buffer_byte(out, line[name] == '{' ? ',' : '}');
+    if (line[name] == '{')
+        name++;
+    buffer_append(out, line + name, length - name);
+}
+
+void promtext_label_all(struct buffer *out, const struct buffer *text, const char *name,
+                        const char *value)
+{
+    struct buffer label = {0};
+    size_t at = 0;
+
+    buffer_printf(&label, "%s=\"", name);
+    add_escaped(&label, value, true);
+    buffer_byte(&label, '"');
+    while (at < text->length) {
+        const char *line = text->bytes + at;
+        size_t length = strcspn(line, "\n") + 1;
+
+        if (line[0] == '#')
+            buffer_append(out, line, length);
+        else
+            label_line(out, line, length, label.bytes);
+        at += length;
+    }
+    buffer_free(&label);
+}

@@ -37,4 +37,9 @@ void promtext_sample(struct buffer *out, const char *name, const struct promtext
 void promtext_histogram(struct buffer *out, const char *name, const struct promtext_label *labels,
                         const struct buckets_scale *scale, const struct buckets *buckets);
 
+/* Copies a text that was written by these calls, with a label more on every sample. None may have it
+ * already. */
+void promtext_label_all(struct buffer *out, const struct buffer *text, const char *name,
+                        const char *value);
+
 #endif

@@ -233,6 +233,7 @@ void config_free(struct config *config)
     free(config->prices);
     free(config->ca_file);
     free(config->metrics_file);
+    free(config->metrics_label);
     free(config->path);
     free(config);
 }

@@ -43,6 +43,7 @@ const struct setting config_settings[] = {
     {"fallback_on_refusal", &setting_yes, FIELD(fallback_on_refusal), "no", 0, 0},
     {"truncated_retries", &setting_count, FIELD(truncated_retries), "0", 0, 10},
     {"metrics_file", &kind_metrics_file, FIELD(metrics_file), NULL, 0, 0},
+    {"metrics_label", &setting_text, FIELD(metrics_label), NULL, 0, 0},
     {"metrics_every", &setting_duration, FIELD(metrics_every_ms), "15s", 100, HOUR},
     {"json_retries", &setting_count, FIELD(json_retries), "1", 0, 10},
     {"currency", &kind_currency, FIELD(currency), "USD", 0, 0},

@@ -76,7 +76,7 @@ static void render_table(const struct metrics_look *look, const struct metrics_f
     }
 }
 
-static void render(struct metrics *metrics, struct buffer *out)
+static void render_all(struct metrics *metrics, struct buffer *out)
 {
     static const struct metrics_family *const tables[] = {metrics_process,  metrics_jobs,
                                                           metrics_requests, metrics_gates,
@@ -94,6 +94,20 @@ static void render(struct metrics *metrics, struct buffer *out)
         render_table(look, tables[i], out);
     free(look->budgets);
     free(look);
+}
+
+static void render(struct metrics *metrics, struct buffer *out)
+{
+    const char *label = metrics->core->config->metrics_label;
+    struct buffer text = {0};
+
+    if (label == NULL) {
+        render_all(metrics, out);
+        return;
+    }
+    render_all(metrics, &text);
+    promtext_label_all(out, &text, "spool", label);
+    buffer_free(&text);
 }
 
 /* Tells the first of several failures, and the end of them. */

@@ -29,7 +29,7 @@ load rig
     scenario metrics.py unwritable
 }
 
-@test "a reload moves the textfile" {
+@test "a reload moves the textfile and names the spool" {
     scenario metrics.py reloaded
 }
 

@@ -285,14 +285,17 @@ def unwritable(rig: Rig):
 
 @scenario
 def reloaded(rig: Rig):
-    """A reload moves the textfile."""
+    """A reload moves the textfile, and gives all samples a label."""
     mock = rig.mock()
     rig.configure(mock, "metrics_every = 100ms\n")
     daemon = rig.daemon()
     expect(not os.path.exists(textfile(rig)), "a textfile that nobody asked for")
-    rig.configure(mock, settings(rig))
+    rig.configure(mock, settings(rig) + 'metrics_label = "one \\"spool\\""\n')
     daemon.send(1)
     until(lambda: os.path.exists(textfile(rig)), "the textfile")
+    label = ("spool", 'one \\"spool\\"')
+    expect(all(label in labels for _, labels in read(textfile(rig)).samples), "some have no label")
+    check_with_promtool(textfile(rig))
     daemon.stop()
 
 

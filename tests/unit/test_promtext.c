@@ -93,6 +93,20 @@ static void a_histogram_is_cumulative(void **state)
                "t_seconds_sum{model=\"m\"} 9.111\nt_seconds_count{model=\"m\"} 4\n");
 }
 
+static void a_label_goes_on_every_sample(void **state)
+{
+    (void)state;
+    struct buffer text = {0}, out = {0};
+    const struct promtext_label labels[] = {{"model", "{ }"}, {NULL, NULL}};
+    promtext_family(&text, "jobs", PROMTEXT_GAUGE, "Jobs {all}.");
+    promtext_sample(&text, "jobs", NULL, 2);
+    promtext_sample(&text, "jobs", labels, 1);
+    promtext_label_all(&out, &text, "spool", "a\"b");
+    says(&out, "# HELP jobs Jobs {all}.\n# TYPE jobs gauge\njobs{spool=\"a\\\"b\"} 2\n"
+               "jobs{spool=\"a\\\"b\",model=\"{ }\"} 1\n");
+    buffer_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +115,7 @@ int main(void)
         cmocka_unit_test(numbers_are_short_and_exact),
         cmocka_unit_test(a_locale_changes_nothing),
         cmocka_unit_test(a_histogram_is_cumulative),
+        cmocka_unit_test(a_label_goes_on_every_sample),
     };
     return UNIT_RUN(tests);
 }
