@@ -121,6 +121,9 @@ static int add_header(const struct draft *draft, const char *name, struct buffer
     if (json_object_size(changes) == 0) {
         return 0;
     }
+    if (draft_check_webhook(draft, jsontext_get_text(changes, "webhook", NULL), error) < 0) {
+        return -1;
+    }
     header = json_pack("{s:s, s:O}", "run", name, "job", changes);
     jsontext_write(&whole, header);
     buffer_byte(&whole, '\n');

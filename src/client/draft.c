@@ -17,6 +17,7 @@
 #include "base/xalloc.h"
 #include "client/attached.h"
 #include "client/input.h"
+#include "client/receivers.h"
 #include "job/expand.h"
 #include "job/question.h"
 #include "job/templates.h"
@@ -27,6 +28,7 @@ struct draft {
     struct templates *templates;
     char *owner; /* of what we drop, in a shared spool */
     struct attached *attached;
+    struct receivers *receivers;
     char *folder; /* of paths in whole jobs; NULL: the working directory */
     struct wall now;
 };
@@ -326,6 +328,7 @@ struct draft *draft_new(const struct spool *spool, struct wall now)
         .templates = templates_new(spool, &clock_system),
         .owner = spool->shared ? own_name() : NULL,
         .attached = attached_new(spool),
+        .receivers = receivers_new(spool),
         .now = now,
     };
     return draft;
@@ -336,6 +339,7 @@ void draft_free(struct draft *draft)
     if (draft != NULL) {
         json_decref(draft->changes);
         attached_free(draft->attached);
+        receivers_free(draft->receivers);
         free(draft->folder);
         templates_free(draft->templates);
         free(draft->owner);
@@ -467,6 +471,11 @@ static int attach(const struct draft *draft, json_t *document, struct error *err
     return attached_apply(draft->attached, draft->folder, document, error);
 }
 
+int draft_check_webhook(const struct draft *draft, const char *webhook, struct error *error)
+{
+    return webhook != NULL ? receivers_check(draft->receivers, webhook, error) : 0;
+}
+
 /* Checks and completes a document, which it takes over, in the form in which the daemon would read
  * it. */
 static struct job *read_document(const struct draft *draft, json_t *document, struct error *error)
@@ -495,6 +504,10 @@ static struct job *read_document(const struct draft *draft, json_t *document, st
                   JOB_SIZE_LIMIT);
     } else {
         job = job_read(text.bytes, text.length, &context, error);
+        if (job != NULL && draft_check_webhook(draft, job->webhook, error) < 0) {
+            job_free(job);
+            job = NULL;
+        }
         if (job != NULL) {
             attached_measure(draft->attached, job);
         }

@@ -46,6 +46,10 @@ void draft_forget_files(const struct draft *draft);
 /* What the flags say, as members of a job; borrowed. */
 json_t *draft_changes(const struct draft *draft);
 
+/* Whether the daemon of the spool would let a webhook (NULL: none) of a job come in, as far as it told.
+ * Jobs that are made here were checked. Returns 0, or -1 with an error. */
+int draft_check_webhook(const struct draft *draft, const char *webhook, struct error *error);
+
 /* The job with this prompt (for --type embed, with this input), or the job whose text this is, with
  * the flags; completed, its ID computed. NULL with an error of kind ERROR_DATA, in the words with
  * which the daemon would refuse it. */

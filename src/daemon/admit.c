@@ -15,6 +15,7 @@
 #include "daemon/archived.h"
 #include "daemon/attach.h"
 #include "daemon/debt.h"
+#include "daemon/debt_hook.h"
 #include "daemon/flows.h"
 #include "daemon/orders.h"
 #include "daemon/recover.h"
@@ -164,7 +165,7 @@ static void answer_from(struct admission *admission, const struct debt_end *end)
     const struct job *job = admission->job;
     struct publication *publication;
 
-    if (job->webhook == NULL && job->name == NULL) {
+    if (job->webhook == NULL && job->name == NULL && job->mail == NULL) {
         answered(admission, 0, -1);
         return;
     }
@@ -175,6 +176,8 @@ static void answer_from(struct admission *admission, const struct debt_end *end)
     }
     if (job->webhook != NULL)
         debt_webhook(core, publication, end, job->webhook);
+    if (job->mail != NULL)
+        debt_mail_answered(core, publication, end, job);
     publish_add(core->publish, publication);
 }
 
@@ -194,7 +197,8 @@ static void admit_failed(struct admission *admission)
                                                       .run = failure.run,
                                                       .event = "failed",
                                                       .folder = FOLDER_FAILED,
-                                                      .record = record});
+                                                      .record = record,
+                                                      .user = admission->job->user});
             return;
         }
     }
@@ -247,7 +251,8 @@ static void admit_done(struct admission *admission)
                                               .run = newest.good,
                                               .event = "completed",
                                               .folder = FOLDER_DONE,
-                                              .record = record});
+                                              .record = record,
+                                              .user = admission->job->user});
 }
 
 /* --- dropped, unknown: accepted ------------------------------------------------------------------ */

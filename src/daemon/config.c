@@ -18,6 +18,11 @@
 
 static const char default_path[] = SYSCONFDIR "/llmspool/llmspoold.conf";
 
+const char *config_place(const struct config *config)
+{
+    return config->path != NULL ? config->path : default_path;
+}
+
 static struct config *config_new(void)
 {
     struct config *config = xmalloc(sizeof *config);
@@ -26,6 +31,7 @@ static struct config *config_new(void)
     };
     setting_defaults(config_settings, config);
     setting_defaults(retention_settings, config);
+    setting_defaults(webhook_settings, &config->webhook);
     setting_empty_list(setting_find(config_settings, "trusted_droppers"), config);
     return config;
 }
@@ -174,6 +180,8 @@ struct config *config_read(const struct config_options *options, struct error *e
     if (failed == 0)
         failed = config_check(config, error);
     if (failed == 0)
+        failed = config_webhook_complete(config, error);
+    if (failed == 0)
         failed = config_override(config, options, error);
     if (failed != 0) {
         config_free(config);
@@ -227,6 +235,13 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->user_count; i++)
         config_user_clear(&config->users[i]);
     free(config->users);
+    for (size_t i = 0; i < config->hook_count; i++)
+        config_hook_clear(&config->hooks[i]);
+    free(config->hooks);
+    config_webhook_clear(&config->webhook);
+    for (size_t i = 0; i < config->endpoint_count; i++)
+        config_endpoint_clear(&config->endpoints[i]);
+    free(config->endpoints);
     config_list_free(config->trusted_droppers);
     free(config->currency);
     free(config->time_zone);

@@ -90,6 +90,39 @@ struct config_user {
     struct config_budget budget;
 };
 
+/* hook "EVENT" { … }, or "EVENT:LABEL" for a further one; "mail" is the one that job and run owners' mail
+ * is sent by. */
+struct config_hook {
+    char *name;
+    char **command; /* absolute path and arguments, NULL-terminated */
+    int64_t timeout_ms;
+    int64_t gather_ms; /* between two notices of single jobs */
+};
+
+/* webhook { … }: what holds for all webhooks, and the spool's own, which hears of every job. */
+struct config_webhook {
+    char *url;     /* the spool's own; NULL: there is none */
+    char **events; /* of which it hears: config_webhook_hears; NULL: all */
+    struct config_key *secrets; /* newest first; none: the spool's own (daemon/webhook_secret.h) */
+    size_t secret_count;
+    char **allow;       /* networks that are forbidden otherwise; NULL: none */
+    int64_t timeout_ms; /* of one try */
+    unsigned max_in_flight; /* to one receiver */
+    char **retries;     /* durations: config_webhook_retry */
+    size_t body_limit;  /* bytes; an output that would exceed it is replaced by where it lies */
+    char *public_url;   /* of llmspool-httpd, without a slash at the end; NULL: not said */
+};
+
+/* endpoint "NAME" { … }: a receiver that jobs call by its name, and that hears of every job when it
+ * has events. */
+struct config_endpoint {
+    char *name;
+    char *url;
+    char **events; /* NULL: only of jobs that name it */
+    struct config_key *secrets; /* none: those of webhook { } */
+    size_t secret_count;
+};
+
 struct config {
     char *path; /* that was read, or NULL */
     struct config_provider *providers;
@@ -99,6 +132,11 @@ struct config {
     size_t model_count;
     struct config_user *users;
     size_t user_count;
+    struct config_hook *hooks;
+    size_t hook_count;
+    struct config_webhook webhook;
+    struct config_endpoint *endpoints;
+    size_t endpoint_count;
     unsigned concurrency;     /* requests in flight, all together: 64 */
     unsigned max_attempts;    /* 3 */
     int64_t backoff_ms;       /* first; doubled each attempt, full jitter: 2 s */
@@ -193,6 +231,24 @@ const struct config_user *config_user(const struct config *config, const char *n
 
 /* Whether a user may ask a model; user may be NULL: nobody forbids it. */
 bool config_user_allows(const struct config_user *user, const char *model);
+
+/* The hook of this name, or NULL. */
+const struct config_hook *config_hook(const struct config *config, const char *name);
+
+/* Whether a hook is told of an event: its name is that word, or that word, a colon and a label. */
+bool config_hook_hears(const struct config_hook *hook, const char *event);
+/* Where a person would change this configuration: the file that was read, else the usual one. */
+const char *config_place(const struct config *config);
+
+/* The section of an endpoint, or NULL. */
+const struct config_endpoint *config_endpoint(const struct config *config, const char *name);
+
+/* Whether a list of events, such as a webhook's, holds the event (completed, failed, cancelled,
+ * expired); NULL holds all. */
+bool config_webhook_hears(char *const *events, const char *event);
+
+/* How long to wait after so many tries that failed, in ms and without jitter; -1: no further one. */
+int64_t config_webhook_retry(const struct config_webhook *webhook, unsigned tries);
 
 /* Prints the effective configuration in the file's own syntax, keys masked (first three and last
  * two characters of a long one). */

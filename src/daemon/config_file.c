@@ -34,6 +34,9 @@ enum kind {
     KIND_PROVIDER,
     KIND_MODEL,
     KIND_USER,
+    KIND_HOOK,
+    KIND_WEBHOOK,
+    KIND_ENDPOINT,
     KIND_RETENTION,
     KIND_BUDGET,
     KIND_PROVIDER_BUDGET,
@@ -152,6 +155,21 @@ static void *user_object(struct reading *reading)
     return config_user_at(reading->config, open_title(reading, "user"));
 }
 
+static void *hook_object(struct reading *reading)
+{
+    return config_hook_at(reading->config, open_title(reading, "hook"));
+}
+
+static void *webhook_object(struct reading *reading)
+{
+    return &reading->config->webhook;
+}
+
+static void *endpoint_object(struct reading *reading)
+{
+    return config_endpoint_at(reading->config, open_title(reading, "endpoint"));
+}
+
 static void *budget_object(struct reading *reading)
 {
     return &reading->config->budget;
@@ -181,6 +199,9 @@ static const struct {
     [KIND_PROVIDER] = {provider_settings, provider_object},
     [KIND_MODEL] = {model_settings, model_object},
     [KIND_USER] = {user_settings, user_object},
+    [KIND_HOOK] = {hook_settings, hook_object},
+    [KIND_WEBHOOK] = {webhook_settings, webhook_object},
+    [KIND_ENDPOINT] = {endpoint_settings, endpoint_object},
     [KIND_RETENTION] = {retention_settings, root_object},
     [KIND_BUDGET] = {budget_settings, budget_object},
     [KIND_PROVIDER_BUDGET] = {budget_settings, provider_budget_object},
@@ -242,6 +263,14 @@ static int on_list(cfg_t *section, cfg_opt_t *option)
 static int add_key(struct reading *reading, enum kind kind, const char *setting, const char *value,
                    struct error *error)
 {
+    if (kind == KIND_WEBHOOK) {
+        struct config_webhook *webhook = webhook_object(reading);
+        return config_add_secret(value, &webhook->secrets, &webhook->secret_count, error);
+    }
+    if (kind == KIND_ENDPOINT) {
+        struct config_endpoint *endpoint = endpoint_object(reading);
+        return config_add_secret(value, &endpoint->secrets, &endpoint->secret_count, error);
+    }
     if (kind == KIND_USER) {
         struct config_user *user = user_object(reading);
         return config_add_key(&reading->place, setting, value, &user->keys, &user->key_count,
@@ -284,8 +313,14 @@ static void take_empty_lists(cfg_t *section)
 static int check_end(struct reading *reading, enum kind kind, struct error *error)
 {
     void *object = kinds[kind].object(reading);
+    if (kind == KIND_WEBHOOK)
+        return 0;
+    if (kind == KIND_ENDPOINT)
+        return config_endpoint_end(object, error);
     if (kind == KIND_PROVIDER)
         return config_provider_end(&reading->place, object, error);
+    if (kind == KIND_HOOK)
+        return config_hook_end(object, error);
     return kind == KIND_MODEL ? config_model_end(object, error) : config_user_end(object, error);
 }
 
@@ -361,10 +396,23 @@ static void add_titled(struct options *root, struct reading *reading, struct tit
                 on_end);
 }
 
+/* The sections about webhooks. */
+static void add_receivers(struct options *root, struct reading *reading, struct options *webhook,
+                          struct options *endpoint)
+{
+    const cfg_opt_t secrets = CFG_STR_LIST("secret_file", NULL, CFGF_NODEFAULT);
+    begin_options(webhook, reading, KIND_WEBHOOK);
+    begin_options(endpoint, reading, KIND_ENDPOINT);
+    add_option(webhook, secrets, on_key);
+    add_option(endpoint, secrets, on_key);
+    add_section(root, "webhook", webhook, CFGF_NONE, on_end);
+    add_section(root, "endpoint", endpoint, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES, on_end);
+}
+
 static cfg_t *reading_open(struct reading *reading)
 {
     struct {
-        struct options root, retention, budget;
+        struct options root, hook, webhook, endpoint, retention, budget;
         struct titled provider, model, user;
     } *all = xcalloc(1, sizeof *all);
     begin_options(&all->root, reading, KIND_ROOT);
@@ -374,6 +422,10 @@ static cfg_t *reading_open(struct reading *reading)
                KIND_PROVIDER_BUDGET);
     add_titled(&all->root, reading, &all->model, "model", KIND_MODEL, KIND_MODEL_BUDGET);
     add_titled(&all->root, reading, &all->user, "user", KIND_USER, KIND_USER_BUDGET);
+    begin_options(&all->hook, reading, KIND_HOOK);
+    add_section(&all->root, "hook", &all->hook, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES,
+                on_end);
+    add_receivers(&all->root, reading, &all->webhook, &all->endpoint);
     add_section(&all->root, "retention", &all->retention, CFGF_NONE, NULL);
     add_section(&all->root, "budget", &all->budget, CFGF_NONE, NULL);
     cfg_t *parser = cfg_init(all->root.list, CFGF_NONE); /* copies them all */

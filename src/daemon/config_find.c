@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * config_find: what the configuration says of a model or a user.
+ * config_find: what the configuration says of a model, a user or an endpoint.
  */
 #include "daemon/config.h"
 
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/timetext.h"
 #include "base/xalloc.h"
 
 static bool fits(const char *pattern, const char *model)
@@ -216,4 +217,48 @@ bool config_user_allows(const struct config_user *user, const char *model)
             return true;
     }
     return false;
+}
+
+const struct config_hook *config_hook(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->hook_count; i++) {
+        if (strcmp(config->hooks[i].name, name) == 0)
+            return &config->hooks[i];
+    }
+    return NULL;
+}
+
+const struct config_endpoint *config_endpoint(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        if (strcmp(config->endpoints[i].name, name) == 0)
+            return &config->endpoints[i];
+    }
+    return NULL;
+}
+
+bool config_hook_hears(const struct config_hook *hook, const char *event)
+{
+    size_t length = strlen(event);
+    return strncmp(hook->name, event, length) == 0 &&
+           (hook->name[length] == '\0' || hook->name[length] == ':');
+}
+
+bool config_webhook_hears(char *const *events, const char *event)
+{
+    for (char *const *at = events; at != NULL && *at != NULL; at++) {
+        if (strcmp(*at, event) == 0)
+            return true;
+    }
+    return events == NULL;
+}
+
+int64_t config_webhook_retry(const struct config_webhook *webhook, unsigned tries)
+{
+    int64_t ms;
+    for (unsigned i = 0; tries > 0 && webhook->retries[i] != NULL; i++) {
+        if (i + 1 == tries && timetext_read_duration(webhook->retries[i], &ms) == 0)
+            return ms;
+    }
+    return -1;
 }

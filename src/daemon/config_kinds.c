@@ -15,11 +15,16 @@
 
 #include "base/buffer.h"
 #include "base/moneytext.h"
+#include "base/network.h"
 #include "base/sizetext.h"
+#include "base/timetext.h"
+#include "base/weburl.h"
 #include "base/xalloc.h"
 #include "provider/provider.h"
 #include "retain/policy.h"
 #include "daemon/config_urls.h"
+
+#define DELAY_MOST_MS INT64_C(2592000000)
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS  "0123456789"
@@ -346,6 +351,89 @@ static void room_write(const void *field, FILE *out)
         fprintf(out, "%u%%", room->percent);
 }
 
+/* Commands. */
+
+static int program_check(const struct setting *setting, const char *path, struct error *error)
+{
+    struct stat status;
+    if (*path != '/')
+        return refuse(setting, error,
+                      "it begins with the program's whole path, such as"
+                      " {\"/usr/local/bin/notify\", \"argument\"}; no shell looks for it");
+    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0)
+        return 0;
+    error_set(error, ERROR_DATA, "%s cannot be used: %s is no program that can be run",
+              setting->name, path);
+    return -1;
+}
+
+static int command_read(const struct setting *setting, const char *text, void *field,
+                        struct error *error)
+{
+    char *const *words = *(char *const *const *)field;
+    bool first = words == NULL || words[0] == NULL;
+    if (first && program_check(setting, text, error) == -1)
+        return -1;
+    return setting_list.read(setting, text, field, error);
+}
+
+/* Webhooks. */
+
+static int web_read(const struct setting *setting, const char *text, void *field,
+                    struct error *error)
+{
+    struct weburl url;
+    if (weburl_read(text, &url, error) == -1) {
+        error_prefix(error, "%s cannot be used", setting->name);
+        return -1;
+    }
+    return setting_text.read(setting, text, field, error);
+}
+
+static int ends_read(const struct setting *setting, const char *text, void *field,
+                     struct error *error)
+{
+    static const char *const ends[] = {"completed", "failed", "cancelled", "expired"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (strcmp(text, ends[i]) == 0)
+            return setting_list.read(setting, text, field, error);
+    }
+    error_set(error, ERROR_DATA,
+              "%s holds \"%s\", which is none of completed, failed, cancelled and expired",
+              setting->name, text);
+    return -1;
+}
+
+static int networks_read_setting(const struct setting *setting, const char *text, void *field,
+                                 struct error *error)
+{
+    struct network network;
+    if (network_read(text, &network, error) == -1) {
+        error_prefix(error, "%s", setting->name);
+        return -1;
+    }
+    return setting_list.read(setting, text, field, error);
+}
+
+static int delays_read(const struct setting *setting, const char *text, void *field,
+                       struct error *error)
+{
+    char ***owned = field;
+    size_t count = 0;
+    int64_t ms;
+    if (timetext_read_duration(text, &ms) != 0 || ms < 0 || ms > DELAY_MOST_MS)
+        return refuse(setting, error, "it holds what is no duration of at most 30d, such as 5s or"
+                                      " 2h");
+    while (*owned != NULL && (*owned)[count] != NULL)
+        count++;
+    if (count >= setting->most)
+        return refuse(setting, error, "it holds too many");
+    *owned = xrealloc(*owned, (count + 2) * sizeof **owned);
+    (*owned)[count] = xstrdup(text);
+    (*owned)[count + 1] = NULL;
+    return 0;
+}
+
 /* The collector takes no other names, and reads the file whole or not at all. */
 static int metrics_file_read(const struct setting *setting, const char *text, void *field,
                              struct error *error)
@@ -360,6 +448,10 @@ static int metrics_file_read(const struct setting *setting, const char *text, vo
     return setting_text.read(setting, text, field, error);
 }
 
+const struct setting_kind kind_web = {web_read, text_write, pointer_said, false};
+const struct setting_kind kind_ends = {ends_read, list_write, pointer_said, true};
+const struct setting_kind kind_networks = {networks_read_setting, list_write, pointer_said, true};
+const struct setting_kind kind_delays = {delays_read, list_write, pointer_said, true};
 const struct setting_kind kind_protocol = {protocol_read, text_write, pointer_said, false};
 const struct setting_kind kind_urls = {url_read, list_write, pointer_said, true};
 const struct setting_kind kind_headers = {header_read, list_write, pointer_said, true};
@@ -371,5 +463,6 @@ const struct setting_kind kind_zone = {zone_read, text_write, pointer_said, fals
 const struct setting_kind kind_currency = {currency_read, text_write, pointer_said, false};
 const struct setting_kind kind_price = {price_read, price_write, price_said, false};
 const struct setting_kind kind_room = {room_read, room_write, NULL, false};
+const struct setting_kind kind_command = {command_read, list_write, pointer_said, true};
 const struct setting_kind kind_metrics_file = {metrics_file_read, text_write, pointer_said, false};
 const struct setting_kind kind_free = {free_read, free_write, free_said, false};

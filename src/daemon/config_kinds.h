@@ -23,7 +23,12 @@ extern const struct setting_kind kind_currency;    /* three capital letters */
 extern const struct setting_kind kind_price;       /* int64_t, nano a token; text is per million */
 extern const struct setting_kind kind_room;        /* struct policy_room: 10% or 5GiB */
 extern const struct setting_kind kind_metrics_file; /* an absolute path that ends in .prom */
+extern const struct setting_kind kind_web;         /* URL that webhooks can go to */
+extern const struct setting_kind kind_ends;        /* list: how jobs end */
+extern const struct setting_kind kind_networks;    /* list: networks and addresses */
+extern const struct setting_kind kind_delays;      /* list: durations, which may repeat */
 extern const struct setting_kind kind_free;        /* bool: the word free */
+extern const struct setting_kind kind_command;     /* list: a program's absolute path, arguments */
 
 /* Whether a proxy's URL holds a user or a password. */
 bool kind_proxy_is_secret(const char *proxy);

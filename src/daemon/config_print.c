@@ -108,6 +108,43 @@ static void print_user(const struct config_user *user, FILE *out)
     print_end(&user->budget, out);
 }
 
+static void print_hook(const struct config_hook *hook, FILE *out)
+{
+    print_section("hook", hook->name, out);
+    setting_print(hook_settings, hook, "    ", out);
+    fputs("}\n", out);
+}
+
+/* Where secrets are; nothing of what they are. */
+static void print_secrets(const struct config_key *secrets, size_t count, FILE *out)
+{
+    char **values = xcalloc(count + 1, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = xstrdup(source_value(&secrets[i], "secret_file"));
+    if (count > 0) {
+        fputs("    secret_file = ", out);
+        setting_list.write(&values, out);
+        fputc('\n', out);
+    }
+    config_list_free(values);
+}
+
+static void print_webhook(const struct config_webhook *webhook, FILE *out)
+{
+    fputs("\nwebhook {\n", out);
+    setting_print(webhook_settings, webhook, "    ", out);
+    print_secrets(webhook->secrets, webhook->secret_count, out);
+    fputs("}\n", out);
+}
+
+static void print_endpoint(const struct config_endpoint *endpoint, FILE *out)
+{
+    print_section("endpoint", endpoint->name, out);
+    setting_print(endpoint_settings, endpoint, "    ", out);
+    print_secrets(endpoint->secrets, endpoint->secret_count, out);
+    fputs("}\n", out);
+}
+
 /* A section without a name, where anything in it was said. */
 static void print_plain(const char *name, const struct setting *table, const void *object,
                         FILE *out)
@@ -130,5 +167,10 @@ void config_print(const struct config *config, FILE *out)
         print_model(&config->models[i], out);
     for (size_t i = 0; i < config->user_count; i++)
         print_user(&config->users[i], out);
+    for (size_t i = 0; i < config->hook_count; i++)
+        print_hook(&config->hooks[i], out);
+    print_webhook(&config->webhook, out);
+    for (size_t i = 0; i < config->endpoint_count; i++)
+        print_endpoint(&config->endpoints[i], out);
     print_plain("retention", retention_settings, config, out);
 }

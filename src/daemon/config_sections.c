@@ -13,6 +13,7 @@
 #include "daemon/config_table.h"
 #include "daemon/config_urls.h"
 #include "daemon/key.h"
+#include "spool/layout.h"
 
 static const struct config_budget no_budget = {-1, -1, -1, -1};
 
@@ -59,6 +60,19 @@ struct config_user *config_user_at(struct config *config, const char *name)
     struct config_user *user = &config->users[config->user_count++];
     *user = (struct config_user){.name = xstrdup(name), .keep_ms = -1, .budget = no_budget};
     return user;
+}
+
+struct config_hook *config_hook_at(struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->hook_count; i++) {
+        if (strcmp(config->hooks[i].name, name) == 0)
+            return &config->hooks[i];
+    }
+    config->hooks = xrealloc(config->hooks, (config->hook_count + 1) * sizeof *config->hooks);
+    struct config_hook *hook = &config->hooks[config->hook_count++];
+    *hook = (struct config_hook){.name = xstrdup(name)};
+    setting_defaults(hook_settings, hook);
+    return hook;
 }
 
 /* Keys. */
@@ -114,7 +128,7 @@ int config_add_key(const struct config_place *place, const char *setting, const 
     return 0;
 }
 
-static void keys_clear(struct config_key *keys, size_t count)
+void config_keys_clear(struct config_key *keys, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         key_free(keys[i].key);
@@ -219,6 +233,30 @@ int config_user_end(const struct config_user *user, struct error *error)
     return 0;
 }
 
+static bool hook_name_good(const char *name)
+{
+    static const char *const events[] = {"run-finished", "gate-closed", "budget", "failed", "mail"};
+    size_t length = strcspn(name, ":");
+    bool label = name[length] != ':' || layout_name_ok(name + length + 1);
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        if (strlen(events[i]) == length && memcmp(events[i], name, length) == 0)
+            return label && (name[length] == '\0' || strcmp(events[i], "mail") != 0);
+    }
+    return false;
+}
+
+int config_hook_end(const struct config_hook *hook, struct error *error)
+{
+    if (!hook_name_good(hook->name))
+        return section_problem(error, "hook", hook->name,
+                               "is for no event: there are run-finished, gate-closed, budget and"
+                               " failed, each with a colon and a label behind it for a further"
+                               " hook, and mail");
+    if (hook->command == NULL || hook->command[0] == NULL)
+        return section_problem(error, "hook", hook->name, "has no command");
+    return 0;
+}
+
 /* Users. */
 
 static char **list_copy(char *const *list)
@@ -289,7 +327,7 @@ void config_provider_clear(struct config_provider *provider)
     free(provider->protocol);
     config_list_free(provider->urls);
     free(provider->url_file);
-    keys_clear(provider->keys, provider->key_count);
+    config_keys_clear(provider->keys, provider->key_count);
     free(provider->key_header);
     free(provider->query);
     config_list_free(provider->headers);
@@ -311,7 +349,13 @@ void config_model_clear(struct config_model *model)
 void config_user_clear(struct config_user *user)
 {
     free(user->name);
-    keys_clear(user->keys, user->key_count);
+    config_keys_clear(user->keys, user->key_count);
     free(user->provider);
     config_list_free(user->models);
+}
+
+void config_hook_clear(struct config_hook *hook)
+{
+    free(hook->name);
+    config_list_free(hook->command);
 }

@@ -136,3 +136,34 @@ const struct setting user_settings[] = {
     {0},
 };
 #undef FIELD
+
+#define FIELD(member) offsetof(struct config_hook, member)
+const struct setting hook_settings[] = {
+    {"command", &kind_command, FIELD(command), NULL, 1, 64},
+    {"timeout", &setting_duration, FIELD(timeout_ms), "60s", 1, HOUR},
+    {"gather", &setting_duration, FIELD(gather_ms), "1m", 0, DAY},
+    {0},
+};
+#undef FIELD
+
+#define FIELD(member) offsetof(struct config_webhook, member)
+const struct setting webhook_settings[] = {
+    {"url", &kind_web, FIELD(url), NULL, 0, 0},
+    {"events", &kind_ends, FIELD(events), NULL, 0, 4},
+    {"allow", &kind_networks, FIELD(allow), NULL, 0, 1000},
+    {"timeout", &setting_duration, FIELD(timeout_ms), "20s", 1, 10 * 60 * SECOND},
+    {"max_in_flight", &setting_count, FIELD(max_in_flight), "16", 1, 1000},
+    {"retries", &kind_delays, FIELD(retries), NULL, 0, 100},
+    {"body_limit", &setting_size, FIELD(body_limit), "20KiB", KIB, 32 * KIB * KIB},
+    {"public_url", &kind_web, FIELD(public_url), NULL, 0, 0},
+    {0},
+};
+#undef FIELD
+
+#define FIELD(member) offsetof(struct config_endpoint, member)
+const struct setting endpoint_settings[] = {
+    {"url", &kind_web, FIELD(url), NULL, 0, 0},
+    {"events", &kind_ends, FIELD(events), NULL, 0, 4},
+    {0},
+};
+#undef FIELD

@@ -14,6 +14,9 @@ extern const struct setting config_settings[];    /* fields of struct config */
 extern const struct setting provider_settings[];  /* fields of struct config_provider */
 extern const struct setting model_settings[];     /* fields of struct config_model */
 extern const struct setting user_settings[];      /* fields of struct config_user */
+extern const struct setting hook_settings[];      /* fields of struct config_hook */
+extern const struct setting webhook_settings[];   /* fields of struct config_webhook */
+extern const struct setting endpoint_settings[];  /* fields of struct config_endpoint */
 extern const struct setting budget_settings[];    /* fields of struct config_budget */
 extern const struct setting retention_settings[]; /* fields of struct config */
 

@@ -39,6 +39,9 @@ struct archived_jobs;
 struct attach;
 struct batches;
 struct flows;
+struct hooks;
+struct outbox;
+struct webhooks;
 
 /* Jobs that ended since the daemon started. */
 struct totals {
@@ -78,6 +81,9 @@ struct core {
     struct attach *attach;
     struct batches *batches;
     struct flows *flows;
+    struct hooks *hooks;
+    struct outbox *outbox;
+    struct webhooks *webhooks;
     struct totals totals;
     struct mono progress;  /* last time that a job was taken, sent or ended */
     struct mono room_looked; /* when free space was looked at last */

@@ -25,14 +25,17 @@
 #include "daemon/dispatch.h"
 #include "daemon/finish.h"
 #include "daemon/flows.h"
+#include "daemon/hooks.h"
 #include "daemon/intake.h"
 #include "daemon/mark.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/orders.h"
+#include "daemon/outbox.h"
 #include "daemon/purse.h"
 #include "daemon/recover.h"
 #include "daemon/status.h"
+#include "daemon/webhooks.h"
 #include "spool/visible.h"
 #include "spool/watch.h"
 
@@ -141,6 +144,7 @@ static int64_t next_wake(struct daemon *daemon)
         wake = sooner(wake, until(gate, now, daemon->turn_mono.ms));
     if (core->trouble[0] != '\0' || core->spool_lost)
         wake = sooner(wake, SECOND_MS);
+    wake = sooner(wake, outbox_wake_ms(core->outbox));
     if (daemon->options->until_empty)
         wake = sooner(wake, core->progress.ms + daemon->options->patience_ms - now + 1);
     if (daemon->stop == STOP_DRAINING)
@@ -165,9 +169,9 @@ static bool nothing_under_way(const struct daemon *daemon)
     const struct core *core = &daemon->core;
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
-           finish_stuck(core->finish) == 0 && archived_idle(core->archived) &&
+           finish_stuck(core->finish) == 0 && hooks_running(core->hooks) == 0 && archived_idle(core->archived) &&
            attach_idle(core->attach) && batches_idle(core->batches) && flows_quiet(core->flows) &&
-           queue_count(core->queue, TASK_SETTLING) == 0 &&
+           outbox_idle(core->outbox) && queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
 }
 
@@ -186,6 +190,7 @@ static void stop_now(struct daemon *daemon)
 
     if (result < 0)
         log_warning(&core->log, "state/: the stop cannot be recorded: %s", strerror(-result));
+    hooks_kill(core->hooks);
     if (left > 0)
         log_warning(&core->log,
                     "stopped with %u %s not finished; each may have been paid for and is in doubt",
@@ -204,7 +209,7 @@ static void look_at_stop(struct daemon *daemon)
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
              archived_idle(daemon->core.archived) && attach_idle(daemon->core.attach) &&
              batches_idle(daemon->core.batches) && flows_quiet(daemon->core.flows) &&
-             !money_writing(daemon->core.money))
+             outbox_idle(daemon->core.outbox) && !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
@@ -232,6 +237,15 @@ static bool may_move(const struct daemon *daemon)
                       orders_waiting(core->orders) > 0);
 }
 
+static void tell_of_debts(const struct core *core)
+{
+    size_t owed = outbox_owed(core->outbox);
+
+    if (owed > 0)
+        log_warning(&core->log, "%zu %s still owed and will be tried again by the next daemon", owed,
+                    owed == 1 ? "notification is" : "notifications are");
+}
+
 /* --until-empty: nothing is left, or what is left cannot move. */
 static void look_at_empty(struct daemon *daemon)
 {
@@ -241,13 +255,18 @@ static void look_at_empty(struct daemon *daemon)
     if (!daemon->options->until_empty || daemon->stop != STOP_NO || !nothing_under_way(daemon) ||
         !intake_idle(core->intake) || !flows_idle(core->flows))
         return;
+    hooks_hurry(core->hooks);
+    if (outbox_due(core->outbox) > 0)
+        return;
     if (queue_size(core->queue) == 0 && intake_waiting(core->intake, &reason) == 0 &&
         orders_waiting(core->orders) == 0 && flows_waiting(core->flows) == 0) {
+        tell_of_debts(core);
         daemon_leave(daemon, any_failed(core) ? 1 : 0);
     } else if (!may_move(daemon)) {
         log_warning(&core->log, "%zu jobs are left that cannot move; llmspool-status says why",
                     queue_size(core->queue) + intake_waiting(core->intake, &reason) +
                         flows_waiting(core->flows));
+        tell_of_debts(core);
         daemon_leave(daemon, 75);
     }
 }
@@ -271,6 +290,7 @@ static void turn(uv_prepare_t *prepare)
     flows_work(core->flows);
     orders_work(core->orders);
     dispatch_work(core->dispatch);
+    more = outbox_work(core->outbox) || more;
     events_flush(core->events);
     status_work(core->status);
     metrics_work(core->metrics);
@@ -366,6 +386,7 @@ static void look_at_clock(struct daemon *daemon)
                 (long long)(moved / 1000));
     daemon->clock_offset = offset;
     queue_clock_moved(core->queue, moved);
+    outbox_clock_moved(core->outbox, moved);
 }
 
 static void minute_fired(uv_timer_t *timer)
@@ -376,6 +397,8 @@ static void minute_fired(uv_timer_t *timer)
     if (!daemon->core.spool_lost)
         watch_folders(daemon); /* those that could not be watched the last time */
     look_at_clock(daemon);
+    if (!daemon->core.spool_lost)
+        outbox_minute(daemon->core.outbox);
     batches_ended(daemon->core.batches); /* of what left cur/ in another way than by its end */
     intake_scan(daemon->core.intake);
     orders_scan(daemon->core.orders);
@@ -411,6 +434,8 @@ static void stop_begin(struct daemon *daemon)
              dispatch_in_flight(core->dispatch), bound);
     events_add(core->events, "daemon_stopping", NULL);
     batches_stop(core->batches);
+    outbox_stop(core->outbox);
+    hooks_stop(core->hooks);
     notify_send("STOPPING=1\nEXTEND_TIMEOUT_USEC=30000000\nSTATUS=Finishing what is in flight");
     uv_timer_start(&daemon->extend, extend_fired, EXTEND_MS, EXTEND_MS);
     core_touch(core);
@@ -421,12 +446,14 @@ static int reconfigure(struct daemon *daemon, struct config *config, struct erro
     struct core *core = &daemon->core;
 
     if (visible_set(core->spool, config->owner_only, error) < 0 ||
-        purse_configure(core, config, error) < 0)
+        purse_configure(core, config, error) < 0 ||
+        outbox_configure(core->outbox, config, error) < 0)
         return -1;
     lanes_configure(core->lanes, config, clock_mono(core->clock));
     core->config = config;
     config_free(daemon->config);
     daemon->config = config;
+    webhooks_configure(core->webhooks);
     return 0;
 }
 
@@ -518,7 +545,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
 {
     struct core *core = &daemon->core;
 
-    core->transfers = transfers_open(core->loop, 0, core->config->ca_file, error);
+    core->transfers = transfers_open(core->loop, 0, core->config->ca_file, NULL, error);
     if (core->transfers == NULL)
         return -1;
     if (purse_open(core, error) < 0)
@@ -543,7 +570,10 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->attach = attach_open(core);
     core->batches = batches_open(core);
     core->flows = flows_open(core);
-    return 0;
+    core->webhooks = webhooks_open(core);
+    core->hooks = hooks_open(core);
+    core->outbox = outbox_open(core, error);
+    return core->outbox != NULL ? 0 : -1;
 }
 
 static void open_watch(struct daemon *daemon)
@@ -602,6 +632,7 @@ static int start(struct daemon *daemon, struct error *error)
         uv_signal_start(&daemon->signals[i], signalled, numbers[i]);
     start_watching(daemon);
     batches_start(core->batches);
+    outbox_look(core->outbox);
     orders_scan(core->orders);
     intake_scan(core->intake);
     uv_prepare_start(&daemon->turn, turn);
@@ -640,6 +671,8 @@ static void close_parts(struct daemon *daemon)
     status_close(core->status);
     metrics_close(core->metrics);
     flows_close(core->flows);
+    hooks_close(core->hooks);
+    outbox_close(core->outbox);
     archived_close(core->archived);
     attach_close(core->attach);
     batches_close(core->batches);
@@ -648,6 +681,7 @@ static void close_parts(struct daemon *daemon)
     transfers_close(core->transfers);
     dispatch_close(core->dispatch);
     purse_close(core);
+    webhooks_close(core->webhooks);
     uv_walk(&daemon->loop, close_handle, NULL);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
     queue_close(core->queue);

@@ -16,6 +16,8 @@
 #include "base/sha256.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "daemon/outbox.h"
+#include "daemon/webhook_message.h"
 #include "spool/move.h"
 
 enum { TARGET_SIZE = 16 + ENTRY_NAME_SIZE };
@@ -24,24 +26,62 @@ void debt_webhook(struct core *core, struct publication *publication, const stru
                   const char *webhook)
 {
     struct buffer text = {0};
-    char id[ID_TEXT_SIZE], hash[SHA256_HEX_SIZE], name[ENTRY_NAME_SIZE], time[TIMETEXT_SIZE];
+    char id[ID_TEXT_SIZE], hash[SHA256_HEX_SIZE], time[TIMETEXT_SIZE];
     char record[TARGET_SIZE];
-    json_t *debt;
 
     id_write(end->id, id);
     buffer_printf(&text, "%s\n%u\n%s\n%s", id, end->run, end->event, webhook);
     sha256_hex(text.bytes, text.length, hash);
-    buffer_clear(&text);
-    snprintf(name, sizeof name, "%s.json", hash);
+    buffer_free(&text);
     snprintf(record, sizeof record, "%s/%s", folder_name(end->folder), end->record);
     timetext_write(clock_wall(core->clock), time);
-    debt = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "webhook_id", hash, "id", id, "run",
-                     (int)end->run, "event", end->event, "webhook", webhook, "record", record, "time",
-                     time);
-    jsontext_write(&text, debt);
-    buffer_byte(&text, '\n');
-    json_decref(debt);
-    publication_file(publication, FOLDER_OUTBOX, name, 0600, &text, true, FOLDER_TMP, NULL);
+    outbox_owe(core, publication, hash,
+               json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s*}", "webhook_id", hash, "id", id,
+                         "run", (int)end->run, "event", end->event, "webhook", webhook, "record",
+                         record, "time", time, "user", end->user));
+}
+
+/* Webhooks of one end, each URL once. */
+struct hearers {
+    struct core *core;
+    struct publication *publication;
+    const struct debt_end *end;
+    const char **urls; /* borrowed: that are told already */
+    size_t count;
+};
+
+static void hear(struct hearers *hearers, const char *webhook)
+{
+    const char *url = webhook_message_url(hearers->core->config, webhook, NULL);
+
+    url = url != NULL ? url : webhook; /* an endpoint that is not there any more: kept, and told later */
+    for (size_t i = 0; i < hearers->count; i++)
+        if (strcmp(hearers->urls[i], url) == 0)
+            return;
+    hearers->urls = xrealloc(hearers->urls, (hearers->count + 1) * sizeof *hearers->urls);
+    hearers->urls[hearers->count++] = url;
+    debt_webhook(hearers->core, hearers->publication, hearers->end, webhook);
+}
+
+void debt_webhooks(struct core *core, struct publication *publication, const struct debt_end *end,
+                   const struct job *job, const struct state *state)
+{
+    const struct config *config = core->config;
+    struct hearers hearers = {.core = core, .publication = publication, .end = end};
+    json_t *value;
+    size_t i;
+
+    if (job->webhook != NULL)
+        hear(&hearers, job->webhook);
+    json_array_foreach(state != NULL ? state->webhooks : NULL, i, value)
+        hear(&hearers, json_string_value(value));
+    if (config->webhook.url != NULL && config_webhook_hears(config->webhook.events, end->event))
+        hear(&hearers, config->webhook.url);
+    for (i = 0; i < config->endpoint_count; i++)
+        if (config->endpoints[i].events != NULL &&
+            config_webhook_hears(config->endpoints[i].events, end->event))
+            hear(&hearers, config->endpoints[i].name);
+    free(hearers.urls);
 }
 
 void debt_name(struct publication *publication, const struct debt_end *end, const char *name)
@@ -64,14 +104,11 @@ void debt_all(struct core *core, struct publication *publication, const struct d
     json_t *value;
     size_t i;
 
-    if (job->webhook != NULL)
-        debt_webhook(core, publication, end, job->webhook);
+    debt_webhooks(core, publication, end, job, state);
     if (job->name != NULL)
         debt_name(publication, end, job->name);
     if (state == NULL)
         return;
-    json_array_foreach(state->webhooks, i, value)
-        debt_webhook(core, publication, end, json_string_value(value));
     json_array_foreach(state->names, i, value)
         debt_name(publication, end, json_string_value(value));
 }

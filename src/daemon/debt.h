@@ -20,16 +20,22 @@ struct debt_end {
     enum folder folder; /* where the record lies */
     const char *record; /* its file name */
     const char *answer; /* the file in the same folder that names lead to; NULL: the record */
+    const char *user;   /* whose job it is, or NULL */
 };
 
 /* Adds the webhook as a debt to be paid. */
 void debt_webhook(struct core *core, struct publication *publication, const struct debt_end *end,
                   const char *webhook);
 
+/* Adds all webhooks that hear of a job's end: its own, those that duplicates brought, and of the
+ * configuration those whose events name it. What leads to one URL is one debt. state may be NULL. */
+void debt_webhooks(struct core *core, struct publication *publication, const struct debt_end *end,
+                   const struct job *job, const struct state *state);
+
 /* Adds pointing by-name/NAME at the answer, where the name still leads to this ID. */
 void debt_name(struct publication *publication, const struct debt_end *end, const char *name);
 
-/* Adds all that a job owes: its own and further webhooks and names. state may be NULL. */
+/* Adds all that a job owes: webhooks, and its own and further names. state may be NULL. */
 void debt_all(struct core *core, struct publication *publication, const struct debt_end *end,
               const struct job *job, const struct state *state);
 

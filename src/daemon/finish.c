@@ -19,6 +19,7 @@
 #include "daemon/batches.h"
 #include "daemon/crash.h"
 #include "daemon/debt.h"
+#include "daemon/debt_hook.h"
 #include "daemon/flows.h"
 #include "daemon/metrics.h"
 #include "daemon/orders.h"
@@ -164,6 +165,20 @@ static const char *ending_answer(const struct ending *ending, char name[ENTRY_NA
     return name;
 }
 
+static void ending_owe(const struct ending *ending, struct publication *publication,
+                       const struct debt_end *end)
+{
+    struct core *core = ending->finish->core;
+    const struct task *task = ending->task;
+
+    debt_all(core, publication, end, ending->job, task->memory);
+    debt_hook_end(core, publication, end, ending->job, task->memory,
+                  &(struct debt_job){.reason = ending->end.reason,
+                                     .message = ending->end.message,
+                                     .model = ending->end.model,
+                                     .in_run = task->in_run});
+}
+
 static void ending_publish(struct ending *ending)
 {
     struct core *core = ending->finish->core;
@@ -176,14 +191,14 @@ static void ending_publish(struct ending *ending)
     entry_write(ENTRY_JOB, &task->id, 0, job);
     ending_add_record(ending, publication, name, temp);
     publication_sync(publication, FOLDER_CUR, job);
-    debt_all(core, publication,
-             &(struct debt_end){.id = &task->id,
-                                .run = task_run(task),
-                                .event = ending->end.status,
-                                .folder = ending->folder,
-                                .record = name,
-                                .answer = ending_answer(ending, answer)},
-             ending->job, task->memory);
+    ending_owe(ending, publication,
+               &(struct debt_end){.id = &task->id,
+                                  .run = task_run(task),
+                                  .event = ending->end.status,
+                                  .folder = ending->folder,
+                                  .record = name,
+                                  .answer = ending_answer(ending, answer),
+                                  .user = ending->job->user});
     publish_add(core->publish, publication);
 }
 

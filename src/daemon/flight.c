@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "daemon/debt_hook.h"
 #include "daemon/exchange.h"
 #include "daemon/key.h"
 #include "daemon/mark.h"
@@ -182,6 +183,21 @@ static void judge_unknown(const struct flight *flight, struct verdict *verdict)
         verdict->outcome = OUTCOME_JOB;
 }
 
+/* A gate that closed for what a person must mend: hooks are told once of each closing. */
+static void gate_owe(const struct flight *flight, const struct gate_view *view)
+{
+    struct core *core = flight->core;
+    const struct upstream *upstream = flight->upstream;
+    json_t *notice = json_pack("{s:{s:s, s:s, s:s, s:s}}", "gate", "name", upstream->name,
+                               "provider", upstream->provider, "model", upstream->model, "reason",
+                               view->reason);
+    char *what = xasprintf("%s\n%lld", upstream->name, (long long)clock_wall(core->clock).ms);
+
+    debt_hook_now(core, HOOK_GATE_CLOSED, what, notice);
+    free(what);
+    json_decref(notice);
+}
+
 static void gate_tell(const struct flight *flight, enum gate_state before)
 {
     struct core *core = flight->core;
@@ -199,6 +215,8 @@ static void gate_tell(const struct flight *flight, enum gate_state before)
                  closed ? ": " : "", closed ? view.reason : "");
     events_add(core->events, closed ? "gate_closed" : "gate_opened",
                json_pack("{s:s, s:s*}", "gate", name, "reason", closed ? view.reason : NULL));
+    if (closed && view.loud)
+        gate_owe(flight, &view);
 }
 
 /* What a landing knows. */

@@ -8,6 +8,7 @@
 
 #include "base/xalloc.h"
 #include "daemon/debt.h"
+#include "daemon/debt_hook.h"
 #include "daemon/flows_core.h"
 #include "job/record.h"
 #include "spool/file.h"
@@ -74,6 +75,18 @@ static void fail_record(const struct step *step, struct buffer *out)
     state_free(state);
 }
 
+static void step_owe(const struct step *step, struct publication *publication, const char *record)
+{
+    struct core *core = step->flow->flows->core;
+    const struct job *job = step->job;
+    const struct debt_end end = {.id = &job->id, .run = 1, .event = status_of(step),
+                                 .folder = FOLDER_FAILED, .record = record, .user = job->user};
+
+    debt_webhooks(core, publication, &end, job, NULL);
+    debt_hook_end(core, publication, &end, job, NULL,
+                  &(struct debt_job){.reason = step->reason, .message = step->message});
+}
+
 void step_fail(struct step *step)
 {
     struct core *core = step->flow->flows->core;
@@ -99,11 +112,7 @@ void step_fail(struct step *step)
     snprintf(target, sizeof target, "../%s/%s", folder_name(FOLDER_FAILED), record);
     if (job->name != NULL)
         publication_link(publication, FOLDER_BY_NAME, job->name, target, NULL);
-    if (job->webhook != NULL)
-        debt_webhook(core, publication,
-                     &(struct debt_end){.id = &job->id, .run = 1, .event = status_of(step),
-                                        .folder = FOLDER_FAILED, .record = record},
-                     job->webhook);
+    step_owe(step, publication, record);
     publish_add(core->publish, publication);
 }
 

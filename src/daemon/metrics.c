@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "daemon/metrics_file.h"
 #include "daemon/metrics_parts.h"
+#include "daemon/outbox.h"
 #include "spool/file.h"
 
 enum { MINUTE_MS = 60 * 1000 };
@@ -80,7 +81,8 @@ static void render_all(struct metrics *metrics, struct buffer *out)
 {
     static const struct metrics_family *const tables[] = {metrics_process,  metrics_jobs,
                                                           metrics_requests, metrics_gates,
-                                                          metrics_money,    metrics_disk};
+                                                          metrics_money,    metrics_debts,
+                                                          metrics_disk};
     struct core *core = metrics->core;
     struct metrics_look *look = xcalloc(1, sizeof *look);
 
@@ -90,8 +92,10 @@ static void render_all(struct metrics *metrics, struct buffer *out)
     look->room_known = room_free(core, &look->room) == 0;
     metrics_look_at_gates(look);
     look->budgets = money_budgets(core->money, &look->budget_count);
+    look->debts = outbox_json(core->outbox);
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         render_table(look, tables[i], out);
+    json_decref(look->debts);
     free(look->budgets);
     free(look);
 }

@@ -17,18 +17,13 @@ const struct buckets_scale metrics_publish_scale = {
     1e6, 11, {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 10000000}};
 
 const char *const metrics_event_kinds[] = {
-    "accepted",         "archive_damaged", "budget",
-    "cancelled",        "completed",       "daemon_started",  "daemon_stopped",
-    "daemon_stopping",  "doubt",           "drain_ended",     "draining",
-    "duplicate",        "events_cut",      "events_lost",     "expired",
-    "failed",           "fallback",        "flow_accepted",   "flow_ended",
-    "gate_closed",     "gate_opened",     "held",
-    "order_obeyed",     "paused",          "refused",
-    "released",         "reloaded",        "rerun",           "restored",
-    "resumed",          "retried",         "retry",           "run_finished",
-    "sent_back",        "started",         "step_dropped",
-    "throttled",        "webhook_delivered", "webhook_failed", "webhook_gave_up",
-    NULL,
+    "accepted", "archive_damaged", "budget", "cancelled", "completed", "daemon_started",
+    "daemon_stopped", "daemon_stopping", "doubt", "drain_ended", "draining", "duplicate",
+    "events_cut", "events_lost", "expired", "failed", "fallback", "flow_accepted", "flow_ended",
+    "gate_closed", "gate_opened", "held", "hook_delivered", "hook_failed", "hook_gave_up",
+    "order_obeyed", "paused", "refused", "released", "reloaded", "rerun", "restored", "resumed",
+    "retried", "retry", "run_finished", "sent_back", "started", "step_dropped", "throttled",
+    "webhook_delivered", "webhook_failed", "webhook_gave_up", NULL,
 };
 _Static_assert(sizeof metrics_event_kinds / sizeof metrics_event_kinds[0] <= METRICS_EVENTS,
                "each kind of event has a counter, and others have one");

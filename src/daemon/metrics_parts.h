@@ -67,6 +67,7 @@ struct metrics_look {
     size_t gate_count;
     struct budget_view *budgets;
     size_t budget_count;
+    json_t *debts; /* as in status.json */
 };
 
 /* A family: either one sample, or what samples writes. */
@@ -83,7 +84,7 @@ struct metrics_family {
 
 /* The tables, each ended by a row without a name. */
 extern const struct metrics_family metrics_process[], metrics_jobs[], metrics_requests[],
-    metrics_gates[], metrics_money[], metrics_disk[];
+    metrics_gates[], metrics_money[], metrics_debts[], metrics_disk[];
 
 /* Gathers the gates for the rendering. */
 void metrics_look_at_gates(struct metrics_look *look);

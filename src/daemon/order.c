@@ -12,6 +12,7 @@
 static const char *const order_words[] = {
     [ORDER_CANCEL] = "cancel",   [ORDER_RETRY] = "retry", [ORDER_RERUN] = "rerun",
     [ORDER_RELEASE] = "release", [ORDER_FLUSH] = "flush", [ORDER_CASCADE] = "cascade",
+    [ORDER_REDELIVER] = "redeliver",
 };
 
 enum { ORDER_KINDS = sizeof order_words / sizeof order_words[0] };

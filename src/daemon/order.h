@@ -23,6 +23,7 @@ enum order_kind {
     ORDER_RELEASE,
     ORDER_FLUSH,
     ORDER_CASCADE, /* a rerun, and then what depends on it */
+    ORDER_REDELIVER, /* of what is owed, given up or waiting for its next try */
 };
 
 #define ORDER_FLOW "flows/" /* before the name of a flow, in a line */
@@ -49,7 +50,7 @@ struct order {
 /* The kind that a file name of ctl/ says (KIND.UNIQUE), or false. */
 bool order_kind_read(const char *name, enum order_kind *kind);
 
-/* "cancel", "retry", "rerun", "release", "flush", "cascade". */
+/* "cancel", "retry", "rerun", "release", "flush", "cascade", "redeliver". */
 const char *order_word(enum order_kind kind);
 
 /* Reads the lines of an order file: full IDs, ALL, and for release and flush names of gates, for

@@ -19,6 +19,7 @@
 #include "daemon/intake.h"
 #include "daemon/mark.h"
 #include "daemon/order.h"
+#include "daemon/outbox.h"
 #include "daemon/owners.h"
 #include "daemon/refusal.h"
 #include "spool/move.h"
@@ -167,6 +168,7 @@ static bool obey_flush(struct orders *orders, const struct order *order, const s
     return false;
 }
 
+/* For redeliver there is none: it looks for debts, not for jobs. */
 static obey_function *const obey[] = {
     [ORDER_CANCEL] = obey_cancel,   [ORDER_RETRY] = obey_retry, [ORDER_RERUN] = obey_rerun,
     [ORDER_RELEASE] = obey_release, [ORDER_FLUSH] = obey_flush, [ORDER_CASCADE] = obey_rerun,
@@ -259,6 +261,8 @@ static bool order_obey(struct orders *orders, struct order *order)
 {
     size_t left = 0;
 
+    if (order->kind == ORDER_REDELIVER)
+        return outbox_redeliver(orders->core->outbox, order);
     if (order->owner == NULL)
         open_gates(orders->core, order);
     if (order->all) {

@@ -443,7 +443,7 @@ int probe_run(const struct config *config, const struct probe_options *options,
         return -1;
     }
     probe.upstreams = upstreams_open(config, &probe.random, clock_mono(clock));
-    probe.transfers = transfers_open(&probe.loop, 0, config->ca_file, error);
+    probe.transfers = transfers_open(&probe.loop, 0, config->ca_file, NULL, error);
     if (probe.transfers != NULL && add_all(&probe, error) == 0) {
         start_more(&probe);
         uv_run(&probe.loop, UV_RUN_DEFAULT);

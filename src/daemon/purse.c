@@ -4,7 +4,38 @@
  */
 #include "daemon/purse.h"
 
+#include <stdlib.h>
+
+#include "base/moneytext.h"
+#include "base/timetext.h"
+#include "base/xalloc.h"
+#include "daemon/debt_hook.h"
+
 enum { ASKS_A_RELEASE = 32 }; /* jobs that are asked again each time that money is given back */
+
+/* Hooks are told once of each budget and period. */
+static void owe(struct core *core, const struct money_notice *notice)
+{
+    const struct budget_view *budget = &notice->budget;
+    char limit[MONEYTEXT_SIZE], used[MONEYTEXT_SIZE], until[TIMETEXT_SIZE] = "";
+    json_t *told;
+    char *what = xasprintf("%s\n%s\n%s\n%lld\n%lld", budget->scope,
+                           budget_period_word(budget->period),
+                           budget->run != NULL ? budget->run : "", (long long)notice->until_ms,
+                           (long long)budget->limit_nano);
+
+    moneytext_write(budget->limit_nano, limit);
+    moneytext_write(budget->used_nano, used);
+    if (notice->until_ms > 0)
+        timetext_write((struct wall){notice->until_ms}, until);
+    told = json_pack("{s:{s:s, s:s, s:s*, s:s, s:s, s:s, s:s*, s:s}}", "budget", "scope",
+                     budget->scope, "period", budget_period_word(budget->period), "run",
+                     budget->run, "limit", limit, "used", used, "currency", core->config->currency,
+                     "until", notice->until_ms > 0 ? until : NULL, "message", notice->text);
+    debt_hook_now(core, HOOK_BUDGET, what, told);
+    free(what);
+    json_decref(told);
+}
 
 static void used_up(void *context, const struct money_notice *notice)
 {
@@ -12,6 +43,7 @@ static void used_up(void *context, const struct money_notice *notice)
 
     log_warning(&core->log, "%s", notice->text);
     events_add(core->events, "budget", json_pack("{s:s}", "message", notice->text));
+    owe(core, notice);
     core_touch(core);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/flows.h"
+#include "daemon/webhooks.h"
 
 static bool is_finished(struct core *core, const struct id *id)
 {
@@ -31,6 +32,8 @@ bool rules_allow(struct core *core, const struct job *job, const char **reason,
     const struct config_user *section = config_user(core->config, job->user);
 
     if (job->after != NULL && !flows_allow(core->flows, job, reason, error))
+        return false;
+    if (job->webhook != NULL && !webhooks_allow(core->webhooks, job->webhook, reason, error))
         return false;
     if (section == NULL || queue_find(core->queue, &job->id) != NULL)
         return true;

@@ -15,8 +15,10 @@
 #include "daemon/finish.h"
 #include "daemon/flows.h"
 #include "daemon/intake.h"
+#include "daemon/outbox.h"
 #include "daemon/room.h"
 #include "daemon/status_parts.h"
+#include "daemon/webhooks.h"
 #include "spool/file.h"
 #include "upstream/meter.h"
 
@@ -225,8 +227,10 @@ static json_t *status_json(struct status *status, bool stopped)
     json_object_set_new(all, "disk", disk_json(core));
     json_object_set_new(all, "money", money_status_json(core->money));
     json_object_set_new(all, "prices", prices_json(core));
+    json_object_set_new(all, "webhooks", outbox_json(core->outbox));
     json_object_set_new(all, "attachment_limit",
                         json_integer((json_int_t)core->config->attachment_limit));
+    json_object_set_new(all, "webhook", webhooks_json(core->webhooks));
     return all;
 }
 

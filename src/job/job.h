@@ -57,6 +57,7 @@ struct job {
     enum on_doubt on_doubt;
     bool on_doubt_given;
     const char *webhook;
+    const json_t *mail;   /* who is sent a mail at its end (job/mail.h), or NULL */
     const json_t *after;  /* array of the names and IDs that it waits for, or NULL */
     bool runs_on_failure; /* also when one of these failed */
 

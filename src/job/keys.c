@@ -11,9 +11,12 @@
 #include "base/jsontext.h"
 #include "base/nearest.h"
 #include "base/timetext.h"
+#include "base/weburl.h"
 #include "job/label.h"
+#include "job/mail.h"
 #include "job/messages.h"
 #include "job/question.h"
+#include "job/webhook.h"
 
 enum {
     WORD_LIMIT = 200,     /* bytes of a model, provider or user */
@@ -105,27 +108,34 @@ static int take_name(const struct key *key, const json_t *value, struct job *job
     return 0;
 }
 
-static bool url_ok(const char *text)
-{
-    size_t scheme = strncasecmp(text, "https://", 8) == 0  ? 8
-                    : strncasecmp(text, "http://", 7) == 0 ? 7
-                                                           : 0;
-    bool host = scheme > 0 && text[scheme] != '\0' && strchr("/?#:", text[scheme]) == NULL;
-    return host && strlen(text) <= WEBHOOK_LIMIT && strchr(text, ' ') == NULL &&
-           !refusal_has_control(text);
-}
-
 static int take_webhook(const struct key *key, const json_t *value, struct job *job,
                         struct refusal *refusal)
 {
     const char *text = json_string_value(value);
-    if (text == NULL || (!url_ok(text) && !layout_name_ok(text))) {
+    struct weburl url;
+    struct error problem = {.text = "it is neither a URL nor a name"};
+    bool good = text != NULL && strlen(text) <= WEBHOOK_LIMIT &&
+                (webhook_is_url(text) ? weburl_read(text, &url, &problem) == 0
+                                      : layout_name_ok(text));
+    if (!good) {
         return refuse(refusal, "bad_value",
                       "\"%s\" must be an http or https URL of at most %d bytes, or the name of a "
-                      "configured webhook",
-                      key->name, WEBHOOK_LIMIT);
+                      "configured endpoint: %s",
+                      key->name, WEBHOOK_LIMIT, problem.text);
     }
     put_text(key, value, job);
+    return 0;
+}
+
+static int take_mail(const struct key *key, const json_t *value, struct job *job,
+                     struct refusal *refusal)
+{
+    struct error error;
+    (void)key;
+    if (mail_check(value, &error) != 0) {
+        return refuse(refusal, "bad_value", "%s", error.text);
+    }
+    job->mail = value;
     return 0;
 }
 
@@ -418,6 +428,7 @@ static const struct key keys[] = {
     {"fallback", false, take_fallback, NO_FIELD},
     {"input", true, take_input, NO_FIELD},
     {"keep", false, take_duration, FIELD(keep)},
+    {"mail", false, take_mail, NO_FIELD},
     {"max_age", false, take_duration, FIELD(max_age)},
     {"max_attempts", false, take_max_attempts, NO_FIELD},
     {"messages", true, take_messages, NO_FIELD},

@@ -9,6 +9,7 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "job/field.h"
+#include "job/mail.h"
 
 enum { STATE_VERSION = 1 };
 
@@ -40,6 +41,7 @@ struct state *state_new(const struct id *id)
         .keep = -1,
         .names = json_array(),
         .webhooks = json_array(),
+        .mails = json_array(),
     };
     return state;
 }
@@ -55,6 +57,7 @@ void state_free(struct state *state)
     free(state->attempts);
     json_decref(state->names);
     json_decref(state->webhooks);
+    json_decref(state->mails);
     free(state->in_run);
     free(state->fallback);
     free(state->fallback_reason);
@@ -151,6 +154,19 @@ static bool read_expires(const json_t *object, int64_t *expires)
     return field_read_time(object, "expires", expires);
 }
 
+static bool read_mails(const json_t *object, json_t *mails)
+{
+    json_t *value;
+    size_t i;
+    json_array_foreach(json_object_get(object, "mails"), i, value) {
+        if (mail_check(value, NULL) != 0) {
+            return false;
+        }
+        json_array_append(mails, value);
+    }
+    return true;
+}
+
 static bool read_widened(const json_t *object, struct state *state)
 {
     int64_t priority = -1;
@@ -163,7 +179,7 @@ static bool read_widened(const json_t *object, struct state *state)
            read_expires(object, &state->expires) &&
            field_read_number(object, "keep_ms", &state->keep) &&
            read_texts(object, "names", state->names) &&
-           read_texts(object, "webhooks", state->webhooks);
+           read_texts(object, "webhooks", state->webhooks) && read_mails(object, state->mails);
 }
 
 /* What of object is no state of id, or NULL. */
@@ -255,6 +271,9 @@ static void write_widened(json_t *object, const struct state *state)
     }
     if (json_array_size(state->webhooks) > 0) {
         json_object_set(object, "webhooks", state->webhooks);
+    }
+    if (json_array_size(state->mails) > 0) {
+        json_object_set(object, "mails", state->mails);
     }
 }
 
@@ -418,6 +437,18 @@ static bool add_text(json_t *texts, const char *own, const char *other)
     return true;
 }
 
+static bool add_mail(json_t *mails, const json_t *own, const json_t *other)
+{
+    bool known = other == NULL || (own != NULL && json_equal(own, other));
+    for (size_t i = 0; !known && i < json_array_size(mails); i++) {
+        known = json_equal(json_array_get(mails, i), other);
+    }
+    if (!known) {
+        json_array_append_new(mails, json_deep_copy(other));
+    }
+    return !known;
+}
+
 bool state_widen(struct state *state, const struct job *job, const struct job *duplicate)
 {
     int64_t priority = state->priority;
@@ -432,6 +463,7 @@ bool state_widen(struct state *state, const struct job *job, const struct job *d
     }
     changed |= add_text(state->names, job->name, duplicate->name);
     changed |= add_text(state->webhooks, job->webhook, duplicate->webhook);
+    changed |= add_mail(state->mails, job->mail, duplicate->mail);
     return changed;
 }
 

@@ -50,6 +50,7 @@ struct state {
     bool stream;
     json_t *names;    /* array of further names, never NULL */
     json_t *webhooks; /* array of further webhooks, never NULL */
+    json_t *mails;    /* array of further mails (job/mail.h), never NULL */
 };
 
 /* First run of id, nothing remembered. */
@@ -77,8 +78,8 @@ unsigned state_count_failures(const struct state *state, const char *code);
 void state_record(struct state *state, struct attempt *attempt);
 
 /* Merges what a duplicate says into state, seen beside job (the one in cur/). It can only widen:
- * smaller priority number, earlier not_before, later expires, longer keep, stream; name and webhook
- * are added when neither job nor state has them. Returns whether anything changed. */
+ * smaller priority number, earlier not_before, later expires, longer keep, stream; name, webhook
+ * and mail are added when neither job nor state has them. Returns whether anything changed. */
 bool state_widen(struct state *state, const struct job *job, const struct job *duplicate);
 
 /* A fresh state for another run or another try of the same job: run and tries as given, counters

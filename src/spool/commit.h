@@ -44,10 +44,18 @@ struct step {
     int result;          /* of making and syncing: 0 or -errno */
 };
 
+/* Who else hears how a publication ends. */
+struct hearer {
+    publish_done *heard;
+    void *context;
+};
+
 struct publication {
     struct publication *next; /* in the order of publish_add */
     publish_done *done;
     void *context;
+    struct hearer *hearers; /* NULL once they were told */
+    size_t hearer_count;
     struct step *steps;
     size_t count;
     size_t capacity;

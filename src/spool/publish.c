@@ -6,6 +6,7 @@
 #include "spool/publish.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,10 +67,21 @@ struct publication *publication_new(publish_done *done, void *context)
     return publication;
 }
 
+static void tell_hearers(struct publication *publication, int result, int failed_file)
+{
+    struct hearer *hearers = publication->hearers;
+
+    publication->hearers = NULL;
+    for (size_t i = 0; hearers != NULL && i < publication->hearer_count; i++)
+        hearers[i].heard(hearers[i].context, result, failed_file);
+    free(hearers);
+}
+
 void publication_free(struct publication *publication)
 {
     if (publication == NULL)
         return;
+    tell_hearers(publication, -ECANCELED, -1);
     for (size_t i = 0; i < publication->count; i++) {
         struct step *step = &publication->steps[i];
         free(step->name);
@@ -154,6 +166,14 @@ void publication_link(struct publication *publication, enum folder folder, const
     step->only_from = xstrdup(only_from);
 }
 
+void publication_hear(struct publication *publication, publish_done *heard, void *context)
+{
+    publication->hearers = xrealloc(publication->hearers, (publication->hearer_count + 1) *
+                                                              sizeof *publication->hearers);
+    publication->hearers[publication->hearer_count++] =
+        (struct hearer){.heard = heard, .context = context};
+}
+
 static void publish_start(struct publish *publish);
 
 /* Tells each publication how it ended, in order. */
@@ -163,6 +183,7 @@ static void publish_tell(struct publish *publish, struct publication *list)
         struct publication *publication = list;
         list = list->next;
         publish->counts.waiting--;
+        tell_hearers(publication, publication->result, publication->failed_file);
         publication->done(publication->context, publication->result, publication->failed_file);
         publication_free(publication);
     }

@@ -80,6 +80,10 @@ void publication_folder(struct publication *publication, enum folder folder);
 void publication_link(struct publication *publication, enum folder folder, const char *name,
                       const char *target, const char *only_from);
 
+/* Also tells heard(context) how the publication ends, before its own callback is called; one that is
+ * freed instead ends with -ECANCELED. */
+void publication_hear(struct publication *publication, publish_done *heard, void *context);
+
 /* Starts it, or lets it wait for the commit under way. Takes the publication over. */
 void publish_add(struct publish *publish, struct publication *publication);
 

@@ -13,6 +13,7 @@
 
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "upstream/addresses.h"
 #include "upstream/deadline.h"
 #include "upstream/easy.h"
 #include "upstream/ending.h"
@@ -43,6 +44,7 @@ struct transfer {
     transfer_data *on_data;
     void *data_context;
     char words[CURL_ERROR_SIZE]; /* libcurl's, about what went wrong */
+    char *forbidden; /* an address that it may not go to, and why; NULL: it met none */
     transfer_done *done;
     void *context;
 };
@@ -57,6 +59,7 @@ struct transfers {
     bool connections_fixed; /* by the caller */
     unsigned calling;       /* done callbacks that are running */
     char *ca_file;
+    const struct addresses *addresses;
     struct transfers_counts counts;
 };
 
@@ -77,13 +80,47 @@ static size_t transfer_on_read(char *out, size_t size, size_t count, void *conte
     return length;
 }
 
+static bool transfer_forbid(struct transfer *transfer, const char *words)
+{
+    free(transfer->forbidden);
+    transfer->forbidden = xstrdup(words);
+    return true;
+}
+
+/* A socket for a connection to an address that the name led to. Refused ones make libcurl try the
+ * next address. */
+static curl_socket_t transfer_on_socket(void *context, curlsocktype purpose,
+                                        struct curl_sockaddr *address)
+{
+    struct transfer *transfer = context;
+    const struct addresses *addresses = transfer->transfers->addresses;
+    char words[ADDRESSES_WORDS_SIZE];
+    (void)purpose;
+    if (addresses != NULL &&
+        addresses_forbid(addresses, &address->addr, address->addrlen, words) &&
+        transfer_forbid(transfer, words))
+        return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* Whether a connection, perhaps one that was kept, leads where nothing may go (any more). */
+static bool peer_forbidden(struct transfer *transfer, const char *peer)
+{
+    const struct addresses *addresses = transfer->transfers->addresses;
+    char words[ADDRESSES_WORDS_SIZE];
+    return addresses != NULL && addresses_forbid_text(addresses, peer, words) &&
+           transfer_forbid(transfer, words);
+}
+
 /* libcurl has a connection and is about to send the request. After that it may go back and take
  * another connection only while nothing of the body was handed out: what is gone it cannot repeat,
  * and must not send the rest of it. */
 static int transfer_on_begin(void *context, char *peer, char *own, int peer_port, int own_port)
 {
     struct transfer *transfer = context;
-    (void)peer, (void)own, (void)peer_port, (void)own_port;
+    (void)own, (void)peer_port, (void)own_port;
+    if (peer_forbidden(transfer, peer))
+        return CURL_PREREQFUNC_ABORT;
     transfer->begun = true;
     return transfer->body_taken > 0 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
@@ -148,7 +185,10 @@ static void transfer_result(struct transfer *transfer, CURLcode code,
         .total_ms = deadline_now_ms() - transfer->started_ms,
     };
     transfer->incoming.body = (struct buffer){0};
-    if (code != CURLE_OK || result->end != TRANSFER_ANSWERED)
+    result->forbidden = transfer->forbidden != NULL && result->end == TRANSFER_NOT_SENT;
+    if (result->forbidden)
+        (void)snprintf(result->message, sizeof result->message, "%s", transfer->forbidden);
+    else if (code != CURLE_OK || result->end != TRANSFER_ANSWERED)
         ending_describe(code, transfer->words, &transfer->incoming, result->message,
                         sizeof result->message);
 }
@@ -175,6 +215,7 @@ static void transfer_free(struct transfer *transfer)
     easy_headers_free(transfer->headers);
     buffer_free(&transfer->body);
     incoming_clear(&transfer->incoming);
+    free(transfer->forbidden);
     free(transfer);
 }
 
@@ -277,7 +318,10 @@ static CURLcode transfer_bind(struct transfer *transfer)
         if (codes[i] != CURLE_OK)
             return codes[i];
     }
-    return CURLE_OK;
+    if (transfer->transfers->addresses == NULL)
+        return CURLE_OK;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, transfer_on_socket);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
 }
 
 /* As many connections stay open as were ever in flight: fewer, and they are made anew each time. */
@@ -308,6 +352,9 @@ static int transfer_launch(struct transfer *transfer, const struct transfer_requ
                            struct error *error)
 {
     struct transfers *transfers = transfer->transfers;
+    /* A proxy's address would be judged, not the receiver's; and a stranger gets no key. */
+    assert(transfers->addresses == NULL ||
+           (request->proxy == NULL && request->secret_header == NULL));
     transfer->easy = spare_take(transfers);
     if (transfer->easy == NULL) {
         error_set(error, ERROR_SYSTEM, "libcurl has no memory for one more request");
@@ -373,7 +420,7 @@ void transfer_abort(struct transfer *transfer)
 /* All of them. */
 
 struct transfers *transfers_open(uv_loop_t *loop, unsigned connections, const char *ca_file,
-                                 struct error *error)
+                                 const struct addresses *addresses, struct error *error)
 {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (code != CURLE_OK) {
@@ -392,6 +439,7 @@ struct transfers *transfers_open(uv_loop_t *loop, unsigned connections, const ch
     transfers->connections_fixed = connections > 0;
     transfers->connections = connections > 0 ? connections : CONNECTIONS_FIRST;
     transfers->ca_file = xstrdup(ca_file);
+    transfers->addresses = addresses;
     (void)curl_multi_setopt(multi_handle(transfers->multi), CURLMOPT_MAXCONNECTS,
                             (long)transfers->connections); /* takes any number */
     return transfers;

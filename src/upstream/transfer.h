@@ -19,6 +19,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+struct addresses;
 struct transfers;
 struct transfer;
 
@@ -82,8 +83,10 @@ struct transfer_result {
     bool before_first_byte; /* … and nothing of the answer had come */
     bool too_large;         /* the answer passed answer_limit */
     bool stopped;           /* on_data broke it off; the end is TRANSFER_UNKNOWN */
+    bool forbidden;         /* it met an address where it may not go and no other that answered;
+                               message says which, and what would allow it. TRANSFER_NOT_SENT */
     int curl_code;          /* CURLcode, for the record */
-    char message[300];      /* libcurl's words, or ours; never holds the key */
+    char message[400];      /* libcurl's words, or ours; never holds the key */
     int status;             /* HTTP status, 0: none */
     const struct transfer_header *headers;
     size_t header_count;
@@ -105,9 +108,10 @@ struct transfers_counts {
 /* Makes ready; the program ignores SIGPIPE. While nothing is in flight it neither holds nor wakes
  * the loop. connections is how many to keep open at most (0: four a host is not enough, so as many
  * as are ever in flight, up to 4,096). ca_file: the certificates to trust where a request names no
- * others, NULL for the system's. NULL with an error when libcurl cannot be set up. */
+ * others, NULL for the system's. addresses: where requests may go, borrowed; NULL: anywhere. With
+ * them, no request may name a proxy or a secret header. NULL with an error when libcurl cannot be set up. */
 struct transfers *transfers_open(uv_loop_t *loop, unsigned connections, const char *ca_file,
-                                 struct error *error);
+                                 const struct addresses *addresses, struct error *error);
 
 /* Starts a request. Returns a handle that is valid until done was called, or NULL with an error for
  * a URL or header that libcurl refuses; done is then never called. */

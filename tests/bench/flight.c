@@ -195,7 +195,7 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     load.request.url = argv[optind];
     load.left = atol(argv[optind + 1]);
-    load.transfers = transfers_open(&loop, 0, ca_file, &error);
+    load.transfers = transfers_open(&loop, 0, ca_file, NULL, &error);
     if (load.transfers == NULL) {
         fprintf(stderr, "flight: %s\n", error.text);
         return 1;

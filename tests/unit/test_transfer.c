@@ -263,7 +263,7 @@ static void the_callers_bound_on_connections_holds(void **state)
     ask_twice(fixture);
     assert_int_equal(transfers_counts(fixture->transfers).connections, 2);
     transfers_close(fixture->transfers);
-    fixture->transfers = transfers_open(&fixture->loop, 1, NULL, &error);
+    fixture->transfers = transfers_open(&fixture->loop, 1, NULL, NULL, &error);
     ask_twice(fixture); /* the quick one's connection is not kept beside the slow one's */
     ask_twice(fixture);
     assert_int_equal(transfers_counts(fixture->transfers).connections, 3);

@@ -419,7 +419,7 @@ int set_up(void **state)
     struct error error = {0};
     server_start(&fixture->server);
     assert_int_equal(uv_loop_init(&fixture->loop), 0);
-    fixture->transfers = transfers_open(&fixture->loop, 0, NULL, &error);
+    fixture->transfers = transfers_open(&fixture->loop, 0, NULL, NULL, &error);
     assert_non_null(fixture->transfers);
     *state = fixture;
     return 0;
