@@ -7,12 +7,14 @@
 #include "base/xalloc.h"
 #include "client/cli.h"
 #include "httpd/server.h"
+#include "httpd/traffic.h"
 
 struct front *front_open(uv_loop_t *loop, const struct front_options *options, struct error *error)
 {
     struct front *front = xmalloc(sizeof *front);
 
     *front = (struct front){.loop = loop, .options = options, .clock = &clock_system};
+    front->traffic = traffic_open();
     log_init(&front->log, LOG_LEVEL_INFO);
     front->spool = cli_spool(options->spool, error);
     if (front->spool == NULL) {
@@ -37,6 +39,7 @@ void front_close(struct front *front)
     if (front == NULL)
         return;
     server_close(front->server);
+    traffic_close(front->traffic);
     spool_close(front->spool);
     free(front);
 }

@@ -18,6 +18,7 @@
 #include "spool/spool.h"
 
 struct server;
+struct traffic;
 
 struct front_options {
     const char *spool;  /* as given, or NULL: see spool_find */
@@ -31,6 +32,7 @@ struct front {
     struct log log;
     struct spool *spool;
     struct server *server;
+    struct traffic *traffic; /* what it counts */
 };
 
 /* Opens the spool and starts to serve on the loop. The options must outlive it. NULL with an error. */

@@ -9,6 +9,8 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "httpd/front.h"
+#include "httpd/traffic.h"
 
 #define TYPE_JSON    "application/json"
 #define TYPE_PROBLEM "application/problem+json"
@@ -193,6 +195,7 @@ void request_stream(struct request *request, unsigned status, const char *type, 
 {
     add_type(request, type);
     request->calls = *calls;
+    traffic_streams(request->front->traffic);
     request->state = state;
     respond(request, status,
             MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, block, read_stream, request, NULL));
@@ -214,6 +217,7 @@ struct request *request_new(struct front *front, struct MHD_Connection *connecti
     struct request *request = xcalloc(1, sizeof *request);
 
     request->front = front;
+    request->began_ns = uv_hrtime();
     request->connection = connection;
     request->method = method;
     request->path = path;
@@ -237,6 +241,7 @@ void request_free(struct request *request)
 {
     if (request == NULL)
         return;
+    traffic_ended(request->front->traffic, request);
     if (request->gone != NULL)
         request->gone(request->state);
     if (request->calls.close != NULL)

@@ -13,6 +13,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
 
@@ -60,6 +61,7 @@ struct request {
     struct MHD_Connection *connection;
     struct MHD_Response *response;
     unsigned status;
+    uint64_t began_ns; /* of uv_hrtime */
     struct request_header *headers; /* of the answer */
     size_t header_count;
     struct stream_calls calls;

@@ -205,6 +205,14 @@ const char *server_url(const struct server *server)
     return server->url;
 }
 
+unsigned server_connections(const struct server *server)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+    return info != NULL ? info->num_connections : 0;
+}
+
 static void closed(uv_handle_t *handle)
 {
     free(handle->data);

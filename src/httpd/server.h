@@ -19,6 +19,9 @@ struct server *server_open(struct front *front, struct error *error);
 /* Its base URL; the server's. */
 const char *server_url(const struct server *server);
 
+/* How many connections are open. */
+unsigned server_connections(const struct server *server);
+
 /* Ends all connections, those that wait too, and frees; the loop must run once more afterwards. NULL is
  * allowed. */
 void server_close(struct server *server);
