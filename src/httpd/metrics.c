@@ -6,7 +6,6 @@
 #include "client/exposition.h"
 #include "httpd/front.h"
 #include "httpd/request.h"
-#include "httpd/server.h"
 #include "httpd/traffic.h"
 
 /* One format whatever is accepted: Prometheus asks for several and takes this one. */
@@ -16,7 +15,7 @@ static void get_metrics(struct request *request)
     struct buffer text = {0};
 
     exposition_write(&text, front->spool, clock_wall(front->clock));
-    traffic_write(&text, front->traffic, server_connections(front->server));
+    traffic_write(&text, front->traffic, front->connections);
     request_add_header(request, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     request_reply(request, MHD_HTTP_OK, PROMTEXT_TYPE, &text);
 }

@@ -9,6 +9,7 @@
 #include "base/buckets.h"
 #include "base/promtext.h"
 #include "base/xalloc.h"
+#include "httpd/connections.h"
 #include "httpd/request.h"
 
 enum { ROWS = 64, CLASSES = 6, NS_A_US = 1000 };
@@ -119,11 +120,35 @@ static void write_gauge(struct buffer *out, const char *name, const char *help, 
     promtext_sample(out, name, NULL, value);
 }
 
-void traffic_write(struct buffer *out, const struct traffic *traffic, unsigned connections)
+static void write_cuts(struct buffer *out, const struct connections_tally *tally)
+{
+    static const char name[] = "llmspool_http_cut_connections_total";
+    static const struct {
+        enum phase phase;
+        const char *reason;
+    } slow[] = {{PHASE_HEAD, "slow_head"}, {PHASE_BODY, "slow_body"}, {PHASE_ANSWER, "slow_reader"}};
+    struct promtext_label labels[] = {{"reason", "crowded"}, {NULL, NULL}};
+
+    promtext_family(out, name, PROMTEXT_COUNTER,
+                    "Connections that were ended or not accepted: too slow at something, crowded (too "
+                    "many of one address), shed (to make room for others).");
+    promtext_sample(out, name, labels, (double)tally->crowded);
+    labels[0].value = "shed";
+    promtext_sample(out, name, labels, (double)tally->shed);
+    for (size_t i = 0; i < sizeof slow / sizeof slow[0]; i++) {
+        labels[0].value = slow[i].reason;
+        promtext_sample(out, name, labels, (double)tally->cut[slow[i].phase]);
+    }
+}
+
+void traffic_write(struct buffer *out, const struct traffic *traffic,
+                   const struct connections *connections)
 {
     write_requests(out, traffic);
     write_times(out, traffic);
     write_gauge(out, "llmspool_http_streams", "Streams of events that are open.",
                 (double)traffic->streams);
-    write_gauge(out, "llmspool_http_connections", "Connections that are open.", connections);
+    write_gauge(out, "llmspool_http_connections", "Connections that are open.",
+                (double)connections_count(connections));
+    write_cuts(out, connections_tally(connections));
 }

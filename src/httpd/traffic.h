@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 
+struct connections;
 struct request;
 struct traffic;
 
@@ -25,7 +26,8 @@ void traffic_streams(struct traffic *traffic);
  * says nothing. */
 void traffic_ended(struct traffic *traffic, const struct request *request);
 
-/* Appends the families llmspool_http_*; connections: how many are open. */
-void traffic_write(struct buffer *out, const struct traffic *traffic, unsigned connections);
+/* Appends the families llmspool_http_*, also of connections. */
+void traffic_write(struct buffer *out, const struct traffic *traffic,
+                   const struct connections *connections);
 
 #endif
