@@ -45,6 +45,22 @@ load rig
     scenario metrics.py idle
 }
 
+@test "llmspool-httpd passes them on, and says whether the daemon lives" {
+    scenario metrics.py over_http
+}
+
+@test "llmspool-httpd counts requests by route and class" {
+    scenario metrics.py traffic
+}
+
+@test "the manual page, the alerts and the dashboard name what there is" {
+    scenario metrics.py names
+}
+
+@test "the alerts are sound and pass their tests" {
+    scenario metrics.py rules
+}
+
 @test "numbers have a point in every locale" {
     command -v localedef >/dev/null || skip "localedef is missing (Debian package: libc-bin)"
     localedef -i de_DE -f UTF-8 "$BATS_TEST_TMPDIR/de_DE.UTF-8" \

@@ -389,4 +389,139 @@ def idle(rig: Rig):
     daemon.stop()
 
 
+def served(httpd, **headers):
+    reply = httpd.request("GET", "/metrics", headers=headers)
+    equal(reply.status, 200, "status of /metrics")
+    equal(reply.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8", "type")
+    return Metrics(reply.data.decode()), reply.data.decode()
+
+
+@scenario
+def over_http(rig: Rig):
+    """llmspool-httpd passes the daemon's metrics on, with its own, and says whether the daemon lives."""
+    mock = rig.mock()
+    rig.configure(mock, settings(rig))
+    httpd = rig.httpd()
+    found, _ = served(httpd)
+    equal(found.one("llmspool_up"), 0, "a daemon that never ran")
+    equal(found.one("llmspool_metrics_readable"), 0, "its metrics")
+    equal(found.all("llmspool_metrics_age_seconds"), {}, "their age")
+    rig.spool.drop_list(numbered(0, 3, "[[mock:429,retry-after=60]] Wait"))
+    daemon = rig.daemon()
+    until(lambda: of_state(rig).sum("llmspool_gate_closed") == 1, "a gate that is closed")
+    found, text = served(httpd, Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    equal(promtool("check", "metrics", text=text), "", "promtool's words")
+    equal(found.one("llmspool_up"), 1, "a daemon that runs")
+    equal(found.one("llmspool_jobs", state="waiting"), 3, "jobs that wait")
+    submitted = found.one("llmspool_oldest_waiting_timestamp_seconds")
+    for name, since in (("oldest_waiting", submitted),
+                        ("metrics", found.one("llmspool_last_write_timestamp_seconds"))):
+        age = found.one(f"llmspool_{name}_age_seconds")
+        expect(0 <= age <= time.time() - since + 1, f"{name} is {age} old, since {since}")
+    daemon.kill()
+    found, _ = served(httpd)
+    equal(found.one("llmspool_up"), 0, "a daemon that was killed")
+    equal(found.one("llmspool_jobs", state="waiting"), 3, "what it said last")
+    for junk in ("", "llmspool_jobs 3", "other_metric 1\n", "llmspool_jobs 3\n\nllmspool_x 1\n",
+                 "llmspool_jobs 3\n\0\n"):
+        with open(rig.spool.at("state", "metrics.prom"), "w", encoding="utf-8") as file:
+            file.write(junk)
+        found, text = served(httpd)
+        equal(found.one("llmspool_metrics_readable"), 0, f"readable: {junk!r}")
+        equal(found.all("llmspool_jobs"), {}, f"passed on: {junk!r}")
+        equal(promtool("check", "metrics", text=text), "", "promtool's words")
+
+
+@scenario
+def traffic(rig: Rig):
+    """Requests are counted by route and class, never by path; connections and streams, too."""
+    httpd = rig.httpd()
+    for i in range(7):
+        httpd.request("GET", "/healthz")
+    for i in range(5):
+        equal(httpd.request("GET", f"/nothing/{i}").status, 404, "status")
+    equal(httpd.request("POST", "/healthz").status, 405, "status")
+    others = [httpd.connect() for _ in range(3)]
+    for other in others:
+        equal(httpd.request("GET", "/healthz", connection=other).status, 200, "status")
+    found, text = served(httpd)
+    name = "llmspool_http_requests_total"
+    equal(found.one(name, route="/healthz", method="GET", code="2xx"), 10, "requests of a route")
+    equal(found.sum(name, route="other", code="4xx"), 6, "requests of no route")
+    equal(found.one("llmspool_http_request_duration_seconds_count", route="/healthz"), 10, "times")
+    expect("/nothing" not in text, "a path is told")
+    equal(found.one("llmspool_http_connections"), 4, "connections")
+    equal(found.one("llmspool_http_streams"), 0, "streams")
+    for other in others:
+        other.close()
+    until(lambda: served(httpd)[0].one("llmspool_http_connections") == 1, "the others closed")
+    equal(served(httpd)[0].sum("llmspool_http_cut_connections_total"), 0, "connections cut")
+
+
+def shipped(*parts):
+    with open(os.path.join(SOURCE, *parts), encoding="utf-8") as file:
+        return file.read()
+
+
+def expressions(value):
+    """All expressions of a dashboard, at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("expr", "definition") and isinstance(inner, str):
+                yield inner
+            else:
+                yield from expressions(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from expressions(inner)
+
+
+def families(names, kinds):
+    """The families that these samples belong to."""
+    return {name if name in kinds else re.sub("_(bucket|sum|count)$", "", name) for name in names}
+
+
+@scenario
+def names(rig: Rig):
+    """The manual page, the alerts and the dashboard name what there is, and the page all of it."""
+    run_mixed(rig)
+    httpd = rig.httpd()
+    kinds = served(httpd)[0].kinds
+    page = dict(re.findall(r"^\.It Cm (llmspool_\w+) Pq (\w+)", shipped("man", "llmspool-metrics.7"),
+                           re.MULTILINE))
+    equal(sorted(set(kinds.items()) ^ set(page.items())), [], "metrics and the manual page differ")
+    board = json.loads(shipped("spool-layout", "grafana", "llmspool.json"))
+    rules = shipped("spool-layout", "prometheus", "llmspool.rules.yml")
+    used = {"the rules": set(re.findall(r"llmspool_\w+", rules)),
+            "the dashboard": set(re.findall(r"llmspool_\w+", " ".join(expressions(board))))}
+    for what, found in used.items():
+        expect(len(found) > 15, f"{what} use only {found}")
+        equal(sorted(families(found, kinds) - set(kinds)), [], f"metrics that only {what} know")
+    equal(len({panel["id"] for panel in board["panels"]}), len(board["panels"]), "ids of panels")
+    parsed = "groups:\n  - name: dashboard\n    rules:\n"
+    for i, expression in enumerate(expressions(board)):
+        if not expression.startswith("label_values("):
+            expression = expression.replace("$__rate_interval", "1m").replace("$instance", ".*")
+            parsed += f"      - record: p{i}\n        expr: {json.dumps(expression)}\n"
+    with open(os.path.join(rig.folder, "dashboard.yml"), "w", encoding="utf-8") as file:
+        file.write(parsed)
+    promtool("check", "rules", os.path.join(rig.folder, "dashboard.yml"))
+
+
+@scenario
+def rules(rig: Rig):
+    """The alerts are sound, and say what their tests want of them."""
+    folder = os.path.join(SOURCE, "spool-layout", "prometheus")
+    promtool("check", "rules", os.path.join(folder, "llmspool.rules.yml"))
+    promtool("test", "rules", os.path.join(folder, "llmspool.rules.test.yml"))
+    promtool("check", "config", os.path.join(folder, "scrape.example.yml"))
+    text = shipped("spool-layout", "prometheus", "llmspool.rules.yml")
+    alerts = re.findall(r"- alert: (\w+)", text)
+    tests = shipped("spool-layout", "prometheus", "llmspool.rules.test.yml")
+    for alert in alerts:
+        expect(tests.count(alert) >= 2, f"{alert} has no test that it is told, and that it is not")
+    for word in ("summary", "description", "command"):
+        equal(text.count(f"          {word}: "), len(alerts), f"alerts with a {word}")
+
+
 run_scenario()
