@@ -248,6 +248,8 @@ void config_free(struct config *config)
     free(config->time_zone);
     free(config->prices);
     free(config->ca_file);
+    free(config->metrics_file);
+    free(config->metrics_label);
     free(config->path);
     free(config);
 }

@@ -166,6 +166,9 @@ struct config {
     bool fallback_on_refusal;    /* false */
     unsigned truncated_retries;  /* 0 */
     unsigned json_retries;       /* 1 */
+    char *metrics_file;          /* of a textfile collector, or NULL */
+    char *metrics_label;         /* value of the label spool on each sample, or NULL */
+    int64_t metrics_every_ms;    /* the least time between two writes of metrics: 15 s */
 };
 
 /* What the command line says; it wins over the file. 0 or NULL: not said. */

@@ -434,6 +434,20 @@ static int delays_read(const struct setting *setting, const char *text, void *fi
     return 0;
 }
 
+/* The collector takes no other names, and reads the file whole or not at all. */
+static int metrics_file_read(const struct setting *setting, const char *text, void *field,
+                             struct error *error)
+{
+    size_t length = strlen(text);
+
+    if (text[0] != '/' || length < 6 || strcmp(text + length - 5, ".prom") != 0 ||
+        text[length - 6] == '/')
+        return refuse(setting, error,
+                      "it is an absolute path that ends in .prom, such as"
+                      " /var/lib/prometheus/node-exporter/llmspool.prom");
+    return setting_text.read(setting, text, field, error);
+}
+
 const struct setting_kind kind_web = {web_read, text_write, pointer_said, false};
 const struct setting_kind kind_ends = {ends_read, list_write, pointer_said, true};
 const struct setting_kind kind_networks = {networks_read_setting, list_write, pointer_said, true};
@@ -450,4 +464,5 @@ const struct setting_kind kind_currency = {currency_read, text_write, pointer_sa
 const struct setting_kind kind_price = {price_read, price_write, price_said, false};
 const struct setting_kind kind_room = {room_read, room_write, NULL, false};
 const struct setting_kind kind_command = {command_read, list_write, pointer_said, true};
+const struct setting_kind kind_metrics_file = {metrics_file_read, text_write, pointer_said, false};
 const struct setting_kind kind_free = {free_read, free_write, free_said, false};

@@ -22,6 +22,7 @@ extern const struct setting_kind kind_zone;        /* in /usr/share/zoneinfo */
 extern const struct setting_kind kind_currency;    /* three capital letters */
 extern const struct setting_kind kind_price;       /* int64_t, nano a token; text is per million */
 extern const struct setting_kind kind_room;        /* struct policy_room: 10% or 5GiB */
+extern const struct setting_kind kind_metrics_file; /* an absolute path that ends in .prom */
 extern const struct setting_kind kind_web;         /* URL that webhooks can go to */
 extern const struct setting_kind kind_ends;        /* list: how jobs end */
 extern const struct setting_kind kind_networks;    /* list: networks and addresses */

@@ -43,7 +43,7 @@ void core_event(struct core *core, const char *kind, const struct task *task, js
 
 void core_touch(struct core *core)
 {
-    core->changed = true;
+    core->changed = core->counted = true;
     core->kick(core);
 }
 

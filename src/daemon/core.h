@@ -34,6 +34,7 @@ struct finish;
 struct marks;
 struct crash;
 struct status;
+struct metrics;
 struct archived_jobs;
 struct attach;
 struct batches;
@@ -76,6 +77,7 @@ struct core {
     struct marks *marks;
     struct crash *crash;
     struct status *status;
+    struct metrics *metrics;
     struct archived_jobs *archived;
     struct attach *attach;
     struct batches *batches;
@@ -95,6 +97,7 @@ struct core {
     LIST_HEAD(, flight) streams; /* in flight, whose answers are seen while they grow */
     bool spool_lost;       /* the path does not lead to our spool: neither, and told */
     bool changed;          /* status.json is older than what it tells */
+    bool counted;          /* metrics.prom is */
     char trouble[400];     /* what stops all work (no room, spool lost), or empty */
     void (*kick)(struct core *core); /* asks for a turn of the loop: something may move now */
 };

@@ -12,6 +12,7 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/mark.h"
+#include "daemon/metrics.h"
 #include "spool/file.h"
 
 #define STOPPED_FILE "stopped.json" /* {"marked": [IDs]}: left by a stop by signal */
@@ -158,6 +159,8 @@ void crash_judge(struct crash *crash)
         if (crash->crashes >= CRASHES_ALONE)
             queue_make_alone(core->queue, task);
         mark_doubt(core, task);
+        if (memory->hold == HOLD_NONE)
+            metrics_retry(core->metrics, OUTCOME_IN_DOUBT);
     }
     crash->marked_count = 0;
     json_object_clear(crash->stopped);

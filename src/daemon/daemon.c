@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/notify.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/core.h"
@@ -28,7 +29,7 @@
 #include "daemon/hooks.h"
 #include "daemon/intake.h"
 #include "daemon/mark.h"
-#include "daemon/notify.h"
+#include "daemon/metrics.h"
 #include "daemon/orders.h"
 #include "daemon/outbox.h"
 #include "daemon/purse.h"
@@ -44,6 +45,7 @@ enum {
     SECOND_MS = 1000,
     SYNC_THREADS = 4,
     CLOCK_JUMP_MS = 2000, /* the wall clock was set when it moved by so much against the other */
+    NS_A_MS = 1000 * 1000,
     EXTEND_MS = 10 * 1000, /* while draining, the supervisor is asked for more time so often */
 };
 
@@ -56,6 +58,7 @@ struct daemon {
     uv_loop_t loop;
     struct watch *watch;
     uv_prepare_t turn;
+    uv_check_t woken;
     uv_idle_t busy;   /* active while there is work to do at once */
     uv_timer_t minute;
     uv_timer_t wake;  /* the next moment at which something becomes due */
@@ -67,6 +70,7 @@ struct daemon {
     struct mono stop_until;
     struct wall turn_wall; /* when the turn began */
     struct mono turn_mono;
+    uint64_t woken_ms; /* when the loop woke up last; 0: not yet */
     int64_t clock_offset; /* wall minus monotonic when last looked at */
     int exit_code;
     bool replaced; /* the path leads to another spool: only a restart helps */
@@ -79,6 +83,22 @@ static struct daemon *daemon_of(struct core *core)
 }
 
 /* --- the turn of the loop ------------------------------------------------------------------------------- */
+
+/* What came while the loop was busy waited until it slept and woke again: the loop's own time is of when it
+ * did, before the callbacks of what came ran. */
+static void woken(uv_check_t *check)
+{
+    struct daemon *daemon = check->data;
+
+    daemon->woken_ms = uv_now(&daemon->loop);
+}
+
+static void measure_turn(struct daemon *daemon)
+{
+    if (daemon->woken_ms > 0)
+        metrics_turn(daemon->core.metrics,
+                     (int64_t)(uv_hrtime() / NS_A_MS) - (int64_t)daemon->woken_ms);
+}
 
 static void nothing(uv_idle_t *idle)
 {
@@ -277,11 +297,13 @@ static void turn(uv_prepare_t *prepare)
     more = outbox_work(core->outbox) || more;
     events_flush(core->events);
     status_work(core->status);
+    metrics_work(core->metrics);
     look_at_stop(daemon);
     look_at_empty(daemon);
     if (more)
         daemon_kick(core);
     set_wake(daemon);
+    measure_turn(daemon);
 }
 
 /* --- hints and the minute ------------------------------------------------------------------------------- */
@@ -385,6 +407,7 @@ static void minute_fired(uv_timer_t *timer)
     batches_ended(daemon->core.batches); /* of what left cur/ in another way than by its end */
     intake_scan(daemon->core.intake);
     orders_scan(daemon->core.orders);
+    metrics_minute(daemon->core.metrics);
 }
 
 static void watchdog_fired(uv_timer_t *timer)
@@ -509,12 +532,14 @@ static void open_handles(struct daemon *daemon)
     uv_loop_t *loop = &daemon->loop;
 
     uv_prepare_init(loop, &daemon->turn);
+    uv_check_init(loop, &daemon->woken);
     uv_idle_init(loop, &daemon->busy);
     uv_timer_init(loop, &daemon->minute);
     uv_timer_init(loop, &daemon->wake);
     uv_timer_init(loop, &daemon->extend);
     uv_timer_init(loop, &daemon->watchdog);
     daemon->turn.data = daemon;
+    daemon->woken.data = daemon;
     daemon->minute.data = daemon;
     for (size_t i = 0; i < sizeof daemon->signals / sizeof daemon->signals[0]; i++) {
         uv_signal_init(loop, &daemon->signals[i]);
@@ -546,6 +571,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->marks = marks_open(core);
     core->crash = crash_open(core);
     core->status = status_open(core);
+    core->metrics = metrics_open(core);
     core->archived = archived_open(core);
     core->attach = attach_open(core);
     core->batches = batches_open(core);
@@ -617,9 +643,11 @@ static int start(struct daemon *daemon, struct error *error)
     orders_scan(core->orders);
     run_ends_start(core->run_ends, intake_scan(core->intake));
     uv_prepare_start(&daemon->turn, turn);
+    uv_check_start(&daemon->woken, woken);
     if (watchdog > 0)
         uv_timer_start(&daemon->watchdog, watchdog_fired, (uint64_t)watchdog, (uint64_t)watchdog);
     status_write(core->status, false);
+    metrics_write(core->metrics);
     log_info(&core->log, "llmspoold %s on %s: %zu jobs in cur/", PACKAGE_VERSION, core->spool->path,
              queue_size(core->queue));
     notify_send("READY=1\nSTATUS=Running");
@@ -640,6 +668,7 @@ static void close_parts(struct daemon *daemon)
     if (core->status != NULL) {
         events_add(core->events, "daemon_stopped", NULL);
         status_write(core->status, true);
+        metrics_write(core->metrics);
     }
     events_close(core->events);
     intake_close(core->intake);
@@ -647,6 +676,7 @@ static void close_parts(struct daemon *daemon)
     finish_close(core->finish);
     marks_close(core->marks);
     status_close(core->status);
+    metrics_close(core->metrics);
     flows_close(core->flows);
     hooks_close(core->hooks);
     run_ends_close(core->run_ends);

@@ -21,6 +21,7 @@
 #include "daemon/debt.h"
 #include "daemon/debt_hook.h"
 #include "daemon/flows.h"
+#include "daemon/metrics.h"
 #include "daemon/orders.h"
 #include "daemon/run_ends.h"
 #include "daemon/status.h"
@@ -566,6 +567,14 @@ size_t finish_stuck(const struct finish *finish)
     return finish->stuck_count;
 }
 
+static void committed(void *context)
+{
+    struct finish *finish = context;
+
+    metrics_committed(finish->core->metrics);
+    finish_committed(finish);
+}
+
 struct finish *finish_open(struct core *core)
 {
     struct finish *finish = xcalloc(1, sizeof *finish);
@@ -573,7 +582,7 @@ struct finish *finish_open(struct core *core)
     finish->core = core;
     uv_timer_init(core->loop, &finish->retry);
     finish->retry.data = finish;
-    publish_on_commit(core->publish, finish_committed, finish);
+    publish_on_commit(core->publish, committed, finish);
     return finish;
 }
 

@@ -13,6 +13,7 @@
 #include "daemon/exchange.h"
 #include "daemon/key.h"
 #include "daemon/mark.h"
+#include "daemon/metrics.h"
 #include "daemon/outcome.h"
 #include "daemon/status.h"
 #include "job/tokens.h"
@@ -352,6 +353,37 @@ static void flight_show_all(struct flight *flight)
     flight->partial = NULL;
 }
 
+/* How long its job waited from when it might be sent; -1: this was not its first request of the run. */
+static int64_t flight_waited(const struct flight *flight)
+{
+    const struct task *task = flight->task;
+    const struct state *memory = task->memory;
+    int64_t from = task->not_before > task->submitted ? task->not_before : task->submitted;
+
+    if (memory != NULL && (memory->sends > memory->since || memory->fallback != NULL))
+        return -1;
+    return flight->started.ms > from ? flight->started.ms - from : 0;
+}
+
+static void flight_count(const struct flight *flight, const struct landing *landing,
+                         int64_t cost_nano)
+{
+    enum outcome outcome = landing->verdict.outcome;
+    struct metrics_request request = {
+        .provider = flight->upstream->provider,
+        .model = flight->via->model,
+        .outcome = outcome,
+        .duration_ms = landing->result->total_ms,
+        .first_token_ms =
+            flight->first_token > 0 ? flight->first_token - flight->started.ms : -1,
+        .waited_ms = outcome != OUTCOME_NOT_SENT ? flight_waited(flight) : -1,
+        .usage = outcome == OUTCOME_OK ? &landing->answer.usage : NULL,
+        .cost_nano = cost_nano,
+    };
+
+    metrics_request(flight->core->metrics, &request);
+}
+
 static void flight_settle(struct flight *flight, struct landing *landing)
 {
     struct core *core = flight->core;
@@ -370,6 +402,7 @@ static void flight_settle(struct flight *flight, struct landing *landing)
     end.effect = flight_tell_gate(flight, landing);
     flight_learn(flight, landing);
     end.cost_nano = flight_settle_money(flight, landing);
+    flight_count(flight, landing, end.cost_nano);
     end.ended = clock_wall(core->clock).ms;
     if (keeps_raw(landing)) {
         end.raw = landing->result->body.bytes;

@@ -153,6 +153,16 @@ struct budget_view *money_budgets(struct money *money, size_t *count);
 /* When the period of a budget turns, wall ms; 0: never (a run's). */
 int64_t money_until_ms(const struct money *money, const struct budget_view *view);
 
+/* What was spent by all from a day to today (money_today). */
+struct money_spent {
+    uint64_t requests;
+    uint64_t unpriced;     /* of these: their cost is not known, and not counted */
+    int64_t cost_nano;
+    int64_t doubt_nano;    /* of requests in doubt; not part of cost_nano */
+    int64_t reserved_nano; /* for those under way */
+};
+struct money_spent money_spent(const struct money *money, int32_t from);
+
 /* The day it is by the calendar of budgets. */
 int32_t money_today(struct money *money);
 

@@ -50,21 +50,31 @@ static json_t *budgets_json(struct money *money)
     return budgets;
 }
 
-/* What was spent from a day to today. */
-static json_t *spent_json(const struct money *money, int32_t from)
+struct money_spent money_spent(const struct money *money, int32_t from)
 {
     int32_t today = budgets_today(money->budgets);
     size_t count;
     struct spend_row *rows = ledger_group(money->ledger, 0, from, today, &count);
-    struct spend_row sum = count > 0 ? rows[0] : (struct spend_row){0};
+    struct money_spent spent = {0};
+
+    if (count > 0)
+        spent = (struct money_spent){rows[0].spend.requests, rows[0].spend.unpriced,
+                                     rows[0].spend.cost_nano, rows[0].spend.doubt_nano,
+                                     rows[0].reserved_nano};
+    free(rows);
+    return spent;
+}
+
+static json_t *spent_json(const struct money *money, int32_t from)
+{
+    struct money_spent spent = money_spent(money, from);
     char day[DAY_SIZE];
 
-    free(rows);
     day_write(from, day);
     return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "from", day, "requests",
-                     (json_int_t)sum.spend.requests, "unpriced", (json_int_t)sum.spend.unpriced,
-                     "cost", amount_json(sum.spend.cost_nano), "in_doubt",
-                     amount_json(sum.spend.doubt_nano), "reserved", amount_json(sum.reserved_nano));
+                     (json_int_t)spent.requests, "unpriced", (json_int_t)spent.unpriced,
+                     "cost", amount_json(spent.cost_nano), "in_doubt",
+                     amount_json(spent.doubt_nano), "reserved", amount_json(spent.reserved_nano));
 }
 
 int32_t money_today(struct money *money)

@@ -14,6 +14,7 @@
 #include "daemon/finish.h"
 #include "daemon/flight.h"
 #include "daemon/mark.h"
+#include "daemon/metrics.h"
 
 enum {
     THROTTLES_IN_A_ROW = 5,            /* as many say that the job itself is too large … */
@@ -383,4 +384,6 @@ void outcome_settle(struct core *core, struct task *task, struct job *job,
     if (end->verdict.outcome != OUTCOME_NOT_SENT)
         queue_not_alone(core->queue, task);
     settle[end->verdict.outcome](core, task, job, end);
+    if (task->phase != TASK_ENDING)
+        metrics_retry(core->metrics, end->verdict.outcome);
 }

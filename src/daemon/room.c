@@ -33,7 +33,7 @@ static void trouble_set(struct core *core, const char *text)
     else if (text[0] == '\0')
         log_info(&core->log, "there is room again: sending goes on");
     snprintf(core->trouble, sizeof core->trouble, "%s", text);
-    core->changed = true;
+    core->changed = core->counted = true;
 }
 
 void room_look(struct core *core)

@@ -41,6 +41,8 @@ struct events {
     ino_t inode;
     off_t size;   /* it had after our last write, or -1: its last line may be torn */
     bool patient; /* the last try for the lock did not time out */
+    void (*heard)(void *context, const char *kind); /* or NULL */
+    void *heard_context;
 };
 
 struct events *events_open(const struct spool *spool, const struct clock *clock)
@@ -114,6 +116,13 @@ static void begin_day(struct events *events, const char *day)
     memcpy(events->day, day, DAY_SIZE - 1);
 }
 
+void events_listen(struct events *events, void (*heard)(void *context, const char *kind),
+                   void *context)
+{
+    events->heard = heard;
+    events->heard_context = context;
+}
+
 void events_add(struct events *events, const char *kind, json_t *fields)
 {
     const char *time = stamp_now(events);
@@ -123,6 +132,8 @@ void events_add(struct events *events, const char *kind, json_t *fields)
     json_decref(fields);
     while (events->pending.length > PENDING_LIMIT)
         drop_oldest(events);
+    if (events->heard != NULL)
+        events->heard(events->heard_context, kind);
 }
 
 /* Gives a file that was just made the spool's mode and owner: of what root makes the daemon must be

@@ -22,6 +22,10 @@ struct events;
  * while it was written) is ended with one. spool and clock must outlive it. */
 struct events *events_open(const struct spool *spool, const struct clock *clock);
 
+/* Calls heard(context, kind) for each event that is added from now on. */
+void events_listen(struct events *events, void (*heard)(void *context, const char *kind),
+                   void *context);
+
 /* Adds an event: `time` (now) and `event` (kind) first, then the members of fields (a new reference
  * that is taken over, or NULL) that are not null. */
 void events_add(struct events *events, const char *kind, json_t *fields);

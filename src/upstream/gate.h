@@ -160,9 +160,15 @@ struct gate_limit_view {
     int64_t left;      /* that may be used at once; below 0: overdrawn */
 };
 
+/* What can close a gate, in a word: "outage", "throttled", "unreachable", "refused" (key, quota, URL,
+ * model), "halted". */
+enum { GATE_CAUSES = 5 };
+const char *gate_cause_word(int cause);
+
 /* How it stands, for status. reason is borrowed until the gate is next changed. */
 struct gate_view {
     enum gate_state state;
+    int cause;             /* below GATE_CAUSES; -1: open */
     const char *reason;    /* "429", "key refused (401)", "halted: …"; NULL when open */
     int64_t until_mono_ms; /* closed: until; -1: until released */
     int64_t since_mono_ms; /* when it stopped being open (a probe that failed is no opening); -1:

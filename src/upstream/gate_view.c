@@ -17,6 +17,20 @@ const char *gate_state_word(enum gate_state state)
     return words[state];
 }
 
+const char *gate_cause_word(int cause)
+{
+    static const char *const words[] = {
+        [OUTAGE - 1] = "outage",
+        [THROTTLE - 1] = "throttled",
+        [CONNECT - 1] = "unreachable",
+        [UPSTREAM - 1] = "refused",
+        [HALT - 1] = "halted",
+    };
+    _Static_assert(sizeof words / sizeof *words == GATE_CAUSES, "each cause has a word");
+    assert(cause >= 0 && cause < GATE_CAUSES);
+    return words[cause];
+}
+
 const char *gate_origin_word(enum gate_origin origin)
 {
     static const char *const words[] = {
@@ -64,6 +78,7 @@ struct gate_view gate_view(const struct gate *gate, struct mono now)
     const struct allowance *allowance = &gate->allowance;
     return (struct gate_view){
         .state = state_of(gate),
+        .cause = (int)gate->cause - 1,
         .reason = gate->cause == NOTHING ? NULL : gate->reason,
         .until_mono_ms = gate->until_ms,
         .since_mono_ms = gate->since_ms,

@@ -16,6 +16,7 @@ load rig
 @test "the examples of llmspool-mock(1)" { scenario examples.py run llmspool-mock.1; }
 @test "the examples of llmspool-prune(1)" { scenario examples.py run llmspool-prune.1; }
 @test "the examples of llmspool-result(1)" { scenario examples.py run llmspool-result.1; }
+@test "the examples of llmspool-metrics(7)" { scenario examples.py run llmspool-metrics.7; }
 @test "the examples of llmspool-select(7)" { scenario examples.py run llmspool-select.7; }
 @test "the examples of llmspool-shared(7)" { scenario examples.py run llmspool-shared.7; }
 @test "the examples of llmspool-spool(5)" { scenario examples.py run llmspool-spool.5; }
