@@ -2,10 +2,12 @@
 /*
  * llmspool-httpd: HTTP for a spool: jobs, events, metrics and a page; a process without keys.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <uv.h>
 
 #include "client/cli.h"
@@ -13,23 +15,36 @@
 
 #define PROGRAM "llmspool-httpd"
 
+enum { MAX_WAITING = 1000 * 1000 };
+
 static const char usage[] =
     "usage: llmspool-httpd [-s DIR] [options]\n"
     "Serves a spool by HTTP.\n"
     "\n"
     "  -s, --spool DIR         the spool (see llmspool(7) for where it is looked for)\n"
     "      --listen HOST:PORT  where to listen (127.0.0.1:8090; port 0: any)\n"
+    "      --max-waiting N     refuse jobs while so many wait (1000000; 0: never)\n"
     "      --help, --version (alone)\n";
 
-enum { OPTION_LISTEN = 256, OPTION_HELP, OPTION_VERSION };
+enum { OPTION_LISTEN = 256, OPTION_MAX_WAITING, OPTION_HELP, OPTION_VERSION };
 
 static const struct option options[] = {
     {"spool", required_argument, NULL, 's'},
     {"listen", required_argument, NULL, OPTION_LISTEN},
+    {"max-waiting", required_argument, NULL, OPTION_MAX_WAITING},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
+
+static bool read_number(const char *text, uint64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
 
 /* Reads the command line. Returns -1 to go on, or an exit code. */
 static int read_options(int argc, char **argv, struct front_options *wanted)
@@ -43,6 +58,10 @@ static int read_options(int argc, char **argv, struct front_options *wanted)
             break;
         case OPTION_LISTEN:
             wanted->listen = optarg;
+            break;
+        case OPTION_MAX_WAITING:
+            if (!read_number(optarg, &wanted->max_waiting))
+                return cli_usage(PROGRAM, "--max-waiting takes a number, not \"%s\"", optarg);
             break;
         case OPTION_HELP:
             return cli_help(usage);
@@ -93,7 +112,7 @@ static int serve(uv_loop_t *loop, const struct front_options *wanted)
 
 int main(int argc, char **argv)
 {
-    struct front_options wanted = {.listen = "127.0.0.1:8090"};
+    struct front_options wanted = {.listen = "127.0.0.1:8090", .max_waiting = MAX_WAITING};
     uv_loop_t loop;
     int result;
 

@@ -10,6 +10,7 @@
 #define HTTPD_FRONT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -17,11 +18,13 @@
 #include "base/log.h"
 #include "spool/spool.h"
 
+struct jobs;
 struct server;
 
 struct front_options {
     const char *spool;  /* as given, or NULL: see spool_find */
     const char *listen; /* HOST:PORT */
+    uint64_t max_waiting; /* jobs in the spool above which no more are taken; 0: any */
 };
 
 struct front {
@@ -31,6 +34,7 @@ struct front {
     struct log log;
     struct spool *spool;
     struct server *server;
+    struct jobs *jobs;
 };
 
 /* Opens the spool and starts to serve on the loop. The options must outlive it. NULL with an error. */

@@ -164,8 +164,10 @@ void request_wait(struct request *request, request_gone *gone, void *state)
     assert(request->response == NULL);
     request->gone = gone;
     request->state = state;
-    request->sleeps = true;
-    MHD_suspend_connection(request->connection);
+    if (!request->sleeps) {
+        request->sleeps = true;
+        MHD_suspend_connection(request->connection);
+    }
 }
 
 /* --- streams --- */

@@ -102,7 +102,8 @@ void request_problem_with(struct request *request, unsigned status, const char *
                           json_t *members, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* The handler returns without an answer; one of the calls above is made later, on the loop. gone may be NULL. */
+/* The handler returns without an answer; one of the calls above is made later, on the loop. gone may be NULL.
+ * One that waits already waits for something else from now on. */
 void request_wait(struct request *request, request_gone *gone, void *state);
 
 /* Answers with a stream of unknown length: block is how many bytes read is offered at least. */
