@@ -99,6 +99,12 @@ static void answer(struct waiter *waiter)
     jobs_find(request, hex, found);
 }
 
+/* request_drain: how it stands now has to do. */
+static void drain(void *state)
+{
+    answer(state);
+}
+
 static bool look_at(struct waiter *waiter, struct mono now)
 {
     if (now.ms < waiter->end.ms && !has_ended(waiter->await->jobs, &waiter->id))
@@ -148,6 +154,7 @@ bool await_add(struct await *await, struct request *request, const struct id *id
     LIST_INSERT_HEAD(&await->waiters, waiter, entry);
     await->count++;
     request_wait(request, gone, waiter);
+    request_on_drain(request, drain);
     look_later(await);
     return true;
 }

@@ -153,7 +153,7 @@ bool submit_has_room(struct request *request, size_t count)
 {
     struct jobs *jobs = request->front->jobs;
     struct mono now = clock_mono(request->front->clock);
-    uint64_t limit = request->front->options->max_waiting;
+    uint64_t limit = (uint64_t)request->front->options->limits.waiting;
     struct error error;
 
     if (now.ms - jobs->checked.ms >= CHECK_MS) {

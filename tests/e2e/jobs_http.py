@@ -430,7 +430,10 @@ def absent(rig: Rig):
 @scenario
 def bounded(rig: Rig):
     """Too many that wait, a spool that went: nothing is acknowledged."""
-    server = rig.httpd("--max-waiting", "10")
+    conf = os.path.join(rig.folder, "httpd.conf")
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write("limits {\n    max_waiting = 10\n}\n")
+    server = rig.httpd("-c", conf)
     for job in numbered(0, 10):
         equal(server.post("/v1/jobs", job).status, 201, "while there is room")
     answer = server.post("/v1/jobs", {"prompt": "one too many"})
