@@ -13,6 +13,10 @@
 
 static const struct route *const tables[] = {
     health_routes,
+    submit_routes,
+    listing_routes,
+    jobs_routes,
+    order_routes,
     session_routes,
 };
 
