@@ -276,8 +276,8 @@ void connection_phase(struct connection *connection, enum phase phase)
     set_phase(connection, phase);
 }
 
-/* The library may have read a request up to its last byte and take the end of what the client sends, which
- * stood behind it, for bytes that are still to come: its epoll is edge-triggered. */
+/* The library may have read a request up to its last byte and take the end of what the client
+ * sends, which stood behind it, for bytes that are still to come: its epoll is edge-triggered. */
 void connection_rest(struct connection *connection)
 {
     char byte;
