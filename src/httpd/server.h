@@ -24,6 +24,9 @@ struct server *server_open(struct front *front, struct error *error);
 /* Its base URL; the server's. */
 const char *server_url(const struct server *server);
 
+/* The library has work that its descriptor does not tell of. */
+void server_stir(struct server *server);
+
 /* Whether only this machine can reach it. */
 bool server_is_local(const struct server *server);
 
