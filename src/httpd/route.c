@@ -12,7 +12,13 @@
 #include "httpd/request.h"
 
 static const struct route *const tables[] = {
-    health_routes, submit_routes, listing_routes, jobs_routes, order_routes, session_routes,
+    health_routes,
+    submit_routes,
+    listing_routes,
+    jobs_routes,
+    order_routes,
+    openapi_routes,
+    session_routes,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
