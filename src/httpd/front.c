@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "client/cli.h"
 #include "httpd/connections.h"
+#include "httpd/jobs.h"
 #include "httpd/origin.h"
 #include "httpd/reload.h"
 #include "httpd/server.h"
@@ -73,6 +74,7 @@ static int open_parts(struct front *front, struct error *error)
     front->sessions = sessions_open(front->clock);
     if (limits->rate > 0)
         front->tempo = tempo_open(limits->rate, limits->burst, front->clock);
+    front->jobs = jobs_open(front);
     front->server = server_open(front, error);
     if (front->server == NULL || check_remote(front, error) < 0)
         return -1;
@@ -141,8 +143,11 @@ void front_close(struct front *front)
 {
     if (front == NULL)
         return;
+    if (front->draining)
+        (void)uv_timer_stop(&front->drain);
     reload_close(front->reload);
     server_close(front->server);
+    jobs_close(front->jobs);
     origins_close(front->origins);
     tempo_close(front->tempo);
     sessions_close(front->sessions);

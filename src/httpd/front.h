@@ -19,6 +19,7 @@
 #include "spool/spool.h"
 
 struct connections;
+struct jobs;
 struct origins;
 struct reload;
 struct server;
@@ -40,6 +41,7 @@ struct front {
     struct tempo *tempo; /* or NULL: as often as anybody likes */
     struct tls *tls;     /* or NULL: plain HTTP */
     struct connections *connections;
+    struct jobs *jobs;
     struct server *server;
     struct traffic *traffic; /* what it counts */
     struct reload *reload;

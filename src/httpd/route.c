@@ -14,6 +14,11 @@
 static const struct route *const tables[] = {
     health_routes,
     metrics_routes,
+    submit_routes,
+    listing_routes,
+    jobs_routes,
+    order_routes,
+    openapi_routes,
     session_routes,
 };
 
