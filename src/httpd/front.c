@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "client/cli.h"
 #include "httpd/server.h"
+#include "httpd/tail.h"
 
 struct front *front_open(uv_loop_t *loop, const struct front_options *options, struct error *error)
 {
@@ -24,6 +25,7 @@ struct front *front_open(uv_loop_t *loop, const struct front_options *options, s
         front_close(front);
         return NULL;
     }
+    front->tail = tail_open(front);
     return front;
 }
 
@@ -37,6 +39,7 @@ void front_close(struct front *front)
     if (front == NULL)
         return;
     server_close(front->server);
+    tail_close(front->tail);
     spool_close(front->spool);
     free(front);
 }

@@ -18,6 +18,7 @@
 #include "spool/spool.h"
 
 struct server;
+struct tail;
 
 struct front_options {
     const char *spool;  /* as given, or NULL: see spool_find */
@@ -30,6 +31,7 @@ struct front {
     const struct clock *clock;
     struct log log;
     struct spool *spool;
+    struct tail *tail; /* the end of the log of events */
     struct server *server;
 };
 
