@@ -7,6 +7,7 @@ scenario's own, all programs end with it, and each wait is bounded. What fails r
 traceback and the tail of the daemon's log are what bats shows.
 """
 import ctypes
+import http.client
 import json
 import os
 import random
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -295,6 +297,99 @@ class Daemon:
         equal(self.wait(seconds), 0, "exit code of a daemon that was stopped")
 
 
+class Answer:
+    """What a server said: status, headers (as http.client has them) and bytes."""
+
+    def __init__(self, status, headers, data):
+        self.status = status
+        self.headers = headers
+        self.data = data
+
+    @property
+    def json(self):
+        """The body, which must be JSON."""
+        kind = self.headers.get_content_type()
+        expect(kind == "application/json" or kind.endswith("+json"),
+               f"{self.status} is answered as {kind}: {self.data[:200]!r}")
+        return json.loads(self.data)
+
+    def __repr__(self):
+        return f"<{self.status} {self.data[:300]!r}>"
+
+
+class Httpd:
+    """A llmspool-httpd on a spool. Its log is appended to one file; request() keeps one connection open."""
+
+    def __init__(self, spool, *options, environment=None, prefix=()):
+        self.spool = spool
+        self.log_path = spool.path + ".httpd.log"
+        self.connection = None
+        with open(self.log_path, "ab") as log:
+            self.process = spawn([*prefix, os.path.join(BUILD, "llmspool-httpd"), "-s", spool.path,
+                                  *(() if "--listen" in options else ("--listen", "127.0.0.1:0")),
+                                  *options],
+                                 env={**os.environ, **(environment or {})},
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        line = self.process.stdout.readline().decode()
+        expect(line.startswith("listening on "), f"llmspool-httpd says {line!r}\n{self.text()}")
+        self.url = line.split()[-1]
+        self.address = urllib.parse.urlsplit(self.url)
+
+    def text(self):
+        """What it has logged."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def connect(self, timeout=PATIENCE):
+        """A connection of one's own."""
+        return http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None, connection=None):
+        """Asks, on the connection that is kept open or another one. A body that is neither text nor bytes is
+        sent as JSON."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        if isinstance(body, str):
+            body = body.encode()
+        own = connection is None
+        if own and self.connection is None:
+            self.connection = self.connect()
+        connection = connection or self.connection
+        try:
+            connection.request(method, path, body, headers)
+            reply = connection.getresponse()
+            return Answer(reply.status, reply.headers, reply.read())
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            if own:
+                self.connection = None
+            raise
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.request("POST", path, body, **more)
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+        self.process.stdout.close()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self.close()
+
+    def stop(self, seconds=PATIENCE):
+        self.process.terminate()
+        equal(self.process.wait(seconds), 0, "exit code of a server that was stopped")
+        self.close()
+
+
 class Rig:
     """What a scenario works in."""
 
@@ -302,6 +397,7 @@ class Rig:
         self.folder = folder
         self.mocks = []
         self.daemons = []
+        self.servers = []
         self.spool = Spool(os.path.join(folder, "spool"))
         self.checker = Checker(self.spool.path)
         self.conf = None
@@ -337,6 +433,12 @@ class Rig:
         self.daemons.append(Daemon(self.spool, *options, **more))
         return self.daemons[-1]
 
+    def httpd(self, *options, **more):
+        """A llmspool-httpd on the rig's spool."""
+        self.servers = [s for s in self.servers if s.process.poll() is None]
+        self.servers.append(Httpd(self.spool, *options, **more))
+        return self.servers[-1]
+
     def until_empty(self, code=0, patience="30s", **more):
         """Lets a daemon do all that is left; code is how it must leave."""
         daemon = self.daemon("--until-empty", "--patience", patience, wait=False, **more)
@@ -367,6 +469,9 @@ class Rig:
         equal(len(self.spool.outputs()), len(self.spool.dropped), "outputs")
 
     def close(self):
+        for server in self.servers:
+            if server.process.poll() is None:
+                server.kill()
         for daemon in self.daemons:
             if daemon.process.poll() is None:
                 daemon.kill()
@@ -381,6 +486,8 @@ class Rig:
             with open(log, encoding="utf-8", errors="replace") as file:
                 lines = [line for line in file if " status=completed " not in line]
             print("--- end of the daemon's log\n" + "".join(lines[-25:]))
+        for server in self.servers:
+            print("--- end of a server's log\n" + server.text()[-3000:])
 
 
 def numbered(first, count, text="Say number", **more):
