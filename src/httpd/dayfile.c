@@ -177,7 +177,7 @@ bool dayfile_rest(const struct dayfile *file, const char **line, size_t *length)
 void dayfile_take_rest(struct dayfile *file)
 {
     file->at += file->text.length + 1;
-    buffer_clear(&file->text);
+    file->taken = file->text.length;
 }
 
 bool dayfile_gone(const struct dayfile *file)

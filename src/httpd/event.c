@@ -9,7 +9,7 @@
 #include "base/jsonscan.h"
 #include "base/xalloc.h"
 
-enum { KIND, ID, USER, MODEL, NAME, KEYS };
+enum { KIND, TIME, ID, USER, MODEL, IN_RUN, KEYS };
 
 /* What a value says, or NULL when it is no string or has a NUL. */
 static char *word(struct jsonspan value)
@@ -28,8 +28,8 @@ static char *word(struct jsonspan value)
 void event_read(struct event *event, struct position position, const char *line, size_t length)
 {
     static const struct jsonspan keys[KEYS] = {
-        [KIND] = JSONSPAN("event"),  [ID] = JSONSPAN("id"),     [USER] = JSONSPAN("user"),
-        [MODEL] = JSONSPAN("model"), [NAME] = JSONSPAN("name"),
+        [KIND] = JSONSPAN("event"), [TIME] = JSONSPAN("time"),   [ID] = JSONSPAN("id"),
+        [USER] = JSONSPAN("user"),  [MODEL] = JSONSPAN("model"), [IN_RUN] = JSONSPAN("in_run"),
     };
     struct jsonspan values[KEYS];
     char *id;
@@ -38,20 +38,33 @@ void event_read(struct event *event, struct position position, const char *line,
     if (!jsonscan_find((struct jsonspan){line, length}, keys, values, KEYS))
         return;
     event->kind = word(values[KIND]);
+    event->time = word(values[TIME]);
     event->user = word(values[USER]);
     event->model = word(values[MODEL]);
-    event->name = word(values[NAME]);
+    event->in_run = word(values[IN_RUN]);
     id = word(values[ID]);
     event->has_id = id != NULL && id_read(id, &event->id);
     free(id);
+}
+
+bool event_is(const char *line, size_t length)
+{
+    struct event event;
+    bool is;
+
+    event_read(&event, (struct position){0}, line, length);
+    is = event.kind != NULL;
+    event_free(&event);
+    return is;
 }
 
 void event_free(struct event *event)
 {
     free(event->text);
     free(event->kind);
+    free(event->time);
     free(event->user);
     free(event->model);
-    free(event->name);
+    free(event->in_run);
     *event = (struct event){.position = event->position};
 }

@@ -22,15 +22,19 @@ struct event {
     char *text; /* the line, without its newline */
     size_t length;
     char *kind; /* such as completed; NULL: what stands there is no event */
+    char *time; /* as written: RFC 3339, UTC, milliseconds */
     char *user;
     char *model;
-    char *name;
+    char *in_run; /* of run_finished: name of the run */
     bool has_id;
     struct id id; /* of its job */
 };
 
 /* Reads a line. What is none is an event without a kind. */
 void event_read(struct event *event, struct position position, const char *line, size_t length);
+
+/* Whether a line is an event. */
+bool event_is(const char *line, size_t length);
 
 void event_free(struct event *event);
 

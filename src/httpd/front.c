@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "client/cli.h"
 #include "httpd/server.h"
+#include "httpd/streams.h"
 #include "httpd/tail.h"
 
 struct front *front_open(uv_loop_t *loop, const struct front_options *options, struct error *error)
@@ -26,6 +27,7 @@ struct front *front_open(uv_loop_t *loop, const struct front_options *options, s
         return NULL;
     }
     front->tail = tail_open(front);
+    front->streams = streams_open(front);
     return front;
 }
 
@@ -39,6 +41,7 @@ void front_close(struct front *front)
     if (front == NULL)
         return;
     server_close(front->server);
+    streams_close(front->streams);
     tail_close(front->tail);
     spool_close(front->spool);
     free(front);

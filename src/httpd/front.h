@@ -18,6 +18,7 @@
 #include "spool/spool.h"
 
 struct server;
+struct streams;
 struct tail;
 
 struct front_options {
@@ -32,6 +33,7 @@ struct front {
     struct log log;
     struct spool *spool;
     struct tail *tail; /* the end of the log of events */
+    struct streams *streams;
     struct server *server;
 };
 

@@ -13,6 +13,7 @@
 
 static const struct route *const tables[] = {
     health_routes,
+    events_routes,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };

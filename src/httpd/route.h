@@ -37,6 +37,9 @@ struct route {
 /* GET /healthz, /readyz. */
 extern const struct route health_routes[];
 
+/* GET /v1/events, /v1/jobs/{id}/events. */
+extern const struct route events_routes[];
+
 /* Has the request served: finds its route, else answers 404 or 405 (with Allow); HEAD is served as GET,
  * and OPTIONS tells the methods of a path. */
 void route_serve(struct request *request);

@@ -190,16 +190,10 @@ static void leave_day(struct tail *tail)
 
     if (tail->file.fd < 0)
         return;
-    if (dayfile_rest(&tail->file, &line, &length)) {
-        struct event event;
-
-        event_read(&event, tail->position, line, length);
-        if (event.kind != NULL) {
-            tail->position.at += length + 1;
-            tell(tail, line, length, false);
-            dayfile_take_rest(&tail->file);
-        }
-        event_free(&event);
+    if (dayfile_rest(&tail->file, &line, &length) && event_is(line, length)) {
+        tail->position.at += length + 1;
+        tell(tail, line, length, false);
+        dayfile_take_rest(&tail->file);
     }
     dayfile_close(&tail->before);
     tail->before = tail->file;
