@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsontext.h"
-#include "client/locate.h"
-#include "client/records.h"
 #include "httpd/front.h"
+#include "httpd/jobs.h"
 #include "httpd/request.h"
 #include "httpd/stream.h"
 #include "httpd/streams.h"
@@ -17,6 +15,8 @@ enum {
     RETRY_MS_MAX = 60000,
     RETRY_AFTER_S = 30,
 };
+
+#define OFFSET_MAX (UINT64_C(1) << 40)
 
 /* --- the query --- */
 
@@ -96,58 +96,28 @@ static void get_events(struct request *request)
 
 /* --- a job's --- */
 
-/* Whether the caller may hear of a job. */
-static bool may_hear(const struct request *request, const struct id *id)
+/* Its text is told where it is asked for: tokens=1. Who may see the job hears all of it. */
+static void tell_job(struct request *request, struct brief *brief)
 {
-    json_t *job;
-    bool may;
-
-    if (!filter_restricts(request))
-        return true;
-    job = records_job(request->front->spool, id, NULL);
-    may = strcmp(jsontext_get_text(job, "user", ""), request->caller.user) == 0;
-    json_decref(job);
-    return may;
-}
-
-static int find_job(struct request *request, struct id *id)
-{
-    const struct spool *spool = request->front->spool;
-    struct reference reference;
-    struct error error = {.kind = ERROR_NONE};
-
-    if (locate_reference(spool, request->params[0], &reference, &error) < 0) {
-        request_problem(request, error.kind == ERROR_DATA ? MHD_HTTP_CONFLICT : MHD_HTTP_NOT_FOUND,
-                        error.kind == ERROR_DATA ? "conflict" : "not-found", "%s", error.text);
-        return -1;
-    }
-    if (locate_state(spool, &reference.id) == NULL || !may_hear(request, &reference.id)) {
-        request_problem(request, MHD_HTTP_NOT_FOUND, "not-found", "there is no job %s in the spool",
-                        request->params[0]);
-        return -1;
-    }
-    *id = reference.id;
-    return 0;
-}
-
-/* Its text is told where it is asked for: tokens=1. */
-static void get_job_events(struct request *request)
-{
-    struct watched_plan watched = {.tokens = false};
+    struct watched_plan watched = {.id = brief->id, .state = brief->state};
     const char *tokens = request_query(request, "tokens");
     struct stream_plan plan;
 
-    if (find_job(request, &watched.id) < 0 ||
-        read_number(request, "offset", UINT64_C(1) << 40, 0, &watched.offset) < 0 ||
+    if (read_number(request, "offset", OFFSET_MAX, 0, &watched.offset) < 0 ||
         read_plan(request, &plan) < 0)
         return;
     watched.tokens = tokens != NULL && strcmp(tokens, "1") == 0;
-    free(plan.filter.owner); /* who may hear of the job hears all of it */
+    free(plan.filter.owner);
     plan.filter.owner = NULL;
     plan.filter.one_job = true;
     plan.filter.job = watched.id;
     plan.watched = watched_open(request->front, &watched);
     stream_start(request->front->streams, request, &plan);
+}
+
+static void get_job_events(struct request *request)
+{
+    jobs_find(request, request->params[0], tell_job);
 }
 
 const struct route events_routes[] = {

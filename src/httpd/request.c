@@ -9,6 +9,9 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "httpd/front.h"
+#include "httpd/harden.h"
+#include "httpd/server.h"
 
 #define TYPE_JSON    "application/json"
 #define TYPE_PROBLEM "application/problem+json"
@@ -50,6 +53,15 @@ void request_add_header(struct request *request, const char *name, const char *f
         (struct request_header){xstrdup(name), buffer_take(&value)};
 }
 
+static void go_on(struct request *request)
+{
+    if (!request->sleeps)
+        return;
+    request->sleeps = false;
+    MHD_resume_connection(request->connection);
+    server_stir(request->front->server);
+}
+
 /* The answer is whole: whoever waited is heard. */
 static void respond(struct request *request, unsigned status, struct MHD_Response *response)
 {
@@ -57,10 +69,8 @@ static void respond(struct request *request, unsigned status, struct MHD_Respons
     request->response = response;
     request->status = status;
     request->gone = NULL;
-    if (request->sleeps) {
-        request->sleeps = false;
-        MHD_resume_connection(request->connection);
-    }
+    request->drain = NULL;
+    go_on(request);
 }
 
 static void add_type(struct request *request, const char *type)
@@ -69,8 +79,7 @@ static void add_type(struct request *request, const char *type)
         request_add_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, "%s", type);
 }
 
-void request_reply(struct request *request, unsigned status, const char *type,
-                   struct buffer *bytes)
+void request_reply(struct request *request, unsigned status, const char *type, struct buffer *bytes)
 {
     size_t length = bytes != NULL ? bytes->length : 0;
 
@@ -79,8 +88,7 @@ void request_reply(struct request *request, unsigned status, const char *type,
         respond(request, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
     else
         respond(request, status,
-                MHD_create_response_from_buffer(length, buffer_take(bytes),
-                                                MHD_RESPMEM_MUST_FREE));
+                MHD_create_response_from_buffer(length, buffer_take(bytes), MHD_RESPMEM_MUST_FREE));
     if (bytes != NULL)
         buffer_free(bytes);
 }
@@ -89,9 +97,9 @@ void request_static(struct request *request, unsigned status, const char *type, 
                     size_t length)
 {
     add_type(request, type);
-    respond(request, status,
-            MHD_create_response_from_buffer(length, (void *)(uintptr_t)bytes,
-                                            MHD_RESPMEM_PERSISTENT));
+    respond(
+        request, status,
+        MHD_create_response_from_buffer(length, (void *)(uintptr_t)bytes, MHD_RESPMEM_PERSISTENT));
 }
 
 static void reply_json(struct request *request, unsigned status, const char *type, json_t *value)
@@ -139,8 +147,8 @@ static void problem(struct request *request, unsigned status, const char *kind, 
     reply_json(request, status, TYPE_PROBLEM, value);
 }
 
-void request_problem(struct request *request, unsigned status, const char *kind,
-                     const char *format, ...)
+void request_problem(struct request *request, unsigned status, const char *kind, const char *format,
+                     ...)
 {
     va_list arguments;
 
@@ -164,8 +172,24 @@ void request_wait(struct request *request, request_gone *gone, void *state)
     assert(request->response == NULL);
     request->gone = gone;
     request->state = state;
-    request->sleeps = true;
-    MHD_suspend_connection(request->connection);
+    if (!request->sleeps) {
+        request->sleeps = true;
+        MHD_suspend_connection(request->connection);
+    }
+}
+
+void request_on_drain(struct request *request, request_drain *drain)
+{
+    request->drain = drain;
+}
+
+size_t request_body_limit(const struct request *request)
+{
+    size_t most = (size_t)request->front->options->limits.body;
+
+    if (request->route == NULL)
+        return 0;
+    return request->route->body_limit < most ? request->route->body_limit : most;
 }
 
 /* --- streams --- */
@@ -178,6 +202,8 @@ static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t
     ssize_t length = request->calls.read(request->state, bytes, room);
 
     (void)position;
+    if (length == 0 && request->front->draining)
+        return MHD_CONTENT_READER_END_OF_STREAM;
     if (length > 0)
         return length;
     if (length < 0)
@@ -191,6 +217,7 @@ void request_stream(struct request *request, unsigned status, const char *type, 
                     const struct stream_calls *calls, void *state)
 {
     add_type(request, type);
+    request->streams = true;
     request->calls = *calls;
     request->state = state;
     respond(request, status,
@@ -199,30 +226,38 @@ void request_stream(struct request *request, unsigned status, const char *type, 
 
 void request_wake(struct request *request)
 {
-    if (request->sleeps) {
-        request->sleeps = false;
-        MHD_resume_connection(request->connection);
-    }
+    go_on(request);
 }
 
 /* --- the server's --- */
 
-struct request *request_new(struct front *front, struct MHD_Connection *connection,
-                            const char *method, const char *path)
+struct request *request_new(struct front *front, struct MHD_Connection *connection)
 {
     struct request *request = xcalloc(1, sizeof *request);
 
     request->front = front;
     request->connection = connection;
-    request->method = method;
-    request->path = path;
+    request->began = clock_mono(front->clock);
     return request;
+}
+
+void request_end_soon(struct request *request)
+{
+    request_drain *drain = request->drain;
+
+    request->closing = true;
+    request->drain = NULL;
+    if (request->streams)
+        request_wake(request);
+    else if (drain != NULL)
+        drain(request->state);
 }
 
 enum MHD_Result request_send(struct request *request)
 {
     enum MHD_Result result = MHD_YES;
 
+    harden_answer(request);
     for (size_t i = 0; i < request->header_count && result == MHD_YES; i++)
         result = MHD_add_response_header(request->response, request->headers[i].name,
                                          request->headers[i].value);
@@ -247,6 +282,7 @@ void request_free(struct request *request)
         free(request->headers[i].value);
     }
     free(request->headers);
+    free(request->own_user);
     for (size_t i = 0; i < ROUTE_PARAMS; i++)
         free(request->params[i]);
     buffer_free(&request->body);

@@ -2,8 +2,8 @@
 /*
  * route: which handler serves which method and path.
  *
- * Floor: httpd. Each file of handlers offers one table of routes, ended by an empty one; route.c lists
- * the tables.
+ * Floor: httpd. Each file of handlers offers one table of routes, ended by an empty one; route.c
+ * lists the tables.
  */
 #ifndef HTTPD_ROUTE_H
 #define HTTPD_ROUTE_H
@@ -42,10 +42,21 @@ extern const struct route events_routes[];
 
 /* Has the request served: finds its route, else answers 404 or 405 (with Allow); HEAD is served as GET,
  * and OPTIONS tells the methods of a path. */
+/* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job. */
+extern const struct route submit_routes[];
+extern const struct route listing_routes[];
+extern const struct route jobs_routes[];
+extern const struct route order_routes[];
+
+/* GET, POST, DELETE /v1/session. */
+extern const struct route session_routes[];
+
+/* Has the request served: finds its route, else answers 404 or 405 (with Allow); HEAD is served as
+ * GET, and OPTIONS tells the methods of a path. */
 void route_serve(struct request *request);
 
-/* Finds the route of a request by its method and path and fills request->route and its params. NULL when
- * there is none. */
+/* Finds the route of a request by its method and path and fills request->route and its params. NULL
+ * when there is none. */
 const struct route *route_find(struct request *request);
 
 #endif

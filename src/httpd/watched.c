@@ -11,9 +11,9 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
-#include "client/locate.h"
-#include "client/records.h"
 #include "httpd/answer_text.h"
+#include "httpd/brief.h"
+#include "httpd/jobs.h"
 #include "httpd/sse.h"
 
 enum {
@@ -26,7 +26,7 @@ struct watched {
     struct front *front;
     struct id id;
     char text_id[ID_TEXT_SIZE];
-    json_t *job;              /* its file, or NULL: not accepted yet */
+    json_int_t most;          /* tokens of its answer; 0: not bounded; below 0: not read yet */
     struct answer_text *text; /* NULL: not wanted */
     const char *state;        /* as it was last looked at; NULL: there is no such job */
     const char *end;          /* the last event that was heard, when that ended the job */
@@ -50,7 +50,8 @@ struct watched *watched_open(struct front *front, const struct watched_plan *pla
     id_write(&plan->id, watched->text_id);
     if (plan->tokens)
         watched->text = answer_text_open(front->spool, &plan->id, plan->offset);
-    watched->state = locate_state(front->spool, &plan->id);
+    watched->most = -1;
+    watched->state = plan->state;
     return watched;
 }
 
@@ -58,7 +59,6 @@ void watched_close(struct watched *watched)
 {
     if (watched == NULL)
         return;
-    json_decref(watched->job);
     answer_text_close(watched->text);
     free(watched->told);
     free(watched);
@@ -66,7 +66,7 @@ void watched_close(struct watched *watched)
 
 static const char *end_word(const char *word)
 {
-    static const char *const ends[] = {"completed", "failed", "cancelled", "expired"};
+    static const char *const ends[] = {"completed", "failed", "cancelled", "expired", "refused"};
 
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         if (strcmp(ends[i], word) == 0)
@@ -97,13 +97,6 @@ bool watched_moves(const struct watched *watched)
            strcmp(watched->state, "running") == 0 || strcmp(watched->state, "dropped") == 0;
 }
 
-static const json_t *job_of(struct watched *watched)
-{
-    if (watched->job == NULL)
-        watched->job = records_job(watched->front->spool, &watched->id, NULL);
-    return watched->job;
-}
-
 static void append(struct buffer *out, const char *name, json_t *data)
 {
     struct buffer text = {0};
@@ -128,9 +121,10 @@ static uint64_t partial_size(const struct watched *watched)
 }
 
 /* The most tokens that the job lets its answer have; 0: not bounded. */
-static json_int_t bound(const json_t *job)
+static json_int_t bound(const struct brief *brief)
 {
     static const char *const keys[] = {"max_tokens", "max_completion_tokens", "max_output_tokens"};
+    json_t *job = jsontext_read_object(brief->job.bytes, brief->job.length, NULL);
     const json_t *params = json_object_get(job, "params");
     json_int_t most = 0;
 
@@ -139,86 +133,48 @@ static json_int_t bound(const json_t *job)
 
         most = tokens > most ? tokens : most;
     }
+    json_decref(job);
     return most;
 }
 
-static char *running(struct watched *watched, int *percent)
+static char *running(struct watched *watched, const struct brief *brief, int *percent)
 {
     uint64_t tokens = (partial_size(watched) + BYTES_OF_A_TOKEN - 1) / BYTES_OF_A_TOKEN;
-    json_int_t most = bound(job_of(watched));
 
     *percent = -1;
     if (tokens == 0)
         return xstrdup("running");
-    if (most > 0)
-        *percent = tokens < (uint64_t)most ? (int)(tokens * 100 / (uint64_t)most) : 99;
+    if (watched->most < 0)
+        watched->most = bound(brief);
+    if (watched->most > 0)
+        *percent =
+            tokens < (uint64_t)watched->most ? (int)(tokens * 100 / (uint64_t)watched->most) : 99;
     return xasprintf("running, about %llu tokens so far", (unsigned long long)tokens);
 }
 
-static char *later(const struct watched *watched)
-{
-    struct waiting waiting;
-    char time[TIMETEXT_SIZE];
-
-    if (records_waiting(watched->front->spool, &watched->id, &waiting) < 0 || waiting.due_ms == 0)
-        return xstrdup("delayed");
-    timetext_write((struct wall){waiting.due_ms}, time);
-    return xasprintf("delayed until %s", time);
-}
-
-static char *held(const struct watched *watched)
-{
-    struct waiting waiting;
-
-    if (records_waiting(watched->front->spool, &watched->id, &waiting) < 0 || waiting.hold == NULL)
-        return xstrdup("held");
-    return xasprintf("held: %s", waiting.hold);
-}
-
-/* Dropped or waiting: why it does not move. */
-static char *obstructed(struct watched *watched)
-{
-    const json_t *job = job_of(watched);
-    bool loud;
-    char *why = records_obstacle(watched->front->spool, jsontext_get_text(job, "model", NULL),
-                                 jsontext_get_text(job, "type", NULL),
-                                 jsontext_get_text(job, "provider", NULL), &loud);
-    char *message =
-        why != NULL ? xasprintf("%s: %s", watched->state, why) : xstrdup(watched->state);
-
-    free(why);
-    return message;
-}
-
 /* What a person reads; *percent is -1 where it is not known. */
-static char *describe(struct watched *watched, int *percent)
+static char *describe(struct watched *watched, const struct brief *brief, int *percent)
 {
     const char *state = watched->state;
 
-    *percent = 0;
-    if (state == NULL || (is_end(state) && strcmp(state, "completed") != 0)) {
-        *percent = -1;
-        return xstrdup(state != NULL ? state : "not there any more");
-    }
-    if (strcmp(state, "completed") == 0) {
-        *percent = 100;
-        return xstrdup(state);
-    }
+    *percent = -1;
+    if (state == NULL)
+        return xstrdup("not there any more");
     if (strcmp(state, "running") == 0)
-        return running(watched, percent);
-    if (strcmp(state, "delayed") == 0)
-        return later(watched);
-    if (strcmp(state, "held") == 0)
-        return held(watched);
-    return obstructed(watched);
+        return running(watched, brief, percent);
+    if (strcmp(state, "completed") == 0)
+        *percent = 100;
+    else if (!is_end(state))
+        *percent = 0;
+    return brief->reason != NULL ? xasprintf("%s: %s", state, brief->reason) : xstrdup(state);
 }
 
 /* Tells it once. */
-static void progress(struct watched *watched, struct buffer *out)
+static void progress(struct watched *watched, const struct brief *brief, struct buffer *out)
 {
     char time[TIMETEXT_SIZE], *line;
     int percent;
-    char *message = describe(watched, &percent);
+    char *message = describe(watched, brief, &percent);
 
     line = xasprintf("%d %s", percent, message);
     if (watched->told == NULL || strcmp(watched->told, line) != 0) {
@@ -260,37 +216,52 @@ bool watched_rest(struct watched *watched, struct buffer *out)
 
 /* --- */
 
-/* The job's shape is that of GET /v1/jobs/ID, without its files. */
-static void state(struct watched *watched, struct buffer *out)
+/* Reads the job as it is now. */
+static void read_job(struct watched *watched, struct brief *brief)
 {
-    const json_t *job = job_of(watched);
+    watched->state = jobs_brief(watched->front->jobs, &watched->id, brief) ? brief->state : NULL;
+}
 
-    append(out, "state",
-           json_pack("{s:s, s:s?, s:s?, s:s?, s:s?}", "id", watched->text_id, "state",
-                     watched->state, "name", jsontext_get_text(job, "name", NULL), "user",
-                     jsontext_get_text(job, "user", NULL), "model",
-                     jsontext_get_text(job, "model", NULL)));
+static void tell_state(struct watched *watched, const struct brief *brief, struct buffer *out)
+{
+    struct buffer text = {0};
+
+    if (watched->state != NULL)
+        brief_write(brief, false, &text);
+    else
+        buffer_printf(&text, "{\"id\":\"%s\",\"state\":null}", watched->text_id);
+    sse_event(out, "state", NULL, text.bytes, text.length);
+    buffer_free(&text);
+    progress(watched, brief, out);
+    watched->state_told = is_end(watched->state);
 }
 
 void watched_begin(struct watched *watched, struct buffer *out)
 {
-    state(watched, out);
-    progress(watched, out);
-    watched->state_told = is_end(watched->state);
+    struct brief brief = {.state = NULL};
+
+    read_job(watched, &brief);
+    tell_state(watched, &brief, out);
+    brief_clear(&brief);
     if (watched->state_told)
         watched->ended_ms = mono_ms(watched) - SURE_MS;
 }
 
 /* The files say that a job has ended a moment later than the log; a job that was asked again says
  * so in both. */
-static void look_at_state(struct watched *watched, int64_t now)
+static void look_at_state(struct watched *watched, int64_t now, struct buffer *out)
 {
+    struct brief brief = {.state = NULL};
+
     watched->look_ms = now + LOOK_MS;
-    watched->state = locate_state(watched->front->spool, &watched->id);
-    if (!is_end(watched->state))
+    read_job(watched, &brief);
+    if (!is_end(watched->state)) {
         watched->ended_ms = 0;
-    else if (watched->ended_ms == 0)
+        progress(watched, &brief, out);
+    } else if (watched->ended_ms == 0) {
         watched->ended_ms = now;
+    }
+    brief_clear(&brief);
 }
 
 void watched_look(struct watched *watched, bool anyway, struct buffer *out)
@@ -299,41 +270,47 @@ void watched_look(struct watched *watched, bool anyway, struct buffer *out)
 
     if (watched->end != NULL)
         return;
-    if (anyway || now >= watched->look_ms) {
-        look_at_state(watched, now);
-        if (!is_end(watched->state))
-            progress(watched, out);
-    }
+    if (anyway || now >= watched->look_ms)
+        look_at_state(watched, now, out);
     if (watched->text != NULL && !is_end(watched->state))
         (void)token(watched, false, out);
 }
 
 void watched_hear(struct watched *watched, const struct event *event, struct buffer *out)
 {
+    const struct brief nothing = {.state = NULL};
+
     watched->end = end_word(event->kind);
     watched->look_ms = 0;
     if (watched->text != NULL && strcmp(event->kind, "started") == 0)
         answer_text_doubt(watched->text);
     if (watched->end != NULL) {
         watched->state = watched->end;
-        progress(watched, out);
+        progress(watched, &nothing, out);
     }
+}
+
+/* By the files alone. Returns false while there is more of its text. */
+static bool end_unheard(struct watched *watched, struct buffer *out)
+{
+    struct brief brief = {.state = NULL};
+
+    if (watched_rest(watched, out))
+        return false;
+    if (!watched->state_told) {
+        read_job(watched, &brief);
+        tell_state(watched, &brief, out);
+        brief_clear(&brief);
+    }
+    return true;
 }
 
 bool watched_end(struct watched *watched, struct buffer *out)
 {
     bool sure = watched->ended_ms != 0 && mono_ms(watched) - watched->ended_ms >= SURE_MS;
 
-    if (watched->end == NULL && !sure)
+    if (watched->end == NULL && (!sure || !end_unheard(watched, out)))
         return false;
-    if (watched->end == NULL) {
-        if (watched_rest(watched, out))
-            return false;
-        if (!watched->state_told) {
-            state(watched, out);
-            progress(watched, out);
-        }
-    }
     append(out, "end",
            json_pack("{s:s, s:s?}", "jobId", watched->text_id, "state", watched->state));
     return true;

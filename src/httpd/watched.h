@@ -19,8 +19,9 @@ struct watched;
 
 struct watched_plan {
     struct id id;
-    bool tokens;     /* the text, too */
-    uint64_t offset; /* bytes of it that the client has */
+    bool tokens;       /* the text, too */
+    uint64_t offset;   /* bytes of it that the client has */
+    const char *state; /* of the job now; it lives as long as the program */
 };
 
 /* The front must outlive it. */
