@@ -125,12 +125,14 @@ void streams_look(struct streams *streams, struct stream *stream, bool wanted)
 
 void streams_add(struct streams *streams, struct stream *stream)
 {
+    struct stream_list *slot = &streams->beats[streams->joins++ % BEAT_S];
+
     if (streams->count++ == 0) {
         streams->subscriber = tail_subscribe(streams->front->tail, hear, streams);
         (void)uv_timer_start(&streams->beat, beat, 1000, 1000);
     }
     LIST_INSERT_HEAD(&streams->all, stream, entry);
-    LIST_INSERT_HEAD(&streams->beats[streams->joins++ % BEAT_S], stream, beat);
+    LIST_INSERT_HEAD(slot, stream, beat);
 }
 
 void streams_remove(struct streams *streams, struct stream *stream)

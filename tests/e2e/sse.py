@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 
-from rig import LONG, equal, expect, provider, run_scenario, scenario, until
+from rig import Failure, LONG, equal, expect, provider, run_scenario, scenario, until
 
 TEXT = "Ein größeres Stück: das 漢字 für Wörter und ein 🙂 dazwischen. " * 6
 IDS = ("a" * 64, "b" * 64, "c" * 64)
@@ -341,7 +341,8 @@ def compressed_by_prune(rig):
     slow.event()
     first = slow.events(10)
     subprocess.run([os.path.join(os.environ["LLMSPOOL_BUILD"], "llmspool-prune"), "-s",
-                    rig.spool.path, "--yes"], check=False, capture_output=True)
+                    rig.spool.path], check=True,
+                   stdout=subprocess.DEVNULL)
     expect(not os.path.exists(rig.spool.at("events", "2026-11-20.jsonl")), "nothing was compressed")
     equal(told(first + slow.events(11990)), whole, "the log")
     found = stream(rig, server, last_id=whole[2000][0])
@@ -440,6 +441,276 @@ def first_day(rig):
     write_day(rig.spool, TODAY, [line(1), line(2)])
     equal(told(found.events(2)), log(rig.spool), "the log")
     equal(told(stream(rig, server, last_id=begin).events(2)), log(rig.spool), "from the beginning")
+
+
+# --- a job's stream ---
+
+def configure(rig, *options, general=""):
+    mock = rig.mock(*options)
+    rig.configuration(f"backoff = 1ms\n{general}\n" + provider(mock, "openai"))
+    return mock
+
+
+def parts(events):
+    """Events by their names, those without the log's ids as data alone."""
+    return [(name, json.loads(data)) for name, _, data in events]
+
+
+def of_log(spool, events):
+    """Those that are in the log, as (id, line)."""
+    known = set(log(spool))
+    return [(i, data) for _, i, data in events if (i, data) in known]
+
+
+@scenario
+def job(rig):
+    """State, events of the log, progress and the end; then there is nothing more to tell."""
+    configure(rig)
+    server = rig.httpd()
+    identity = rig.spool.drop({"model": "m", "prompt": "Say hello", "name": "hello", "user": "ann"})
+    other = rig.spool.drop({"model": "m", "prompt": "Say something else"})
+    path = f"/v1/jobs/{identity}/events"
+    found = stream(rig, server, path)
+    name, begin, _ = found.event()
+    equal(name, "begin", "the beginning")
+    name, _, data = found.event()
+    equal((name, json.loads(data)["id"], json.loads(data)["state"]), ("state", identity, "dropped"),
+          "the job")
+    rig.daemon()
+    events = found.rest()
+    names = [name for name, _, _ in events]
+    equal([name for name in names if name != "progress"], ["accepted", "started", "completed", "end"],
+          "the events")
+    equal(of_log(rig.spool, events), [(i, text) for i, text in log(rig.spool) if identity in text],
+          "the job's lines of the log")
+    steps = [data for name, data in parts(events) if name == "progress"]
+    equal(steps[-1], {"jobId": identity, "message": "completed", "progress": 100,
+                      "timestamp": steps[-1]["timestamp"]}, "the last progress")
+    expect(steps[0]["progress"] == 0 and steps[0]["message"].startswith("dropped"), steps[0])
+    equal(parts(events)[-1], ("end", {"jobId": identity, "state": "completed"}), "the end")
+    until(lambda: rig.spool.jobs("done") >= {identity, other}, "both to be done")
+    equal(Stream(server, path, last_id=events[-1][1]).status, 204, "whoever comes again")
+    late = stream(rig, server, f"/v1/jobs/{identity[:12]}/events").rest()
+    equal([name for name, _, _ in late], ["begin", "state", "progress", "end"], "of a job that is done")
+    named = stream(rig, server, "/v1/jobs/hello/events", last_id=begin).rest()
+    equal([name for name, _, _ in named if name != "progress"],
+          ["state", "accepted", "started", "completed", "end"], "from the beginning")
+    equal(Stream(server, f"/v1/jobs/{'0' * 64}/events").status, 404, "of no job")
+    equal(Stream(server, "/v1/jobs/nobody/events").status, 404, "of no name")
+    equal(Stream(server, "/v1/jobs/..%2f..%2fetc/events").status, 404, "of no word")
+
+
+@scenario
+def asked_again(rig):
+    """A stream that ended goes on when the job is asked again."""
+    configure(rig)
+    server = rig.httpd()
+    rig.daemon()
+    identity = rig.spool.drop({"model": "m", "prompt": "[[mock:status:400]] no"})
+    until(lambda: rig.spool.jobs("failed"), "the job to fail")
+    path = f"/v1/jobs/{identity}/events"
+    first = stream(rig, server, path + "?since=start").rest()
+    equal([name for name, _, _ in first if name != "progress"][-2:], ["failed", "end"], "the end")
+    equal(Stream(server, path, last_id=first[-1][1]).status, 204, "whoever comes again")
+    rig.spool.order("retry", identity)
+    until(lambda: len(rig.spool.events("failed")) == 2, "the second end")
+    second = stream(rig, server, path, last_id=first[-1][1]).rest()
+    names = [name for name, _, _ in second if name != "progress"]
+    equal((names[0], names[1], names[-2:]), ("state", "retried", ["failed", "end"]), "what is new")
+    equal(of_log(rig.spool, first + second),
+          [(i, text) for i, text in log(rig.spool) if identity in text], "all of the job's lines")
+
+
+def put_together(events):
+    """The text that tokens say, as a client keeps it."""
+    text = b""
+    for name, _, data in events:
+        if name == "token":
+            piece = json.loads(data)
+            expect(piece["offset"] <= len(text), f"a hole before {piece['offset']}")
+            text = text[:piece["offset"]] + piece["text"].encode()
+    return text.decode()
+
+
+@scenario
+def tokens(rig):
+    """The text comes as it grows, in whole characters, and is the output at the end."""
+    configure(rig, "--pace", "40ms")
+    server = rig.httpd()
+    rig.daemon()
+    identity = rig.spool.drop({"model": "m", "prompt": TEXT, "stream": True,
+                               "params": {"max_tokens": 400}})
+    path = f"/v1/jobs/{identity}/events"
+    until(lambda: os.path.exists(rig.spool.at("cur", identity + ".json")), "the job to be taken")
+    found = stream(rig, server, path + "?tokens=1")
+    half = []
+    while not any(name == "token" for name, _, _ in half):
+        half.append(found.event())
+    offset = len(put_together(half).encode())
+    cut = stream(rig, server, f"{path}?tokens=1&offset={offset}")
+    middle = stream(rig, server, f"{path}?tokens=1&offset={offset + 1}")
+    whole = half + found.rest()
+    output = rig.spool.json("done", identity + ".v1.json")["output"]
+    equal(put_together(whole), output, "the text")
+    expect(sum(name == "token" for name, _, _ in whole) > 3, "it came at once")
+    names = [name for name, _, _ in whole if name != "progress"]
+    equal(names[-2:], ["completed", "end"], "the end")
+    percents = [data["progress"] for name, data in parts(whole) if name == "progress"]
+    growing = [p for p in percents if p is not None]
+    expect(len(growing) > 3 and growing == sorted(growing) and growing[-1] == 100, f"{percents}")
+    pieces = [json.loads(data) for name, _, data in cut.rest() if name == "token"]
+    equal(pieces[0]["offset"], offset, "where it goes on")
+    equal("".join(piece["text"] for piece in pieces),
+          output.encode()[offset:].decode(), "the rest of the text")
+    expect(middle.rest()[-1][0] == "end", "an offset within a character")
+    late = stream(rig, server, path + "?tokens=1").rest()
+    equal(put_together(late), output, "of a job that is done")
+    silent = stream(rig, server, path).rest()
+    expect(all(name != "token" for name, _, _ in silent), "nobody asked for it")
+
+
+@scenario
+def tokens_anew(rig):
+    """A stream of the upstream that breaks is asked again: the text begins anew."""
+    configure(rig, "--pace", "20ms")
+    server = rig.httpd()
+    rig.daemon()
+    identity = rig.spool.drop({"model": "m", "prompt": "[[mock:cut once]] " + TEXT, "stream": True})
+    until(lambda: os.path.exists(rig.spool.at("cur", identity + ".json")), "the job to be taken")
+    found = stream(rig, server, f"/v1/jobs/{identity}/events?tokens=1").rest()
+    equal(put_together(found), rig.spool.json("done", identity + ".v1.json")["output"], "the text")
+    equal(found[-1][0], "end", "the end")
+
+
+@scenario
+def half_closed(rig):
+    """A client that says no more still hears; one that goes away is forgotten at the next heartbeat."""
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    found = stream(rig, server)
+    found.event()
+    gone = [stream(rig, server) for _ in range(20)]
+    for one in gone:
+        one.event()
+    descriptors = f"/proc/{server.process.pid}/fd"
+    before = len(os.listdir(descriptors))
+    for one in gone:
+        one.close()
+    found.socket.shutdown(socket.SHUT_WR)
+    until(lambda: len(os.listdir(descriptors)) <= before - len(gone), "the others to be forgotten", 40)
+    add(rig.spool, line(2))
+    try:
+        equal(told([found.event()]), log(rig.spool)[-1:], "what the half-closed one hears")
+    except (EOFError, ConnectionError):
+        raise Failure("a half-closed client is cut") from None
+
+
+@scenario
+def heartbeats(rig):
+    """A silent stream has a sign of life each 15 s; the id goes on with the log, for those who choose."""
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    silent, choosy = stream(rig, server), stream(rig, server, "/v1/events?types=failed")
+    for one in (silent, choosy):
+        one.event()
+    add(rig.spool, line(2))
+    silent.event()
+    begin = time.monotonic()
+    while choosy.last_id != log(rig.spool)[-1][0] or silent.comments == 0:
+        expect(time.monotonic() - begin < 40, "there is no sign of life")
+        for one in select.select([silent.socket, choosy.socket], [], [], 1)[0]:
+            (silent if one is silent.socket else choosy).line()
+
+
+@scenario
+def slow_reader(rig):
+    """Who reads nothing is cut with a hint, keeps no memory busy, and goes on where he was."""
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    slow = stream(rig, server, "/v1/events?retry=50", receive=4096)
+    slow.event()
+    before = memory(server)
+    lines = [line(n, text=" " + "x" * 200) for n in range(1000)]
+    quick = stream(rig, server)
+    quick.event()
+    for _ in range(40):  # more than the kernel keeps for a connection
+        add(rig.spool, *lines)
+    equal(told(quick.events(40000)), log(rig.spool)[1:], "who reads hears all")
+    expect(memory(server) - before < 20_000, f"{memory(server) - before} kB for one slow reader")
+    time.sleep(5.5)  # the time after which nobody is waited for
+    heard, cut = [], False
+    try:
+        while True:
+            heard.append(slow.event())
+    except EOFError:
+        cut = slow.over
+    expect(cut and len(heard) < 40000, f"it is not cut, after {len(heard)} events")
+    equal(slow.retry, 50, "when to come again")
+    again = stream(rig, server, last_id=slow.last_id)
+    equal(told(heard) + told(again.events(40000 - len(heard))), log(rig.spool)[1:], "both together")
+
+
+def memory(server):
+    """Resident kB of a server."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+
+@scenario
+def slow_replay(rig):
+    """The log is read as the reader takes it, not at once."""
+    write_day(rig.spool, TODAY, [line(n, text=" " + "x" * 200) for n in range(60000)])
+    server = rig.httpd()
+    found = stream(rig, server, receive=4096)
+    found.close()
+    before = memory(server)
+    slow = stream(rig, server, "/v1/events?since=start", receive=4096)
+    slow.events(100)
+    time.sleep(0.3)
+    expect(memory(server) - before < 12_000, f"{memory(server) - before} kB for a slow reader")
+    equal(told(slow.events(59901))[-1], log(rig.spool)[-1], "the last")
+
+
+@scenario
+def many(rig):
+    """Idle streams are cheap."""
+    count = 500
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    stream(rig, server).event()
+    before = memory(server)
+    streams = [Stream(server, "/v1/events") for _ in range(count)]
+    for one in streams:
+        equal((one.status, one.event()[0]), (200, "begin"), "each")
+    each = (memory(server) - before) / count
+    limit = 20 if os.environ.get("LLMSPOOL_SANITIZED", "0") != "1" else 100
+    print(f"{each:.1f} kB for each stream")
+    expect(each < limit, f"{each:.1f} kB for each stream")
+    add(rig.spool, line(2))
+    for one in streams:
+        equal(told([one.event()]), log(rig.spool)[-1:], "each hears it")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@scenario
+def too_many(rig):
+    """As many as fit; the next is told to come later, and others are served."""
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd(prefix=("prlimit", "--nofile=300"))
+    streams = []
+    while True:
+        streams.append(Stream(server, "/v1/events"))
+        if streams[-1].status != 200:
+            break
+    refused = streams.pop()
+    equal((refused.status, refused.headers["retry-after"]), (503, "30"), "the one too many")
+    expect(100 < len(streams) < 230, f"{len(streams)} streams")
+    equal(server.get("/healthz").status, 200, "another request")
+    refused.close()
+    streams.pop().close()
+    until(lambda: Stream(server, "/v1/events").status == 200, "a place to be free", 40)
 
 
 if __name__ == "__main__":
