@@ -66,6 +66,8 @@ static void beat(uv_timer_t *timer)
     struct streams *streams = timer->data;
     struct stream *stream;
 
+    LIST_FOREACH(stream, &streams->beats[streams->second], beat)
+    stream_check(stream);
     streams->second = (streams->second + 1) % BEAT_S;
     LIST_FOREACH(stream, &streams->beats[streams->second], beat)
     stream_beat(stream);

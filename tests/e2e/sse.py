@@ -8,12 +8,16 @@ import re
 import resource
 import select
 import socket
+import struct
 import subprocess
+import threading
 import time
 
-from rig import Failure, LONG, equal, expect, provider, run_scenario, scenario, until
+from rig import (Failure, LONG, equal, expect, provider, run_scenario, scenario, seed, spawn,
+                 until)
 
 TEXT = "Ein größeres Stück: das 漢字 für Wörter und ein 🙂 dazwischen. " * 6
+SANITIZED = os.environ.get("LLMSPOOL_SANITIZED", "0") == "1"  # memory is not what it is without
 IDS = ("a" * 64, "b" * 64, "c" * 64)
 TODAY = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 
@@ -248,7 +252,7 @@ def chosen(rig):
     os.makedirs(rig.spool.at("runs", "night"))
     manifest = rig.spool.at("runs", "night", "manifest.jsonl")
     with open(manifest, "w", encoding="utf-8") as file:
-        file.write(json.dumps({"position": 1, "id": IDS[0]}) + "\n")
+        file.write(f'{{"position":1,"id":"{IDS[0]}"}}\n')
     server = rig.httpd()
     whole = [(i, json.loads(text)) for i, text in log(rig.spool)]
 
@@ -269,7 +273,7 @@ def chosen(rig):
          lambda e: (e["event"], e.get("user"), e.get("model")) == ("failed", "u1", "m0")).close()
     run = same("run=night", lambda e: e.get("id") == IDS[0])
     with open(manifest, "a", encoding="utf-8") as file:
-        file.write(json.dumps({"position": 2, "id": IDS[1]}) + "\n")
+        file.write(f'{{"position":2,"id":"{IDS[1]}"}}\n')
     add(rig.spool, line(2, "started"), line(1, "expired"))
     equal(run.event()[0], "expired", "of a job that is in the run since then")
     for query, status in (("run=none", 404), ("types=", 400), ("types=Done", 400),
@@ -389,7 +393,7 @@ def taken_back(rig):
     found.event()
     path = rig.spool.at("events", TODAY + ".jsonl")
     size = os.path.getsize(path)
-    lock = __import__("struct").pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     with open(path, "ab", buffering=0) as file:
         fcntl.fcntl(file, 37, lock)  # F_OFD_SETLK
         file.write(line(2) + line(3))
@@ -467,7 +471,9 @@ def job(rig):
     """State, events of the log, progress and the end; then there is nothing more to tell."""
     configure(rig)
     server = rig.httpd()
-    identity = rig.spool.drop({"model": "m", "prompt": "Say hello", "name": "hello", "user": "ann"})
+    wanted = {"model": "m", "prompt": "Say hello", "name": "hello", "user": "ann"}
+    identity = rig.spool.remember(wanted)
+    rig.spool.put(json.dumps(wanted), name=f"{identity}.1.json")
     other = rig.spool.drop({"model": "m", "prompt": "Say something else"})
     path = f"/v1/jobs/{identity}/events"
     found = stream(rig, server, path)
@@ -497,7 +503,7 @@ def job(rig):
           ["state", "accepted", "started", "completed", "end"], "from the beginning")
     equal(Stream(server, f"/v1/jobs/{'0' * 64}/events").status, 404, "of no job")
     equal(Stream(server, "/v1/jobs/nobody/events").status, 404, "of no name")
-    equal(Stream(server, "/v1/jobs/..%2f..%2fetc/events").status, 404, "of no word")
+    equal(Stream(server, "/v1/jobs/..%2f..%2fetc/events").status, 400, "of no word")
 
 
 @scenario
@@ -557,7 +563,7 @@ def tokens(rig):
     equal(names[-2:], ["completed", "end"], "the end")
     percents = [data["progress"] for name, data in parts(whole) if name == "progress"]
     growing = [p for p in percents if p is not None]
-    expect(len(growing) > 3 and growing == sorted(growing) and growing[-1] == 100, f"{percents}")
+    expect(len(growing) > 1 and growing == sorted(growing) and growing[-1] == 100, f"{percents}")
     pieces = [json.loads(data) for name, _, data in cut.rest() if name == "token"]
     equal(pieces[0]["offset"], offset, "where it goes on")
     equal("".join(piece["text"] for piece in pieces),
@@ -575,7 +581,7 @@ def tokens_anew(rig):
     configure(rig, "--pace", "20ms")
     server = rig.httpd()
     rig.daemon()
-    identity = rig.spool.drop({"model": "m", "prompt": "[[mock:cut once]] " + TEXT, "stream": True})
+    identity = rig.spool.drop({"model": "m", "prompt": "[[mock:cut-stream,times=1]]" + TEXT, "stream": True})
     until(lambda: os.path.exists(rig.spool.at("cur", identity + ".json")), "the job to be taken")
     found = stream(rig, server, f"/v1/jobs/{identity}/events?tokens=1").rest()
     equal(put_together(found), rig.spool.json("done", identity + ".v1.json")["output"], "the text")
@@ -597,7 +603,7 @@ def half_closed(rig):
     for one in gone:
         one.close()
     found.socket.shutdown(socket.SHUT_WR)
-    until(lambda: len(os.listdir(descriptors)) <= before - len(gone), "the others to be forgotten", 40)
+    until(lambda: len(os.listdir(descriptors)) <= before - len(gone), "the others to be forgotten", 25)
     add(rig.spool, line(2))
     try:
         equal(told([found.event()]), log(rig.spool)[-1:], "what the half-closed one hears")
@@ -619,7 +625,10 @@ def heartbeats(rig):
     while choosy.last_id != log(rig.spool)[-1][0] or silent.comments == 0:
         expect(time.monotonic() - begin < 40, "there is no sign of life")
         for one in select.select([silent.socket, choosy.socket], [], [], 1)[0]:
-            (silent if one is silent.socket else choosy).line()
+            text = (silent if one is silent.socket else choosy).line()
+            silent.comments += one is silent.socket and text.startswith(":")
+            if one is choosy.socket and text.startswith("id: "):
+                choosy.last_id = text[4:]
 
 
 @scenario
@@ -636,7 +645,8 @@ def slow_reader(rig):
     for _ in range(40):  # more than the kernel keeps for a connection
         add(rig.spool, *lines)
     equal(told(quick.events(40000)), log(rig.spool)[1:], "who reads hears all")
-    expect(memory(server) - before < 20_000, f"{memory(server) - before} kB for one slow reader")
+    expect(memory(server) - before < (4_000 if not SANITIZED else 1 << 20),
+           f"{memory(server) - before} kB for one slow reader")
     time.sleep(5.5)  # the time after which nobody is waited for
     heard, cut = [], False
     try:
@@ -659,7 +669,7 @@ def memory(server):
 @scenario
 def slow_replay(rig):
     """The log is read as the reader takes it, not at once."""
-    write_day(rig.spool, TODAY, [line(n, text=" " + "x" * 200) for n in range(60000)])
+    write_day(rig.spool, TODAY, [line(n, text=" " + "x" * 200) for n in range(30000)])
     server = rig.httpd()
     found = stream(rig, server, receive=4096)
     found.close()
@@ -667,8 +677,9 @@ def slow_replay(rig):
     slow = stream(rig, server, "/v1/events?since=start", receive=4096)
     slow.events(100)
     time.sleep(0.3)
-    expect(memory(server) - before < 12_000, f"{memory(server) - before} kB for a slow reader")
-    equal(told(slow.events(59901))[-1], log(rig.spool)[-1], "the last")
+    expect(memory(server) - before < (4_000 if not SANITIZED else 12_000),
+           f"{memory(server) - before} kB for a slow reader")
+    equal(told(slow.events(29901))[-1], log(rig.spool)[-1], "the last")
 
 
 @scenario
@@ -685,7 +696,7 @@ def many(rig):
     for one in streams:
         equal((one.status, one.event()[0]), (200, "begin"), "each")
     each = (memory(server) - before) / count
-    limit = 20 if os.environ.get("LLMSPOOL_SANITIZED", "0") != "1" else 100
+    limit = 20 if not SANITIZED else 100
     print(f"{each:.1f} kB for each stream")
     expect(each < limit, f"{each:.1f} kB for each stream")
     add(rig.spool, line(2))
@@ -711,6 +722,133 @@ def too_many(rig):
     refused.close()
     streams.pop().close()
     until(lambda: Stream(server, "/v1/events").status == 200, "a place to be free", 40)
+
+
+# --- cuts ---
+
+class Cutter(threading.Thread):
+    """A proxy on one port that cuts each connection at a random byte of the answer, so many times; then it cuts
+    none. The server behind it may be another one each time."""
+
+    def __init__(self, cuts, chance, most=3000):
+        super().__init__(daemon=True)
+        self.left, self.chance, self.most = cuts, chance, most
+        self.target = None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            client, _ = self.listener.accept()
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        try:
+            server = socket.create_connection(self.target, 20)
+        except OSError:
+            client.close()
+            return
+        room = None
+        if self.left > 0:
+            self.left -= 1
+            room = self.chance.randrange(self.most)
+        try:
+            self.carry(client, server, room)
+        except OSError:
+            pass
+        if room is not None and room % 2:  # a reset, not an end
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        for one in (client, server):
+            one.close()
+
+    @staticmethod
+    def carry(client, server, room):
+        while True:
+            ready, _, _ = select.select([client, server], [], [], 60)
+            for one in ready:
+                data = one.recv(4096)
+                if not data:
+                    return
+                if one is client:
+                    server.sendall(data)
+                elif room is None:
+                    client.sendall(data)
+                elif len(data) < room:
+                    client.sendall(data)
+                    room -= len(data)
+                else:
+                    client.sendall(data[:room])
+                    return
+
+
+class Reader(threading.Thread):
+    """Reads what the client writes."""
+
+    def __init__(self, arguments):
+        super().__init__(daemon=True)
+        self.process = spawn(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.events = []
+        self.start()
+
+    def run(self):
+        for text in self.process.stdout:
+            self.events.append(json.loads(text))
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(20)
+
+
+@scenario
+def cuts(rig):
+    """A client that is cut at random bytes, while jobs run and both processes are killed, hears every event
+    exactly once and in the order of the log."""
+    chance = seed()
+    count = 1000 if LONG else 150
+    mock = configure(rig, general="concurrency = 4")
+    cutter = Cutter(count, chance)
+    server = rig.httpd()
+    cutter.target = (server.address.hostname, server.address.port)
+    rig.daemon()
+    kinds = ("accepted,duplicate,started,retry,doubt,completed,failed,daemon_started,daemon_stopping,"
+             "daemon_stopped,gap,events_cut,gate_closed,gate_opened,held,begin")
+    reader = Reader(["node", os.environ["SSE_CLIENT"],
+                     cutter.url + "/v1/events?since=start&retry=2", kinds])
+    number, kills = 0, 0
+    while cutter.left > 0:
+        rig.spool.drop_list([{"model": "m", "prompt": f"Say {number + i}"} for i in range(5)])
+        number += 5
+        left = cutter.left
+        until(lambda: cutter.left <= max(left - 8, 0), "more cuts", 60)
+        if kills < 12 and chance.random() < 0.4:
+            kills += 1
+            if kills % 2:
+                server.kill()
+                server = rig.httpd()
+                cutter.target = (server.address.hostname, server.address.port)
+            else:
+                rig.daemons[-1].kill()
+                rig.daemon()
+    until(lambda: len(rig.spool.jobs("done")) + len(rig.spool.jobs("failed")) == number, "all jobs")
+    rig.daemons[-1].stop()
+    whole = log(rig.spool)
+    heard = lambda: [(i, text) for name, i, text in reader.events if name != "begin"]
+    until(lambda: len(heard()) >= len(whole) or reader.process.poll() is not None, "all events",)
+    reader.close()
+    expect(mock.requests() >= number, "the mock was asked")
+    print(f"{count} cuts, {kills} kills, {len(whole)} events")
+    equal(len(heard()), len(whole), "how many events were heard")
+    equal(heard(), whole, "the log")
+
+
+# --- whose events ---
+
+@scenario
+def others(rig):
+    """A caller who has a user and is no administrator hears of his own jobs in a shared spool where each
+    sees his own."""
+    raise Failure("not written yet")
 
 
 if __name__ == "__main__":
