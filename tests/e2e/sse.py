@@ -730,7 +730,7 @@ class Cutter(threading.Thread):
     """A proxy on one port that cuts each connection at a random byte of the answer, so many times; then it cuts
     none. The server behind it may be another one each time."""
 
-    def __init__(self, cuts, chance, most=3000):
+    def __init__(self, cuts, chance, most=1500):
         super().__init__(daemon=True)
         self.left, self.chance, self.most = cuts, chance, most
         self.target = None
@@ -800,6 +800,10 @@ class Reader(threading.Thread):
         self.process.wait(20)
 
 
+def ended(rig):
+    return len(rig.spool.jobs("done")) + len(rig.spool.jobs("failed"))
+
+
 @scenario
 def cuts(rig):
     """A client that is cut at random bytes, while jobs run and both processes are killed, hears every event
@@ -820,7 +824,7 @@ def cuts(rig):
         rig.spool.drop_list([{"model": "m", "prompt": f"Say {number + i}"} for i in range(5)])
         number += 5
         left = cutter.left
-        until(lambda: cutter.left <= max(left - 8, 0), "more cuts", 60)
+        until(lambda: cutter.left <= max(left - 4, 0) or ended(rig) == number, "cuts or jobs")
         if kills < 12 and chance.random() < 0.4:
             kills += 1
             if kills % 2:
@@ -830,11 +834,11 @@ def cuts(rig):
             else:
                 rig.daemons[-1].kill()
                 rig.daemon()
-    until(lambda: len(rig.spool.jobs("done")) + len(rig.spool.jobs("failed")) == number, "all jobs")
+    until(lambda: ended(rig) == number, "all jobs")
     rig.daemons[-1].stop()
     whole = log(rig.spool)
     heard = lambda: [(i, text) for name, i, text in reader.events if name != "begin"]
-    until(lambda: len(heard()) >= len(whole) or reader.process.poll() is not None, "all events",)
+    until(lambda: len(heard()) >= len(whole) or reader.process.poll() is not None, "all events")
     reader.close()
     expect(mock.requests() >= number, "the mock was asked")
     print(f"{count} cuts, {kills} kills, {len(whole)} events")
