@@ -9,6 +9,7 @@
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
+#include "httpd/server.h"
 
 #define uthash_malloc(size) xmalloc(size)
 #include <uthash.h>
@@ -231,7 +232,9 @@ void connections_notify(void *context, struct MHD_Connection *library, void **st
     } else if (connection != NULL) {
         TAILQ_REMOVE(&all->at[connection->phase], connection, entry);
         leave_crowd(all, &connection->peer);
-        all->count--;
+        /* Nothing else tells the library that it may accept again. */
+        if (all->count-- >= all->most && all->front->server != NULL)
+            server_stir(all->front->server);
         free(connection);
         *state = NULL;
     }
@@ -271,6 +274,17 @@ void connection_phase(struct connection *connection, enum phase phase)
         return;
     TAILQ_REMOVE(&connection->all->at[connection->phase], connection, entry);
     set_phase(connection, phase);
+}
+
+/* The library may have read a request up to its last byte and take the end of what the client sends, which
+ * stood behind it, for bytes that are still to come: its epoll is edge-triggered. */
+void connection_rest(struct connection *connection)
+{
+    char byte;
+
+    connection_phase(connection, PHASE_IDLE);
+    if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        cut(connection);
 }
 
 /* --- all --- */

@@ -48,6 +48,9 @@ extern const struct route listing_routes[];
 extern const struct route jobs_routes[];
 extern const struct route order_routes[];
 
+/* GET /openapi.json. */
+extern const struct route openapi_routes[];
+
 /* GET, POST, DELETE /v1/session. */
 extern const struct route session_routes[];
 

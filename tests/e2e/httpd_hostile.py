@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """httpd_hostile: requests byte by byte, as no HTTP library would send them, and clients that are slow."""
-import json
+import concurrent.futures
 import os
 import re
 import resource
@@ -145,7 +145,7 @@ HEADS = [
     ("two blanks", b"GET  /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", [400]),
     ("two blanks later", b"GET /healthz  HTTP/1.1\r\nHost: localhost\r\n\r\n", [400]),
     ("tab", b"GET\t/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", [400]),
-    ("blank first", b" GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", [400]),
+    ("blank first", b" GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", []),
     ("blank in the target", get(HOST, target=b"/heal thz"), [400]),
     ("absolute", get(HOST, target=b"http://localhost/healthz"), [400]),
     ("absolute of another", get(HOST, target=b"http://evil.example/healthz"), [400]),
@@ -327,17 +327,22 @@ ANSWERS = {200, 201, 204, 400, 401, 403, 404, 405, 408, 413, 414, 415, 417, 421,
 def mutations(rig):
     """LLMSPOOL_LONG: 100,000 of them."""
     random = seed()
-    server = rig.httpd()
+    conf = os.path.join(rig.folder, "conf")
+    with open(conf, "w", encoding="utf-8") as file:
+        # Many are heads that never end.
+        file.write("limits { head_timeout = 500ms body_timeout = 500ms }\n")
+    server = rig.httpd("-c", conf)
     seeds = [data for _, data, _ in HEADS if len(data) < 2000]
     seeds += [f"{method} {pattern.replace('{', '').replace('}', '')} HTTP/1.1\r\nHost: localhost\r\n"
               "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".encode()
               for method, pattern in patterns()]
     count = 100000 if LONG else 2500
     told = {}
-    for _ in range(count):
-        data = mutate(random, random.choice(seeds))
-        for status in statuses(re.sub(rb"HTTP/1\.1 100 Continue\r\n\r\n", b"",
-                                      converse(server.address.port, data))):
+    requests = [mutate(random, random.choice(seeds)) for _ in range(count)]
+    with concurrent.futures.ThreadPoolExecutor(32) as crowd:
+        answers = list(crowd.map(lambda data: converse(server.address.port, data), requests))
+    for data, got in zip(requests, answers):
+        for status in statuses(got.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")):
             expect(status in ANSWERS, f"{status} for {data!r}")
             told[status] = told.get(status, 0) + 1
     equal(server.get("/healthz").status, 200, "it serves")
