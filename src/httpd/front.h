@@ -24,6 +24,8 @@ struct origins;
 struct reload;
 struct server;
 struct sessions;
+struct streams;
+struct tail;
 struct tempo;
 struct tls;
 struct tokens;
@@ -35,6 +37,8 @@ struct front {
     const struct clock *clock;
     struct log log;
     struct spool *spool;
+    struct tail *tail; /* the end of the log of events */
+    struct streams *streams;
     struct tokens *tokens;
     struct sessions *sessions;
     struct origins *origins;

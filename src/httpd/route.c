@@ -14,6 +14,7 @@
 static const struct route *const tables[] = {
     health_routes,
     metrics_routes,
+    events_routes,
     submit_routes,
     listing_routes,
     jobs_routes,

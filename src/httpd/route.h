@@ -39,8 +39,11 @@ extern const struct route health_routes[];
 
 /* GET /metrics. */
 extern const struct route metrics_routes[];
-/* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job.
- */
+
+/* GET /v1/events, /v1/jobs/{id}/events. */
+extern const struct route events_routes[];
+
+/* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job. */
 extern const struct route submit_routes[];
 extern const struct route listing_routes[];
 extern const struct route jobs_routes[];
