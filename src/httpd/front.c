@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "client/cli.h"
+#include "httpd/glance.h"
 #include "httpd/server.h"
 
 struct front *front_open(uv_loop_t *loop, const struct front_options *options, struct error *error)
@@ -19,6 +20,7 @@ struct front *front_open(uv_loop_t *loop, const struct front_options *options, s
         front_close(front);
         return NULL;
     }
+    front->glance = glance_open(front);
     front->server = server_open(front, error);
     if (front->server == NULL) {
         front_close(front);
@@ -37,6 +39,7 @@ void front_close(struct front *front)
     if (front == NULL)
         return;
     server_close(front->server);
+    glance_close(front->glance);
     spool_close(front->spool);
     free(front);
 }

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "spool/spool.h"
 
+struct glance;
 struct server;
 
 struct front_options {
@@ -30,6 +31,7 @@ struct front {
     const struct clock *clock;
     struct log log;
     struct spool *spool;
+    struct glance *glance;
     struct server *server;
 };
 

@@ -13,6 +13,8 @@
 
 static const struct route *const tables[] = {
     health_routes,
+    page_routes,
+    status_routes,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };

@@ -37,6 +37,12 @@ struct route {
 /* GET /healthz, /readyz. */
 extern const struct route health_routes[];
 
+/* GET /v1/status, POST /v1/pause, /v1/resume. */
+extern const struct route status_routes[];
+
+/* The page: GET / and its files. */
+extern const struct route page_routes[];
+
 /* Has the request served: finds its route, else answers 404 or 405 (with Allow); HEAD is served as GET,
  * and OPTIONS tells the methods of a path. */
 void route_serve(struct request *request);
