@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -136,4 +137,39 @@ int listen_open(const char *text, bool remote, char url[LISTEN_URL_SIZE], struct
         return -1;
     }
     return fd;
+}
+
+bool listen_is_local(int fd)
+{
+    union address address;
+    socklen_t size = sizeof address;
+
+    return getsockname(fd, &address.any, &size) == 0 && listen_is_loopback(&address.any);
+}
+
+int listen_adopt(int fd, bool remote, char url[LISTEN_URL_SIZE], struct error *error)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    int family = AF_UNSPEC;
+    socklen_t family_size = sizeof family;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &family_size) != 0 ||
+        (family != AF_INET && family != AF_INET6)) {
+        error_set(error, ERROR_USAGE, "the socket that was passed is no listening TCP socket");
+        return -1;
+    }
+    if (!remote && !listen_is_local(fd)) {
+        error_set(error, ERROR_USAGE,
+                  "the socket that was passed can be reached from other machines; say "
+                  "--allow-remote if that is meant");
+        return -1;
+    }
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || write_url(fd, url) != 0) {
+        error_system(error, errno, "cannot use the socket that was passed");
+        return -1;
+    }
+    return 0;
 }

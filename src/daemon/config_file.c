@@ -19,12 +19,12 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/config_text.h"
 #include "base/nearest.h"
 #include "base/xalloc.h"
 #include "spool/file.h"
 #include "daemon/config_sections.h"
 #include "daemon/config_table.h"
-#include "daemon/config_text.h"
 
 enum { OPTIONS_MAX = 40 }; /* of one section, with the two at its ends */
 

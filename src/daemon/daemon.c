@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/notify.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/core.h"
@@ -27,7 +28,6 @@
 #include "daemon/flows.h"
 #include "daemon/intake.h"
 #include "daemon/mark.h"
-#include "daemon/notify.h"
 #include "daemon/orders.h"
 #include "daemon/purse.h"
 #include "daemon/recover.h"

@@ -15,15 +15,18 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "httpd/options.h"
 #include "spool/spool.h"
 
 struct glance;
+struct connections;
+struct origins;
+struct reload;
 struct server;
-
-struct front_options {
-    const char *spool;  /* as given, or NULL: see spool_find */
-    const char *listen; /* HOST:PORT */
-};
+struct sessions;
+struct tempo;
+struct tls;
+struct tokens;
 
 struct front {
     uv_loop_t *loop;
@@ -32,17 +35,36 @@ struct front {
     struct log log;
     struct spool *spool;
     struct glance *glance;
+    struct tokens *tokens;
+    struct sessions *sessions;
+    struct origins *origins;
+    struct tempo *tempo; /* or NULL: as often as anybody likes */
+    struct tls *tls;     /* or NULL: plain HTTP */
+    struct connections *connections;
     struct server *server;
+    struct reload *reload;
+    uv_timer_t drain; /* runs while draining */
+    struct mono drain_ends;
+    bool secure;   /* clients reach us by HTTPS, here or at a proxy */
+    bool draining; /* nothing new is accepted */
 };
 
-/* Opens the spool and starts to serve on the loop. The options must outlive it. NULL with an error. */
-struct front *front_open(uv_loop_t *loop, const struct front_options *options,
-                         struct error *error);
+/* Opens the spool and starts to serve on the loop. The options must outlive it. NULL with an error.
+ */
+struct front *front_open(uv_loop_t *loop, const struct front_options *options, struct error *error);
 
 /* Its base URL, such as http://127.0.0.1:40001; the front's. */
 const char *front_url(const struct front *front);
 
-/* Ends all connections and frees; the loop must run once more so that the handles close. NULL is allowed. */
+/* Reads tokens and certificates again. */
+void front_reload(struct front *front);
+
+/* Accepts no more connections, ends streams, lets other requests come to their ends for at most 10
+ * s, and then stops the loop. */
+void front_drain(struct front *front);
+
+/* Ends all connections and frees; the loop must run once more so that the handles close. NULL is
+ * allowed. */
 void front_close(struct front *front);
 
 #endif

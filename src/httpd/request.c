@@ -9,6 +9,8 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "httpd/front.h"
+#include "httpd/harden.h"
 
 #define TYPE_JSON    "application/json"
 #define TYPE_PROBLEM "application/problem+json"
@@ -57,6 +59,7 @@ static void respond(struct request *request, unsigned status, struct MHD_Respons
     request->response = response;
     request->status = status;
     request->gone = NULL;
+    request->drain = NULL;
     if (request->sleeps) {
         request->sleeps = false;
         MHD_resume_connection(request->connection);
@@ -69,8 +72,7 @@ static void add_type(struct request *request, const char *type)
         request_add_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, "%s", type);
 }
 
-void request_reply(struct request *request, unsigned status, const char *type,
-                   struct buffer *bytes)
+void request_reply(struct request *request, unsigned status, const char *type, struct buffer *bytes)
 {
     size_t length = bytes != NULL ? bytes->length : 0;
 
@@ -79,8 +81,7 @@ void request_reply(struct request *request, unsigned status, const char *type,
         respond(request, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
     else
         respond(request, status,
-                MHD_create_response_from_buffer(length, buffer_take(bytes),
-                                                MHD_RESPMEM_MUST_FREE));
+                MHD_create_response_from_buffer(length, buffer_take(bytes), MHD_RESPMEM_MUST_FREE));
     if (bytes != NULL)
         buffer_free(bytes);
 }
@@ -89,9 +90,9 @@ void request_static(struct request *request, unsigned status, const char *type, 
                     size_t length)
 {
     add_type(request, type);
-    respond(request, status,
-            MHD_create_response_from_buffer(length, (void *)(uintptr_t)bytes,
-                                            MHD_RESPMEM_PERSISTENT));
+    respond(
+        request, status,
+        MHD_create_response_from_buffer(length, (void *)(uintptr_t)bytes, MHD_RESPMEM_PERSISTENT));
 }
 
 static void reply_json(struct request *request, unsigned status, const char *type, json_t *value)
@@ -139,8 +140,8 @@ static void problem(struct request *request, unsigned status, const char *kind, 
     reply_json(request, status, TYPE_PROBLEM, value);
 }
 
-void request_problem(struct request *request, unsigned status, const char *kind,
-                     const char *format, ...)
+void request_problem(struct request *request, unsigned status, const char *kind, const char *format,
+                     ...)
 {
     va_list arguments;
 
@@ -168,6 +169,20 @@ void request_wait(struct request *request, request_gone *gone, void *state)
     MHD_suspend_connection(request->connection);
 }
 
+void request_on_drain(struct request *request, request_drain *drain)
+{
+    request->drain = drain;
+}
+
+size_t request_body_limit(const struct request *request)
+{
+    size_t most = (size_t)request->front->options->limits.body;
+
+    if (request->route == NULL)
+        return 0;
+    return request->route->body_limit < most ? request->route->body_limit : most;
+}
+
 /* --- streams --- */
 
 /* MHD_ContentReaderCallback: a stream without bytes sleeps, or the library would ask again and
@@ -178,6 +193,8 @@ static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t
     ssize_t length = request->calls.read(request->state, bytes, room);
 
     (void)position;
+    if (length == 0 && request->front->draining)
+        return MHD_CONTENT_READER_END_OF_STREAM;
     if (length > 0)
         return length;
     if (length < 0)
@@ -191,6 +208,7 @@ void request_stream(struct request *request, unsigned status, const char *type, 
                     const struct stream_calls *calls, void *state)
 {
     add_type(request, type);
+    request->streams = true;
     request->calls = *calls;
     request->state = state;
     respond(request, status,
@@ -207,22 +225,33 @@ void request_wake(struct request *request)
 
 /* --- the server's --- */
 
-struct request *request_new(struct front *front, struct MHD_Connection *connection,
-                            const char *method, const char *path)
+struct request *request_new(struct front *front, struct MHD_Connection *connection)
 {
     struct request *request = xcalloc(1, sizeof *request);
 
     request->front = front;
     request->connection = connection;
-    request->method = method;
-    request->path = path;
+    request->began = clock_mono(front->clock);
     return request;
+}
+
+void request_end_soon(struct request *request)
+{
+    request_drain *drain = request->drain;
+
+    request->closing = true;
+    request->drain = NULL;
+    if (request->streams)
+        request_wake(request);
+    else if (drain != NULL)
+        drain(request->state);
 }
 
 enum MHD_Result request_send(struct request *request)
 {
     enum MHD_Result result = MHD_YES;
 
+    harden_answer(request);
     for (size_t i = 0; i < request->header_count && result == MHD_YES; i++)
         result = MHD_add_response_header(request->response, request->headers[i].name,
                                          request->headers[i].value);
@@ -247,6 +276,7 @@ void request_free(struct request *request)
         free(request->headers[i].value);
     }
     free(request->headers);
+    free(request->own_user);
     for (size_t i = 0; i < ROUTE_PARAMS; i++)
         free(request->params[i]);
     buffer_free(&request->body);

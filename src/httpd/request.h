@@ -4,7 +4,8 @@
  *
  * Floor: httpd. It belongs to the server, which frees it when the answer was sent or the client is
  * gone. A handler ends in exactly one of: an answer (request_reply, request_json, request_problem),
- * a stream (request_stream), or waiting (request_wait), which is ended later by an answer or stream.
+ * a stream (request_stream), or waiting (request_wait), which is ended later by an answer or
+ * stream.
  */
 #ifndef HTTPD_REQUEST_H
 #define HTTPD_REQUEST_H
@@ -17,7 +18,9 @@
 #include <sys/types.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "httpd/route.h"
+#include "httpd/token.h"
 
 struct front;
 
@@ -30,6 +33,10 @@ struct caller {
 /* Called once when a request that waits ends before it was answered: the client or the server is
  * gone. The request must not be used afterwards. */
 typedef void request_gone(void *state);
+
+/* Called once when the server was told to stop while a request waits: it should be answered soon,
+ * with what there is, for example by this call itself. */
+typedef void request_drain(void *state);
 
 /* Where the bytes of a stream come from. */
 struct stream_calls {
@@ -51,9 +58,12 @@ struct request {
     const char *method; /* the library's, as path */
     const char *path;   /* percent-decoded, without the query */
     const struct route *route;
-    char *params[ROUTE_PARAMS]; /* what stands in the places of the route's pattern, in their order */
+    char *
+        params[ROUTE_PARAMS]; /* what stands in the places of the route's pattern, in their order */
     struct buffer body;
     struct caller caller;
+    char token_id[TOKEN_ID_SIZE]; /* of the token that allows it, or "" */
+    bool by_cookie;               /* … for which a session's cookie stands */
 
     /* The server's. */
     LIST_ENTRY(request) entry;
@@ -65,13 +75,25 @@ struct request {
     struct stream_calls calls;
     void *state; /* of the stream, or of whoever waits */
     request_gone *gone;
-    bool whole;     /* the body was read to its end */
-    bool oversized; /* … and was too long */
-    bool sleeps;    /* the connection is suspended */
-    bool queued;    /* the answer was handed over */
+    request_drain *drain;
+    struct mono began;
+    char *own_user;     /* caller.user */
+    const char *target; /* as it was sent, until it is decoded in its place */
+    size_t target_length;
+    const char *target_problem; /* or NULL */
+    size_t discarded;           /* bytes of a body that nobody wants */
+    bool judged;                /* its head was seen */
+    bool cors;                  /* its Origin is one of cors_origins */
+    bool closing;               /* the connection ends with the answer */
+    bool streams;               /* the answer is a stream */
+    bool whole;                 /* the body was read to its end */
+    bool oversized;             /* … and was too long */
+    bool sleeps;                /* the connection is suspended */
+    bool queued;                /* the answer was handed over */
 };
 
-/* A parameter of the query by its name, decoded, or NULL when it is absent; "" when it has no value. */
+/* A parameter of the query by its name, decoded, or NULL when it is absent; "" when it has no
+ * value. */
 const char *request_query(const struct request *request, const char *name);
 
 /* A header of the request, or NULL. */
@@ -94,16 +116,24 @@ void request_json(struct request *request, unsigned status, json_t *value);
 
 /* Answers with problem details (RFC 9457, application/problem+json): kind is the last word of its
  * type, a URN (urn:llmspool:problem:KIND); the sentence says what a person can do. */
-void request_problem(struct request *request, unsigned status, const char *kind,
-                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+void request_problem(struct request *request, unsigned status, const char *kind, const char *format,
+                     ...) __attribute__((format(printf, 4, 5)));
 
 /* As request_problem, with further members (a reference that is taken over). */
 void request_problem_with(struct request *request, unsigned status, const char *kind,
                           json_t *members, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* The handler returns without an answer; one of the calls above is made later, on the loop. gone may be NULL. */
+/* The handler returns without an answer; one of the calls above is made later, on the loop. gone
+ * may be NULL. */
 void request_wait(struct request *request, request_gone *gone, void *state);
+
+/* Has a waiting request told that the server is to stop; after request_wait. Without this it is
+ * waited for some seconds. */
+void request_on_drain(struct request *request, request_drain *drain);
+
+/* How long a body may be: what the route says, or the configuration if that is less. */
+size_t request_body_limit(const struct request *request);
 
 /* Answers with a stream of unknown length: block is how many bytes read is offered at least. */
 void request_stream(struct request *request, unsigned status, const char *type, size_t block,
@@ -114,8 +144,10 @@ void request_wake(struct request *request);
 
 /* --- the server's --- */
 
-struct request *request_new(struct front *front, struct MHD_Connection *connection,
-                            const char *method, const char *path);
+struct request *request_new(struct front *front, struct MHD_Connection *connection);
+
+/* The server is to stop: streams end, and who waits is told. */
+void request_end_soon(struct request *request);
 
 /* Hands the answer to the library. */
 enum MHD_Result request_send(struct request *request);

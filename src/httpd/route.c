@@ -15,6 +15,7 @@ static const struct route *const tables[] = {
     health_routes,
     page_routes,
     status_routes,
+    session_routes,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
@@ -99,8 +100,8 @@ static void answer_without_route(struct request *request)
         if (strcmp(request->method, "OPTIONS") == 0)
             request_reply(request, MHD_HTTP_NO_CONTENT, NULL, NULL);
         else
-            request_problem(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method",
-                            "this path takes %s", allow.bytes);
+            request_problem(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "this path takes %s",
+                            allow.bytes);
     }
     buffer_free(&allow);
 }
@@ -111,7 +112,7 @@ void route_serve(struct request *request)
         answer_without_route(request);
     } else if (request->oversized) {
         request_problem(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
-                        "the body has more than %zu bytes", request->route->body_limit);
+                        "the body has more than %zu bytes", request_body_limit(request));
     } else {
         request->route->handle(request);
     }

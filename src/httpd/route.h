@@ -2,8 +2,8 @@
 /*
  * route: which handler serves which method and path.
  *
- * Floor: httpd. Each file of handlers offers one table of routes, ended by an empty one; route.c lists
- * the tables.
+ * Floor: httpd. Each file of handlers offers one table of routes, ended by an empty one; route.c
+ * lists the tables.
  */
 #ifndef HTTPD_ROUTE_H
 #define HTTPD_ROUTE_H
@@ -43,12 +43,15 @@ extern const struct route status_routes[];
 /* The page: GET / and its files. */
 extern const struct route page_routes[];
 
-/* Has the request served: finds its route, else answers 404 or 405 (with Allow); HEAD is served as GET,
- * and OPTIONS tells the methods of a path. */
+/* GET, POST, DELETE /v1/session. */
+extern const struct route session_routes[];
+
+/* Has the request served: finds its route, else answers 404 or 405 (with Allow); HEAD is served as
+ * GET, and OPTIONS tells the methods of a path. */
 void route_serve(struct request *request);
 
-/* Finds the route of a request by its method and path and fills request->route and its params. NULL when
- * there is none. */
+/* Finds the route of a request by its method and path and fills request->route and its params. NULL
+ * when there is none. */
 const struct route *route_find(struct request *request);
 
 #endif

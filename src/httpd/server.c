@@ -3,102 +3,41 @@
 #include "httpd/server.h"
 
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/listen.h"
+#include "base/notify.h"
 #include "base/xalloc.h"
+#include "httpd/connections.h"
+#include "httpd/exchange.h"
 #include "httpd/front.h"
 #include "httpd/request.h"
-#include "httpd/route.h"
+#include "httpd/tls.h"
 
 enum {
-    CONNECTIONS_MAX = 16384,
     DESCRIPTORS_KEPT = 64,         /* for all but connections */
     CONNECTION_MEMORY = 16 * 1024, /* of a request's head and of one write */
-    IDLE_S = 60,
 };
 
 struct server {
     struct front *front;
     struct MHD_Daemon *daemon;
+    int fd;
+    bool local;
     uv_poll_t poll;
     uv_prepare_t turn;
     uv_timer_t timer;
-    LIST_HEAD(, request) requests; /* not ended yet */
-    bool stirred;                  /* the library has work */
-    char url[LISTEN_URL_SIZE];
+    bool stirred; /* the library has work */
+    struct exchange exchange;
+    char url[LISTEN_URL_SIZE + 1];
 };
-
-/* --- requests --- */
-
-static void append_body(struct request *request, const char *bytes, size_t length)
-{
-    size_t limit = request->route != NULL ? request->route->body_limit : 0;
-
-    if (request->oversized || length > limit - request->body.length) {
-        request->oversized = true;
-        buffer_free(&request->body);
-    } else {
-        buffer_append(&request->body, bytes, length);
-    }
-}
-
-static void begin(struct server *server, struct MHD_Connection *connection, const char *method,
-                  const char *path, void **state)
-{
-    struct request *request = request_new(server->front, connection, method, path);
-
-    LIST_INSERT_HEAD(&server->requests, request, entry);
-    request->caller.scopes = SCOPE_READ | SCOPE_SUBMIT | SCOPE_ADMIN;
-    (void)route_find(request);
-    *state = request;
-}
-
-/* MHD_AccessHandlerCallback: called with the head, with each piece of the body, with its end, and
- * again after waiting. */
-static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
-                              const char *method, const char *version, const char *bytes,
-                              size_t *length, void **state)
-{
-    struct request *request = *state;
-
-    (void)version;
-    if (request == NULL) {
-        begin(context, connection, method, path, state);
-        return MHD_YES;
-    }
-    if (*length > 0) {
-        append_body(request, bytes, *length);
-        *length = 0;
-        return MHD_YES;
-    }
-    if (!request->whole) {
-        request->whole = true;
-        route_serve(request);
-    }
-    return request->response != NULL && !request->queued ? request_send(request) : MHD_YES;
-}
-
-/* MHD_RequestCompletedCallback */
-static void complete(void *context, struct MHD_Connection *connection, void **state,
-                     enum MHD_RequestTerminationCode code)
-{
-    struct request *request = *state;
-
-    (void)context;
-    (void)connection;
-    (void)code;
-    if (request == NULL)
-        return;
-    LIST_REMOVE(request, entry);
-    request_free(request);
-    *state = NULL;
-}
 
 /* --- the loop --- */
 
@@ -130,42 +69,6 @@ static void turn(uv_prepare_t *prepare)
         (void)uv_timer_stop(&server->timer);
 }
 
-/* As many descriptors as the system lets us have. Returns how many connections fit. */
-static unsigned raise_descriptors(void)
-{
-    struct rlimit limit;
-    rlim_t room;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return 512;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    room = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT
-                                                 : DESCRIPTORS_KEPT;
-    return room < CONNECTIONS_MAX ? (unsigned)room : CONNECTIONS_MAX;
-}
-
-static int start_library(struct server *server, struct error *error)
-{
-    int fd = listen_open(server->front->options->listen, false, server->url, error);
-    unsigned connections = raise_descriptors();
-
-    if (fd < 0)
-        return -1;
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED,
-        complete, NULL, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_END);
-    if (server->daemon == NULL) {
-        error_system(error, errno, "cannot start to serve %s", server->url);
-        (void)close(fd);
-        return -1;
-    }
-    return 0;
-}
-
 static int join_loop(struct server *server, struct error *error)
 {
     const union MHD_DaemonInfo *info =
@@ -186,13 +89,97 @@ static int join_loop(struct server *server, struct error *error)
     return 0;
 }
 
+/* --- the library --- */
+
+/* As many descriptors as the system lets us have. Returns how many connections fit. */
+static int64_t raise_descriptors(int64_t wanted)
+{
+    struct rlimit limit;
+    int64_t room;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted < 512 ? wanted : 512;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    room = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (int64_t)limit.rlim_cur - DESCRIPTORS_KEPT
+                                                 : DESCRIPTORS_KEPT;
+    return room < wanted ? room : wanted;
+}
+
+static int open_socket(struct server *server, struct error *error)
+{
+    const struct front_options *options = server->front->options;
+    char url[LISTEN_URL_SIZE];
+    int fd = notify_socket();
+
+    if (fd < 0)
+        fd = listen_open(options->listen, options->allow_remote, url, error);
+    else if (listen_adopt(fd, options->allow_remote, url, error) < 0)
+        fd = -1;
+    if (fd < 0)
+        return -1;
+    server->fd = fd;
+    server->local = listen_is_local(fd);
+    (void)snprintf(server->url, sizeof server->url, "%s%s",
+                   server->front->tls != NULL ? "https" : "http", url + strlen("http"));
+    return 0;
+}
+
+/* gnutls_certificate_retrieve_function2; the session's pointer is the library's connection. */
+static int retrieve(gnutls_session_t session, const gnutls_datum_t *names, int name_count,
+                    const gnutls_pk_algorithm_t *kinds, int kind_count, gnutls_pcert_st **chain,
+                    unsigned *length, gnutls_privkey_t *key)
+{
+    struct MHD_Connection *library = gnutls_session_get_ptr(session);
+
+    (void)names, (void)name_count, (void)kinds, (void)kind_count;
+    tls_retrieve(connection_front(connection_of(library))->tls, chain, length, key);
+    return 0;
+}
+
+/* Without MHD_OPTION_STRICT_FOR_CLIENT: head is stricter, and where the library itself refuses a head after
+ * its last line, version 0.9.75 sends the head of its answer twice. */
+static int start_library(struct server *server, struct error *error)
+{
+    struct front *front = server->front;
+    int64_t most = raise_descriptors(front->options->limits.connections);
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (front->tls != NULL ? MHD_USE_TLS : 0);
+    const struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)retrieve},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL}};
+
+    if (open_socket(server, error) < 0)
+        return -1;
+    front->connections = connections_open(front, most);
+    server->daemon = MHD_start_daemon(
+        flags, 0, connections_accept, front->connections, exchange_step, &server->exchange,
+        MHD_OPTION_LISTEN_SOCKET, server->fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)most,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED,
+        exchange_end, &server->exchange, MHD_OPTION_NOTIFY_CONNECTION, connections_notify,
+        front->connections, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, &server->exchange,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(front->options->limits.idle_ms / 1000),
+        front->tls != NULL ? MHD_OPTION_ARRAY : MHD_OPTION_END, secure, MHD_OPTION_END);
+    if (server->daemon != NULL)
+        return 0;
+    error_system(error, errno, "cannot start to serve %s", server->url);
+    (void)close(server->fd);
+    connections_close(front->connections);
+    return -1;
+}
+
+/* --- the server --- */
+
 struct server *server_open(struct front *front, struct error *error)
 {
     struct server *server = xcalloc(1, sizeof *server);
 
     server->front = front;
     server->stirred = true;
-    LIST_INIT(&server->requests);
+    server->exchange.front = front;
+    LIST_INIT(&server->exchange.requests);
     if (start_library(server, error) < 0 || join_loop(server, error) < 0) {
         free(server);
         return NULL;
@@ -205,22 +192,51 @@ const char *server_url(const struct server *server)
     return server->url;
 }
 
+bool server_is_local(const struct server *server)
+{
+    return server->local;
+}
+
+size_t server_requests(const struct server *server)
+{
+    size_t count = 0;
+    const struct request *request;
+
+    LIST_FOREACH(request, &server->exchange.requests, entry)
+    count++;
+    return count;
+}
+
+void server_drain(struct server *server)
+{
+    struct request *request;
+    int fd = MHD_quiesce_daemon(server->daemon);
+
+    if (fd >= 0)
+        (void)close(fd);
+    LIST_FOREACH(request, &server->exchange.requests, entry)
+    request_end_soon(request);
+    server->stirred = true;
+}
+
 static void closed(uv_handle_t *handle)
 {
     free(handle->data);
 }
 
-/* Nobody may sleep when the library stops: it would not know how to close a suspended connection. */
+/* Nobody may sleep when the library stops: it would not know how to close a suspended connection.
+ */
 void server_close(struct server *server)
 {
     struct request *request;
 
     if (server == NULL)
         return;
-    LIST_FOREACH(request, &server->requests, entry)
-        request_wake(request);
+    LIST_FOREACH(request, &server->exchange.requests, entry)
+    request_wake(request);
     (void)uv_poll_stop(&server->poll);
     MHD_stop_daemon(server->daemon);
+    connections_close(server->front->connections);
     uv_close((uv_handle_t *)&server->poll, NULL);
     uv_close((uv_handle_t *)&server->turn, NULL);
     uv_close((uv_handle_t *)&server->timer, closed);

@@ -2,13 +2,13 @@
 /*
  * config_text: a configuration's text, checked for what libconfuse passes over in silence.
  *
- * Floor: daemon. libconfuse 3.3 takes a file whose last section or comment is never closed, drops
+ * Floor: base. libconfuse 3.3 takes a file whose last section or comment is never closed, drops
  * characters that fit nowhere (so model gpt-* would become gpt-), counts a line too many after some
  * comments, looks for the end of a ${ on later lines, and a string that is never closed stays open
  * in the next file that it reads.
  */
-#ifndef DAEMON_CONFIG_TEXT_H
-#define DAEMON_CONFIG_TEXT_H
+#ifndef BASE_CONFIG_TEXT_H
+#define BASE_CONFIG_TEXT_H
 
 #include "base/error.h"
 

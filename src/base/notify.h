@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * notify: telling systemd how the daemon stands, by the protocol of sd_notify(3), without libsystemd.
+ * notify: telling systemd how a server stands, by the protocol of sd_notify(3), without libsystemd.
  *
- * Floor: daemon. Where NOTIFY_SOCKET is not set every call does nothing.
+ * Floor: base. Where NOTIFY_SOCKET is not set every call does nothing.
  */
-#ifndef DAEMON_NOTIFY_H
-#define DAEMON_NOTIFY_H
+#ifndef BASE_NOTIFY_H
+#define BASE_NOTIFY_H
 
 #include <stdint.h>
 
@@ -16,6 +16,9 @@ void notify_send(const char *state);
 /* How often WATCHDOG=1 should be sent, ms (half of WATCHDOG_USEC), or 0 when nobody waits for
  * it. */
 int64_t notify_watchdog_ms(void);
+
+/* The first socket that systemd opened for this process (sd_listen_fds(3)), or -1. */
+int notify_socket(void);
 
 /* Monotonic microseconds, as MONOTONIC_USEC wants them. */
 int64_t notify_monotonic_us(void);

@@ -2,7 +2,7 @@
 /*
  * config_text: a configuration's text, checked for what libconfuse passes over in silence.
  */
-#include "daemon/config_text.h"
+#include "base/config_text.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
 /*
  * notify: see notify.h.
  */
-#include "daemon/notify.h"
+#include "base/notify.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -43,6 +43,18 @@ int64_t notify_watchdog_ms(void)
         return 0;
     us = strtoll(period, NULL, 10);
     return us > 0 ? us / 2000 : 0;
+}
+
+int notify_socket(void)
+{
+    enum { FIRST = 3 }; /* SD_LISTEN_FDS_START */
+    const char *pid = getenv("LISTEN_PID");
+    const char *count = getenv("LISTEN_FDS");
+
+    if (pid == NULL || count == NULL || strtoll(pid, NULL, 10) != getpid() ||
+        strtoll(count, NULL, 10) < 1)
+        return -1;
+    return FIRST;
 }
 
 int64_t notify_monotonic_us(void)
