@@ -10,9 +10,12 @@
 #include "client/cli.h"
 #include "httpd/connections.h"
 #include "httpd/glance.h"
+#include "httpd/jobs.h"
 #include "httpd/origin.h"
 #include "httpd/reload.h"
 #include "httpd/server.h"
+#include "httpd/streams.h"
+#include "httpd/tail.h"
 #include "httpd/sessions.h"
 #include "httpd/tempo.h"
 #include "httpd/tls.h"
@@ -74,6 +77,9 @@ static int open_parts(struct front *front, struct error *error)
     front->sessions = sessions_open(front->clock);
     if (limits->rate > 0)
         front->tempo = tempo_open(limits->rate, limits->burst, front->clock);
+    front->tail = tail_open(front);
+    front->streams = streams_open(front);
+    front->jobs = jobs_open(front);
     front->server = server_open(front, error);
     if (front->server == NULL || check_remote(front, error) < 0)
         return -1;
@@ -141,9 +147,14 @@ void front_close(struct front *front)
 {
     if (front == NULL)
         return;
+    if (front->draining)
+        (void)uv_timer_stop(&front->drain);
     reload_close(front->reload);
     server_close(front->server);
     glance_close(front->glance);
+    streams_close(front->streams);
+    jobs_close(front->jobs);
+    tail_close(front->tail);
     origins_close(front->origins);
     tempo_close(front->tempo);
     sessions_close(front->sessions);

@@ -20,10 +20,13 @@
 
 struct glance;
 struct connections;
+struct jobs;
 struct origins;
 struct reload;
 struct server;
 struct sessions;
+struct streams;
+struct tail;
 struct tempo;
 struct tls;
 struct tokens;
@@ -35,12 +38,15 @@ struct front {
     struct log log;
     struct spool *spool;
     struct glance *glance;
+    struct tail *tail; /* the end of the log of events */
+    struct streams *streams;
     struct tokens *tokens;
     struct sessions *sessions;
     struct origins *origins;
     struct tempo *tempo; /* or NULL: as often as anybody likes */
     struct tls *tls;     /* or NULL: plain HTTP */
     struct connections *connections;
+    struct jobs *jobs;
     struct server *server;
     struct reload *reload;
     uv_timer_t drain; /* runs while draining */

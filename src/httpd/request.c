@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "httpd/front.h"
 #include "httpd/harden.h"
+#include "httpd/server.h"
 
 #define TYPE_JSON    "application/json"
 #define TYPE_PROBLEM "application/problem+json"
@@ -52,6 +53,15 @@ void request_add_header(struct request *request, const char *name, const char *f
         (struct request_header){xstrdup(name), buffer_take(&value)};
 }
 
+static void go_on(struct request *request)
+{
+    if (!request->sleeps)
+        return;
+    request->sleeps = false;
+    MHD_resume_connection(request->connection);
+    server_stir(request->front->server);
+}
+
 /* The answer is whole: whoever waited is heard. */
 static void respond(struct request *request, unsigned status, struct MHD_Response *response)
 {
@@ -60,10 +70,7 @@ static void respond(struct request *request, unsigned status, struct MHD_Respons
     request->status = status;
     request->gone = NULL;
     request->drain = NULL;
-    if (request->sleeps) {
-        request->sleeps = false;
-        MHD_resume_connection(request->connection);
-    }
+    go_on(request);
 }
 
 static void add_type(struct request *request, const char *type)
@@ -165,8 +172,10 @@ void request_wait(struct request *request, request_gone *gone, void *state)
     assert(request->response == NULL);
     request->gone = gone;
     request->state = state;
-    request->sleeps = true;
-    MHD_suspend_connection(request->connection);
+    if (!request->sleeps) {
+        request->sleeps = true;
+        MHD_suspend_connection(request->connection);
+    }
 }
 
 void request_on_drain(struct request *request, request_drain *drain)
@@ -217,10 +226,7 @@ void request_stream(struct request *request, unsigned status, const char *type, 
 
 void request_wake(struct request *request)
 {
-    if (request->sleeps) {
-        request->sleeps = false;
-        MHD_resume_connection(request->connection);
-    }
+    go_on(request);
 }
 
 /* --- the server's --- */

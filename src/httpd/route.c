@@ -15,6 +15,11 @@ static const struct route *const tables[] = {
     health_routes,
     page_routes,
     status_routes,
+    events_routes,
+    submit_routes,
+    listing_routes,
+    jobs_routes,
+    order_routes,
     session_routes,
 };
 

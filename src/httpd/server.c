@@ -187,6 +187,11 @@ struct server *server_open(struct front *front, struct error *error)
     return server;
 }
 
+void server_stir(struct server *server)
+{
+    server->stirred = true;
+}
+
 const char *server_url(const struct server *server)
 {
     return server->url;

@@ -33,6 +33,9 @@ size_t server_requests(const struct server *server);
 /* Listens no more; streams end, and who waits is told. */
 void server_drain(struct server *server);
 
+/* A connection that slept goes on: the library hears of it before the loop sleeps, as nothing else tells it. */
+void server_stir(struct server *server);
+
 /* Ends all connections, those that wait too, and frees; the loop must run once more afterwards.
  * NULL is allowed. */
 void server_close(struct server *server);

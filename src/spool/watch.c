@@ -159,9 +159,9 @@ static int start_watch(struct watch *watch, struct place *place, int mask)
     return 0;
 }
 
-int watch_add(struct watch *watch, const char *path, int key, bool leaving)
+static int add_place(struct watch *watch, const char *path, int key, int wanted)
 {
-    int mask = ARRIVALS | (leaving ? DEPARTURES : 0) | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+    int mask = wanted | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
     struct place *place = find_path(watch, path);
     struct stat status;
 
@@ -179,9 +179,34 @@ int watch_add(struct watch *watch, const char *path, int key, bool leaving)
     return start_watch(watch, place, mask);
 }
 
+int watch_add(struct watch *watch, const char *path, int key, bool leaving)
+{
+    return add_place(watch, path, key, ARRIVALS | (leaving ? DEPARTURES : 0));
+}
+
+int watch_add_writes(struct watch *watch, const char *path, int key)
+{
+    return add_place(watch, path, key, ARRIVALS | IN_MODIFY);
+}
+
+void watch_remove(struct watch *watch, const char *path)
+{
+    struct place *place = find_path(watch, path);
+
+    if (place != NULL)
+        drop_watch(watch, place);
+}
+
 int watch_descriptor(const struct watch *watch)
 {
     return watch->fd;
+}
+
+static enum watch_kind kind_of(uint32_t mask)
+{
+    if ((mask & ARRIVALS) != 0)
+        return WATCH_ARRIVED;
+    return (mask & DEPARTURES) != 0 ? WATCH_LEFT : WATCH_WRITTEN;
 }
 
 /* Says what an event of the kernel means; false when it means nothing: of a watch that was dropped,
@@ -203,7 +228,7 @@ static bool translate(struct watch *watch, const struct inotify_event *raw,
     }
     if (raw->len == 0)
         return false;
-    event->kind = (raw->mask & ARRIVALS) != 0 ? WATCH_ARRIVED : WATCH_LEFT;
+    event->kind = kind_of(raw->mask);
     event->key = place->key;
     (void)snprintf(event->name, sizeof(event->name), "%s", raw->name);
     return true;

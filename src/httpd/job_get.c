@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* job_get: one job read: how it stands, when it has ended, its versions. */
+#include <string.h>
+
+#include "base/jsontext.h"
+#include "base/timetext.h"
+#include "client/locate.h"
+#include "httpd/await.h"
+#include "httpd/jobs.h"
+#include "spool/file.h"
+
+enum {
+    WAIT_MAX_MS = 60 * 1000,
+    VERSIONS_TOLD = 1000, /* the newest */
+    OUTPUT_LIMIT = 256 * 1024 * 1024,
+};
+
+/* Whether the client has what the tag names (RFC 9110, 13.1.2); a tag has no comma or quote in it. */
+static bool has_already(const struct request *request, const char *tag)
+{
+    const char *known = request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    char quoted[BRIEF_TAG_SIZE + 2];
+
+    (void)snprintf(quoted, sizeof quoted, "\"%s\"", tag);
+    return known != NULL && (strcmp(known, "*") == 0 || strstr(known, quoted) != NULL);
+}
+
+/* Names what will be answered. Returns whether it need not be sent. */
+static bool answer_known(struct request *request, const char *tag)
+{
+    request_add_header(request, MHD_HTTP_HEADER_ETAG, "\"%s\"", tag);
+    request_add_header(request, MHD_HTTP_HEADER_CACHE_CONTROL, "private, no-cache");
+    if (!has_already(request, tag))
+        return false;
+    request_reply(request, MHD_HTTP_NOT_MODIFIED, NULL, NULL);
+    return true;
+}
+
+static void answer_job(struct request *request, struct brief *brief)
+{
+    char tag[BRIEF_TAG_SIZE];
+
+    if (brief_ended(brief)) {
+        brief_tag(brief, tag);
+        if (answer_known(request, tag))
+            return;
+    }
+    jobs_answer(request, MHD_HTTP_OK, brief, true);
+}
+
+/* How long the client wants to wait; -1: what it says is no duration. */
+static int64_t read_wait(const struct request *request)
+{
+    const char *text = request_query(request, "wait");
+    int64_t ms;
+
+    if (text == NULL)
+        return 0;
+    if (timetext_read_duration(text, &ms) < 0)
+        return -1;
+    return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
+}
+
+static void found_job(struct request *request, struct brief *brief)
+{
+    int64_t wait_ms = read_wait(request);
+
+    if (wait_ms <= 0 || brief_ended(brief))
+        answer_job(request, brief);
+    else if (!await_add(request->front->jobs->await, request, &brief->id, wait_ms, answer_job))
+        jobs_unavailable(request, "too many are waiting; ask without wait");
+}
+
+static void get_job(struct request *request)
+{
+    if (read_wait(request) < 0)
+        request_problem(request, MHD_HTTP_BAD_REQUEST, "bad-request",
+                        "wait is a duration, such as 30s");
+    else
+        jobs_find(request, request->params[0], found_job);
+}
+
+/* --- versions -------------------------------------------------------------------------------- */
+
+static int load_version(const struct request *request, const struct id *id, unsigned version,
+                        struct buffer *text, struct stat *status)
+{
+    char name[ENTRY_NAME_SIZE];
+
+    entry_write(ENTRY_OUTPUT, id, version, name);
+    return file_read_at(request->front->spool->dir[FOLDER_DONE], name, OUTPUT_LIMIT, text, status);
+}
+
+/* What is told of a version beside its number. */
+static void write_version(const struct request *request, const struct id *id, unsigned version,
+                          struct buffer *out)
+{
+    static const struct jsonspan keys[] = {JSONSPAN("status"), JSONSPAN("model"),
+                                           JSONSPAN("times"), JSONSPAN("cost")};
+    static const char *const names[] = {"status", "model", "times", "cost"};
+    struct jsonspan values[4] = {{0}};
+    struct buffer text = {0};
+    char hex[ID_TEXT_SIZE];
+
+    id_write(id, hex);
+    buffer_printf(out, "{\"version\":%u", version);
+    if (load_version(request, id, version, &text, NULL) == 0 &&
+        jsonscan_find((struct jsonspan){text.bytes, text.length}, keys, values, 4)) {
+        for (size_t i = 0; i < 4; i++) {
+            if (values[i].text != NULL)
+                buffer_printf(out, ",\"%s\":%.*s", names[i], (int)values[i].length,
+                              values[i].text);
+        }
+    }
+    buffer_printf(out, ",\"links\":{\"self\":\"/v1/jobs/%s/versions/%u\"}}", hex, version);
+    buffer_free(&text);
+}
+
+static void found_versions(struct request *request, struct brief *brief)
+{
+    struct buffer text = {0};
+    char hex[ID_TEXT_SIZE];
+    unsigned version = brief->lowest;
+
+    if (brief->highest >= VERSIONS_TOLD && version <= brief->highest - VERSIONS_TOLD)
+        version = brief->highest - VERSIONS_TOLD + 1;
+    id_write(&brief->id, hex);
+    buffer_printf(&text, "{\"id\":\"%s\",\"versions\":[", hex);
+    for (bool first = true; version > 0 && version <= brief->highest; version++, first = false) {
+        buffer_text(&text, first ? "" : ",");
+        write_version(request, &brief->id, version, &text);
+    }
+    buffer_text(&text, "]}\n");
+    request_reply(request, MHD_HTTP_OK, "application/json", &text);
+}
+
+static void get_versions(struct request *request)
+{
+    jobs_find(request, request->params[0], found_versions);
+}
+
+/* The file as it lies there. */
+static void found_version(struct request *request, struct brief *brief)
+{
+    struct buffer text = {0};
+    struct stat status;
+    char tag[BRIEF_TAG_SIZE];
+    unsigned version;
+
+    if (!locate_version(request->params[1], &version) ||
+        load_version(request, &brief->id, version, &text, &status) < 0) {
+        buffer_free(&text);
+        request_problem(request, MHD_HTTP_NOT_FOUND, "not-found", "the job has no such version");
+        return;
+    }
+    (void)snprintf(tag, sizeof tag, "v%u-%llx-%llx", version, (unsigned long long)status.st_ino,
+                   (unsigned long long)status.st_mtim.tv_sec);
+    if (answer_known(request, tag))
+        buffer_free(&text);
+    else
+        request_reply(request, MHD_HTTP_OK, "application/json", &text);
+}
+
+static void get_version(struct request *request)
+{
+    jobs_find(request, request->params[0], found_version);
+}
+
+const struct route jobs_routes[] = {
+    {"GET", "/v1/jobs/{id}", SCOPE_READ, 0, get_job},
+    {"GET", "/v1/jobs/{id}/versions", SCOPE_READ, 0, get_versions},
+    {"GET", "/v1/jobs/{id}/versions/{version}", SCOPE_READ, 0, get_version},
+    {NULL, NULL, SCOPE_NONE, 0, NULL},
+};

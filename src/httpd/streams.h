@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * streams: all Server-Sent Events that this process sends: one subscription to the tail of the log,
+ * one heartbeat, one place in the loop for all of them.
+ *
+ * Floor: httpd.
+ */
+#ifndef HTTPD_STREAMS_H
+#define HTTPD_STREAMS_H
+
+#include <stdbool.h>
+
+struct front;
+struct streams;
+
+struct streams *streams_open(struct front *front);
+
+/* After the server was closed, which ends the streams; the loop must run once more. NULL is
+ * allowed. */
+void streams_close(struct streams *streams);
+
+/* Whether there may be one more. */
+bool streams_room(const struct streams *streams);
+
+#endif

@@ -1,0 +1,552 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""jobs_http: jobs by HTTP: posted, told, waited for, listed, ordered about, with a real daemon and mock."""
+import http.client
+import json
+import os
+import threading
+import time
+import urllib.parse
+
+from disk import fill, small_disk, unmount
+from rig import (PATIENCE, Rig, Spool, equal, expect, numbered, preload, run_scenario, scenario,
+                 sweep_of_kills, until)
+from checker import identity
+
+LINES = {"Content-Type": "application/x-ndjson"}
+JSON = {"Content-Type": "application/json"}
+
+
+def lines_of(jobs):
+    return "".join(json.dumps(job) + "\n" for job in jobs)
+
+
+def job_at(server, word, **query):
+    """How a job stands."""
+    text = "?" + urllib.parse.urlencode(query) if query else ""
+    answer = server.get(f"/v1/jobs/{urllib.parse.quote(word)}{text}")
+    equal(answer.status, 200, f"{word}: {answer}")
+    return answer.json
+
+
+def refused(answer, status, kind, words=""):
+    equal(answer.status, status, f"{answer}")
+    equal(answer.headers["Content-Type"], "application/problem+json", "its type")
+    equal(answer.json["type"], f"urn:llmspool:problem:{kind}", "the problem's type")
+    expect(words in answer.json["detail"], f"{words!r} in {answer.json['detail']!r}")
+    return answer.json
+
+
+@scenario
+def one(rig: Rig):
+    """From the post to the answer."""
+    rig.mock()
+    rig.daemon()
+    server = rig.httpd()
+    job = {"prompt": "Say one", "metadata": {"a": [1, 2.5, "ü"]}, "user": "alice", "name": "first"}
+    wanted = identity(job, "m")
+    posted = server.post("/v1/jobs", job)
+    equal(posted.status, 201, "the answer's status")
+    equal(posted.headers["Location"], f"/v1/jobs/{wanted}", "Location")
+    told = posted.json
+    equal((told["id"], told["state"], told["name"], told["user"], told["model"]),
+          (wanted, "dropped", "first", "alice", "m"), "what is told of it")
+    rig.spool.remember(job)
+    ended = job_at(server, wanted, wait="30s")
+    equal((ended["state"], ended["versions"]), ("completed", [1]), "how it ended")
+    equal(ended["job"], rig.spool.json("done", f"{wanted}.json"), "the job")
+    equal(ended["result"], rig.spool.json("done", f"{wanted}.v1.json"), "the result")
+    equal(ended["error"], None, "the error")
+    equal(ended["submitted"], ended["result"]["times"]["submitted"], "when it was submitted")
+    for word in ("first", wanted[:6], wanted[:40]):
+        equal(job_at(server, word)["id"], wanted, word)
+    again = server.post("/v1/jobs", job)
+    equal((again.status, again.json["state"], again.json["result"]),
+          (200, "completed", ended["result"]), "the same once more")
+    until(lambda: not rig.spool.names("new"), "the drop to be taken")
+    rig.completed()
+    rig.judge(exact=True)
+
+
+@scenario
+def tags(rig: Rig):
+    """What has not changed is not sent again."""
+    rig.mock()
+    rig.daemon()
+    server = rig.httpd()
+    wanted = server.post("/v1/jobs", {"prompt": "tag"}).json["id"]
+    job_at(server, wanted, wait="30s")
+    whole = server.get(f"/v1/jobs/{wanted}")
+    tag = whole.headers["ETag"]
+    for known, status in ((tag, 304), (f'W/{tag}', 304), (f'"x", {tag}', 304), ("*", 304),
+                          ('"x"', 200)):
+        answer = server.get(f"/v1/jobs/{wanted}", headers={"If-None-Match": known})
+        equal((answer.status, answer.data == b""), (status, status == 304), f"knowing {known}")
+    version = server.get(f"/v1/jobs/{wanted}/versions/1")
+    with open(rig.spool.at("done", f"{wanted}.v1.json"), "rb") as file:
+        equal(version.data, file.read(), "the version's file")
+    answer = server.get(f"/v1/jobs/{wanted}/versions/1",
+                        headers={"If-None-Match": version.headers["ETag"]})
+    equal(answer.status, 304, "a version that is known")
+    equal(server.post(f"/v1/jobs/{wanted}/rerun").status, 202, "rerun")
+    until(lambda: job_at(server, wanted, wait="30s")["versions"] == [1, 2], "the second version")
+    expect(server.get(f"/v1/jobs/{wanted}").headers["ETag"] != tag, "the tag is the old one")
+    versions = server.get(f"/v1/jobs/{wanted}/versions").json["versions"]
+    equal([(v["version"], v["status"]) for v in versions], [(1, "completed"), (2, "completed")],
+          "its versions")
+    for wrong in ("0", "3", "01", "x", "99999999999"):
+        refused(server.get(f"/v1/jobs/{wanted}/versions/{wrong}"), 404, "not-found")
+
+
+@scenario
+def wrong(rig: Rig):
+    """What is no job is told so in the daemon's words, and nothing of it is dropped."""
+    server = rig.httpd()
+    rows = [
+        ({"prompt": "x", "priority": 10}, 422, "refused", "bad_value", "/priority"),
+        ({"prompt": "x", "promt": "y"}, 422, "refused", "unknown_key", "/promt"),
+        ({"prompt": "x", "type": "nonsense"}, 422, "refused", "unknown_type", None),
+        ({"model": "m"}, 422, "refused", None, None),
+        ([1], 422, "refused", None, None),
+        ({"prompt": "x", "params": {"seed": 12345678901234567890}}, 400, "bad-request", "bad_json", None),
+        ({"flow": "f", "steps": []}, 422, "refused", "unsupported", None),
+        ({"messages": [{"role": "user", "content": [
+            {"type": "file", "path": "/etc/hostname"}]}]}, 422, "refused", None, None),
+    ]
+    for job, status, kind, reason, pointer in rows:
+        problem = refused(server.post("/v1/jobs", job), status, kind)
+        if reason is not None:
+            equal(problem["reason"], reason, f"why {job} is refused")
+        if pointer is not None:
+            equal(problem["pointer"], pointer, f"where {job} is wrong")
+    for text in ("", "{", '{"prompt": "a"} x', '{"prompt": "a", "prompt": "b"}', b"\xff", b'"\0"',
+                 "[" * 100000):
+        refused(server.post("/v1/jobs", text, headers=JSON), 400, "bad-request")
+    for kind in (None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"):
+        answer = server.post("/v1/jobs", b'{"prompt": "a"}', headers={"Content-Type": kind} if kind else {})
+        refused(answer, 415, "unsupported")
+        expect("application/jsonl" in answer.headers["Accept-Post"], "Accept-Post")
+    for path in ("/v1/jobs/..%2f..%2fspool.json", "/v1/jobs/x@v1", "/v1/jobs/%00", "/v1/jobs/" + "a" * 300,
+                 "/v1/jobs/" + "0" * 64, "/v1/jobs/none", "/v1/jobs/abcdef", "/v1/jobs/.hidden"):
+        refused(server.get(path), 404, "not-found")
+    for query in ("limit=0", "limit=x", "cursor=x", "cursor=d12", "since=x", "until=-1", "state=good",
+                  "state=failed,", "cursor=r1"):
+        refused(server.get("/v1/jobs?" + query), 400, "bad-request")
+    refused(server.get("/v1/jobs/none?wait=x"), 400, "bad-request")
+    refused(server.get("/v1/runs/none"), 404, "not-found")
+    equal(rig.spool.names("new") + rig.spool.names("tmp"), [], "dropped files")
+
+
+@scenario
+def templates(rig: Rig):
+    """Types of the user's own and built-in ones: the ID that is answered is the daemon's."""
+    rig.mock()
+    server = rig.httpd()
+    path = rig.spool.at("templates", "shout.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"prompt": "Shout {{text}}", "model": "loud"}, file)
+    jobs = [{"type": "shout", "prompt": "hello"}, {"type": "summarize", "prompt": "A long text."},
+            {"type": "chat", "prompt": "typed"}, {"prompt": "later", "delay": "1ms"},
+            {"type": "embed", "input": "vector"}]
+    posted = [server.post("/v1/jobs", job).json["id"] for job in jobs]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"prompt": "Whisper {{text}}"}, file)
+    changed = server.post("/v1/jobs", jobs[0]).json["id"]
+    expect(changed != posted[0], "an edited template makes another job")
+    rig.until_empty()
+    equal(rig.spool.jobs("done"), {*posted, changed}, "jobs in done/")
+
+
+@scenario
+def alone(rig: Rig):
+    """Without a daemon jobs wait, and are told; then they are done, over restarts of the server."""
+    rig.mock()
+    server = rig.httpd()
+    names = ["a", "A.b-c_d", "x" * 100]
+    wanted = [server.post("/v1/jobs", {"prompt": f"odd {n}", "name": n}).json["id"] for n in names]
+    many = server.request("POST", "/v1/jobs?run=r1", lines_of(numbered(0, 50)), headers=LINES)
+    equal((many.status, many.json["run"], many.json["count"]), (201, "r1", 50), "the list")
+    for job in wanted + [many.json["jobs"][7]["id"]]:
+        equal(job_at(server, job)["state"], "dropped", "a job that nobody has taken")
+    equal(job_at(server, wanted[0])["job"]["name"], "a", "its name")
+    before = time.monotonic()
+    equal(job_at(server, wanted[0], wait="200ms")["state"], "dropped", "after waiting")
+    expect(time.monotonic() - before >= 0.2, "it did not wait")
+    server.stop()
+    server = rig.httpd()
+    for job, name in zip(wanted, names):
+        equal(job_at(server, job)["state"], "dropped", "after a restart")
+        equal(job_at(server, name)["id"], job, "by its name")
+    rig.daemon()
+    for job in wanted:
+        equal(job_at(server, job, wait="30s")["state"], "completed", "with a daemon")
+    until(lambda: server.get("/v1/runs/r1").json.get("completed") == 50, "the run")
+
+
+@scenario
+def lines(rig: Rig):
+    """Many jobs at once: all or none."""
+    rig.mock()
+    server = rig.httpd()
+    jobs = numbered(0, 2500)
+    bad = lines_of(jobs[:40]) + '{"prompt": "x", "priority": 11}\n' + lines_of(jobs[40:])
+    problem = refused(server.post("/v1/jobs", bad, headers=LINES), 422, "refused", "line 41: ")
+    equal((problem["line"], problem["pointer"]), (41, "/priority"), "where it is wrong")
+    equal(rig.spool.names("new"), [], "what was dropped of it")
+    for text, status in (("", 422), ("\n\n", 422), ("{\n", 400), ('{"run": "../x"}\n{"prompt": "a"}\n', 422),
+                         ('{"run": "a", "x": 1}\n{"prompt": "a"}\n', 422)):
+        equal(server.post("/v1/jobs", text, headers=LINES).status, status, f"{text!r}")
+    refused(server.post("/v1/jobs?run=a%2fb", "{}", headers=LINES), 400, "bad-request")
+    answer = server.post("/v1/jobs", '{"run": "big", "max_cost": "5"}\n\r\n' + lines_of(jobs),
+                         headers=LINES)
+    equal((answer.status, answer.json["run"], answer.json["count"]), (201, "big", 2500), "a run")
+    equal([job["id"] for job in answer.json["jobs"]], [identity(job, "m") for job in jobs], "its IDs")
+    equal(len(rig.spool.names("new", ".jsonl")), 3, "its lists")
+    for job in jobs:
+        rig.spool.remember(job)
+    free = server.post("/v1/jobs", lines_of(numbered(5000, 3)).rstrip(), headers={"Content-Type": "application/jsonl"})
+    equal((free.json["run"], free.json["count"]), (None, 3), "no run")
+    for job in numbered(5000, 3):
+        rig.spool.remember(job)
+    rig.until_empty()
+    rig.completed()
+    places = rig.spool.lines("runs", "big", "manifest.jsonl")
+    equal([(place["position"], place["id"]) for place in places],
+          list(enumerate(identity(job, "m") for job in jobs)), "the manifest")
+    same = server.post("/v1/jobs?run=big", lines_of(jobs), headers=LINES)
+    equal((same.status, same.json["jobs"][0]["state"]), (201, "completed"), "the same run once more")
+    refused(server.post("/v1/jobs?run=big", lines_of(jobs[1:]), headers=LINES), 409, "conflict",
+            "position 0")
+    rig.until_empty()
+    rig.judge(exact=True)
+
+
+@scenario
+def together(rig: Rig):
+    """Many clients at once: each job is there, and one that all post is one."""
+    rig.mock()
+    rig.daemon()
+    server = rig.httpd()
+    answers = []
+
+    def client(number):
+        connection = server.connect()
+        for i in range(20):
+            mine = {"prompt": f"client {number} job {i}"}
+            for job in (mine, {"prompt": f"all {i}"}):
+                answers.append((job, server.post("/v1/jobs", job, connection=connection)))
+        connection.close()
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    equal(len(answers), 64 * 40, "answers")
+    for job, answer in answers:
+        expect(answer.status in (200, 201), f"{answer}")
+        equal(answer.json["id"], rig.spool.remember(job), "the ID")
+    for i in range(20):
+        same = [a for job, a in answers if job == {"prompt": f"all {i}"} and a.status == 201]
+        expect(same, "nobody was the first")
+    until(lambda: len(rig.spool.jobs("done")) == 64 * 20 + 20 and not rig.spool.names("new"), "all jobs")
+    rig.completed()
+    rig.judge(exact=True)
+
+
+@scenario
+def keys(rig: Rig):
+    """Idempotency keys, over a restart, too."""
+    server = rig.httpd()
+    job, other = {"prompt": "keyed"}, {"prompt": "other"}
+    key = {"Idempotency-Key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
+    first = server.post("/v1/jobs", job, headers=key)
+    equal(first.status, 201, "the first")
+    for again in range(2):
+        same = server.post("/v1/jobs", job, headers=key)
+        equal((same.status, same.headers["Location"], same.headers["Idempotency-Replayed"]),
+              (201, first.headers["Location"], "true"), "the same answer")
+        equal(same.json["id"], first.json["id"], "the same job")
+        equal(len(rig.spool.names("new")), 1, "drops")
+        refused(server.post("/v1/jobs", other, headers=key), 422, "idempotency")
+        plain = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+        refused(server.post("/v1/jobs", other, headers=plain), 422, "idempotency")
+        text = lines_of(numbered(0, 2))
+        listed = server.post("/v1/jobs?run=k", text, headers={**LINES, "Idempotency-Key": "l"})
+        equal((listed.status, listed.headers["Idempotency-Replayed"] is not None), (201, again > 0),
+              "a list with a key")
+        refused(server.post("/v1/jobs?run=k2", text, headers={**LINES, "Idempotency-Key": "l"}), 422,
+                "idempotency")
+        rig.spool.names("new")
+        for name in rig.spool.names("new", ".jsonl"):
+            os.unlink(rig.spool.at("new", name))
+        server.kill()
+        with open(rig.spool.at("state", "httpd-keys"), "ab") as file:
+            file.write(b"torn 12")
+        server = rig.httpd()
+    for bad in ("", '""', "a b", "x" * 256, "ü".encode("latin-1").decode("latin-1")):
+        refused(server.post("/v1/jobs", job, headers={"Idempotency-Key": bad}), 400, "bad-request")
+    refused(server.post("/v1/jobs", {"prompt": 1}, headers={"Idempotency-Key": "bad"}), 422, "refused")
+    equal(server.post("/v1/jobs", other, headers={"Idempotency-Key": "bad"}).status, 201,
+          "a key whose request was refused is free")
+
+
+@scenario
+def again(rig: Rig):
+    """What failed is tried again by a post; an answer that is too old is asked for again."""
+    mock = rig.mock()
+    rig.daemon()
+    server = rig.httpd()
+    job = {"prompt": "to be tried", "max_attempts": 1}
+    mock.configure(fail_first=1000000)
+    wanted = server.post("/v1/jobs", job).json["id"]
+    until(lambda: job_at(server, wanted, wait="30s")["state"] == "failed", "the failure")
+    failed = job_at(server, wanted)
+    equal(failed["error"], rig.spool.json("failed", f"{wanted}.error.json"), "the error")
+    equal(failed["reason"], failed["error"]["message"], "the reason")
+    mock.configure(fail_first=0)
+    posted = server.post("/v1/jobs", job)
+    equal((posted.status, posted.json["state"]), (200, "dropped"), "posted again")
+    expect("failed" in posted.json["reason"], posted.json["reason"])
+    equal(job_at(server, wanted, wait="30s")["state"], "completed", "tried again")
+    posted = server.post("/v1/jobs", {**job, "max_age": "1h"})
+    equal((posted.status, posted.json["state"]), (200, "completed"), "its answer is young enough")
+    posted = server.post("/v1/jobs", {**job, "max_age": "0"})
+    equal((posted.status, posted.json["state"]), (200, "dropped"), "a fresh one is wanted")
+    equal(job_at(server, wanted, wait="30s")["versions"], [1, 2], "its versions")
+
+
+@scenario
+def orders(rig: Rig):
+    """cancel, retry and rerun, and what they cannot do."""
+    mock = rig.mock()
+    rig.spool.switch("pause")
+    rig.daemon()
+    server = rig.httpd()
+    ids = [server.post("/v1/jobs", job).json["id"] for job in numbered(0, 3)]
+    until(lambda: len(rig.spool.jobs("cur")) == 3, "jobs in cur/")
+    waiting = job_at(server, ids[0])
+    equal((waiting["state"], waiting["attempts"], waiting["next_try"]), ("waiting", 0, None), "waiting")
+    expect("paused" in waiting["reason"], waiting["reason"])
+    equal(server.post(f"/v1/jobs/{ids[0]}/rerun").status, 200, "rerun of what waits")
+    equal(server.post(f"/v1/jobs/{ids[0]}/retry").status, 200, "retry of what waits")
+    equal(server.post(f"/v1/jobs/{ids[0]}/cancel").status, 202, "cancel")
+    until(lambda: job_at(server, ids[0])["state"] == "cancelled", "the cancelled job")
+    equal(server.post(f"/v1/jobs/{ids[0]}/cancel").status, 200, "cancel once more")
+    refused(server.post(f"/v1/jobs/{ids[0]}/rerun"), 409, "conflict", "retry")
+    retried = server.post(f"/v1/jobs/{ids[0]}/retry")
+    equal((retried.status, retried.json["state"]), (202, "dropped"), "retry")
+    rig.spool.switch("pause", False)
+    for job in ids:
+        equal(job_at(server, job, wait="30s")["state"], "completed", "in the end")
+    for verb, words in (("cancel", "nothing to cancel"), ("retry", "rerun asks again")):
+        refused(server.post(f"/v1/jobs/{ids[1]}/{verb}"), 409, "conflict", words)
+    equal(server.post(f"/v1/jobs/{ids[1]}/rerun").status, 202, "rerun")
+    equal(job_at(server, ids[1], wait="30s")["versions"], [1, 2], "its versions")
+    refused(server.post(f"/v1/jobs/{ids[1]}/rerun", "{}"), 400, "bad-request")
+    refused(server.post("/v1/jobs/none/cancel"), 404, "not-found")
+    refused(server.post(f"/v1/jobs/{ids[1]}/burn"), 404, "not-found")
+    refused(server.get(f"/v1/jobs/{ids[1]}/cancel"), 405, "method")
+    expect(mock.requests() == 4, f"{mock.requests()} requests")
+
+
+def all_pages(server, query):
+    found, cursor = [], None
+    for _ in range(1000):
+        page = server.get(f"/v1/jobs?{query}" + (f"&cursor={cursor}" if cursor else "")).json
+        found += page["jobs"]
+        cursor = page["next"]
+        if cursor is None:
+            return found
+    raise AssertionError("pages without end")
+
+
+@scenario
+def pages(rig: Rig):
+    """Listings, selected and in pages."""
+    rig.mock()
+    jobs = numbered(0, 230, user="alice") + numbered(1000, 20, user="bob", name="bob-1")
+    rig.spool.drop_list(jobs[:230])
+    for job in jobs[230:]:
+        rig.spool.drop(job)
+    rig.until_empty()
+    for job in numbered(2000, 7, model="other"):
+        rig.spool.drop(job)
+    rig.spool.switch("pause")
+    rig.daemon()
+    until(lambda: len(rig.spool.jobs("cur")) == 7, "jobs in cur/")
+    server = rig.httpd()
+    listed = all_pages(server, "limit=17")
+    equal(sorted(job["id"] for job in listed), sorted(rig.spool.dropped), "all jobs, each once")
+    expect(all(set(job) >= {"id", "state", "reason", "name", "user", "model", "submitted", "links"}
+               for job in listed), "what is told of each")
+    for query, count in (("state=completed&limit=1000", 250), ("state=waiting", 7), ("model=oth*", 7),
+                         ("user=bob", 20), ("user=bob&state=waiting", 0), ("state=waiting,completed", 257),
+                         ("since=1h", 257), ("until=1h", 0), ("since=2100-01-01T00:00:00Z", 0),
+                         ("name=bob-1", 1), ("name=bob-1&user=alice", 0)):
+        equal(len(all_pages(server, query)), count, query)
+    order = all_pages(server, "state=completed&limit=9")
+    equal([job["id"] for job in order], sorted(job["id"] for job in order), "their order")
+    first = server.get("/v1/jobs?state=completed&limit=100").json
+    gone = first["jobs"][-1]["id"]
+    for name in (f"{gone}.json", f"{gone}.v1.json"):
+        os.unlink(rig.spool.at("done", name))
+    rest = server.get(f"/v1/jobs?state=completed&limit=1000&cursor={first['next']}").json
+    equal(len(rest["jobs"]), 150, "what follows a job that is gone")
+
+
+@scenario
+def runs(rig: Rig):
+    """The jobs of a run, in the order of its input."""
+    rig.mock()
+    server = rig.httpd()
+    jobs = numbered(0, 30)
+    server.post("/v1/jobs?run=r", lines_of(jobs), headers=LINES)
+    rig.until_empty()
+    equal([job["id"] for job in all_pages(server, "run=r&limit=7")],
+          [identity(job, "m") for job in jobs], "its jobs")
+    run = server.get("/v1/runs/r").json
+    equal((run["run"], run["completed"]), ("r", 30), "how far it is")
+
+
+@scenario
+def absent(rig: Rig):
+    """Drops that were refused at the door are found; what is not there is told apart."""
+    rig.mock()
+    rig.configure(rig.mocks[0], 'user "*" { models = {"m"} }')
+    rig.daemon()
+    server = rig.httpd()
+    single = server.post("/v1/jobs", {"prompt": "not for you", "model": "dear"}).json["id"]
+    until(lambda: job_at(server, single)["state"] == "refused", "the refusal")
+    told = job_at(server, single)
+    equal((told["error"]["reason"], told["job"]["model"]), ("model_not_allowed", "dear"), "why")
+    expect(told["reason"] == told["error"]["message"], told["reason"])
+    refused(server.post(f"/v1/jobs/{single}/cancel"), 409, "conflict", "refused")
+    listed = server.post("/v1/jobs", lines_of([{"prompt": "also", "model": "dear"}]), headers=LINES)
+    other = listed.json["jobs"][0]["id"]
+    until(lambda: job_at(server, other)["state"] == "refused", "the refusal of a line")
+    equal(job_at(server, other, wait="30s")["state"], "refused", "waited for")
+
+
+@scenario
+def bounded(rig: Rig):
+    """Too many that wait, a spool that went: nothing is acknowledged."""
+    conf = os.path.join(rig.folder, "httpd.conf")
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write("limits {\n    max_waiting = 10\n}\n")
+    server = rig.httpd("-c", conf)
+    for job in numbered(0, 10):
+        equal(server.post("/v1/jobs", job).status, 201, "while there is room")
+    answer = server.post("/v1/jobs", {"prompt": "one too many"})
+    refused(answer, 503, "full", "the limit is 10")
+    expect(int(answer.headers["Retry-After"]) > 0, "Retry-After")
+    refused(server.post("/v1/jobs", lines_of(numbered(20, 3)), headers=LINES), 503, "full")
+    equal(len(rig.spool.names("new")), 10, "drops")
+    os.unlink(rig.spool.at("new", rig.spool.names("new")[0]))
+    until(lambda: server.post("/v1/jobs", {"prompt": "one too many"}).status == 201, "room")
+    os.rename(rig.spool.path, rig.spool.path + ".away")
+    until(lambda: server.post("/v1/jobs", {"prompt": "nowhere"}).status == 503, "the spool is gone")
+    os.rename(rig.spool.path + ".away", rig.spool.path)
+    os.unlink(rig.spool.at("new", rig.spool.names("new")[0]))
+    until(lambda: server.post("/v1/jobs", {"prompt": "nowhere"}).status == 201, "it is there again")
+
+
+@scenario
+def full(rig: Rig):
+    """No room on the disk: nothing is acknowledged, and it goes on when there is room again."""
+    place = small_disk(rig, 8)
+    try:
+        server = rig.httpd()
+        equal(server.post("/v1/jobs", {"prompt": "before"}).status, 201, "before")
+        filler = fill(place)
+        acknowledged = []
+        for job in numbered(0, 400, text="x" * 8000):
+            answer = server.post("/v1/jobs", job)
+            if answer.status == 503:
+                refused(answer, 503, "spool", "nothing is acknowledged")
+                expect(answer.headers["Retry-After"] is not None, "Retry-After")
+                break
+            acknowledged.append(answer.json["id"])
+        else:
+            raise AssertionError("the disk was never full")
+        refused(server.post("/v1/jobs", lines_of(numbered(0, 400, text="y" * 8000)), headers=LINES), 503,
+                "spool")
+        os.unlink(filler)
+        equal(server.post("/v1/jobs", {"prompt": "after"}).status, 201, "after")
+        equal(rig.spool.names("tmp"), [], "what is left in tmp/")
+        expect({name[:64] for name in rig.spool.names("new")} >= set(acknowledged), "what was acknowledged")
+        server.stop()
+    finally:
+        unmount(rig, place)
+
+
+def post_until_killed(rig, fault, number):
+    """Posts from several connections until the server is killed. Returns what was acknowledged."""
+    rig.spool = Spool(os.path.join(rig.folder, f"spool-{number}"))
+    server = rig.httpd(environment=preload(fault))
+    acknowledged = []
+
+    def client(mine):
+        connection = server.connect(20)
+        try:
+            for i in range(4):
+                job = {"prompt": f"kill {mine} {i}"}
+                headers = {"Idempotency-Key": f"k{mine}-{i}"} if i % 2 else {}
+                answer = server.post("/v1/jobs", job, headers=headers, connection=connection)
+                equal(answer.status, 201, f"{answer}")
+                acknowledged.append(answer.json["id"])
+            text = lines_of([{"prompt": f"line {mine} {i}"} for i in range(3)])
+            answer = server.post("/v1/jobs?run=r", text, headers=LINES, connection=connection)
+            if answer.status == 201:
+                acknowledged.extend(job["id"] for job in answer.json["jobs"])
+        except (OSError, http.client.HTTPException):
+            pass
+
+    threads = [threading.Thread(target=client, args=(mine,)) for mine in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    killed = server.process.poll() is not None
+    server.kill()
+    return acknowledged, killed
+
+
+@scenario
+def killed(rig: Rig):
+    """Killed at each call of a submission: what was acknowledged is there."""
+    sweep_of_kills()
+    rig.mock()
+    number, killed_once = 0, False
+    for what in ("KILL", "AFTER"):
+        for point in (*range(1, 40), *range(40, 400, 9)):
+            number += 1
+            acknowledged, was_killed = post_until_killed(rig, f"any:{what}:{point}", number)
+            killed_once = killed_once or was_killed
+            server = rig.httpd()
+            for job in acknowledged:
+                word = "dropped"
+                if job_at_or_in_list(rig, server, job) != word:
+                    raise AssertionError(f"{what} at {point}: {job} was acknowledged and is lost")
+            server.stop()
+            if point % 60 == 1:
+                rig.until_empty()
+                expect(set(acknowledged) <= rig.spool.jobs("done"), "what was acknowledged is not done")
+            if not was_killed:
+                break
+    expect(killed_once, "it was never killed")
+
+
+def job_at_or_in_list(rig, server, job):
+    """A job in a list is not known to a server that did not drop it, until the daemon takes it."""
+    answer = server.get(f"/v1/jobs/{job}")
+    if answer.status == 200:
+        return answer.json["state"]
+    for name in rig.spool.names("new", ".jsonl"):
+        for line in rig.spool.lines("new", name):
+            if "run" not in line and identity(line, "m") == job:
+                return "dropped"
+    return None
+
+
+if __name__ == "__main__":
+    run_scenario()
