@@ -31,7 +31,7 @@ function h(tag, attributes, ...children) {
   const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {}))
     if (value !== undefined && value !== null && value !== false) element.setAttribute(name, value);
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -313,18 +313,15 @@ function showStates(s) {
 function showAges(s) {
   const limits = s.ages.minutes;
   const words = (minutes) => (minutes < 60 ? `${minutes} min` : minutes < 1440 ? `${Math.round((minutes / 60) * 10) / 10} h` : `${Math.round(minutes / 144) / 10} d`);
-  const rows = limits.map((limit, i) => ({
-    label: limit === null ? `over ${words(limits[i - 1])}` : `under ${words(limit)}`,
-    count: s.ages.jobs[i], more: s.ages.at_least }));
+  const more = s.ages.at_least;
   // The oldest three in one, so that both cards are as high.
-  const rest = rows.splice(7);
-  rows.push({ label: `over ${words(limits[6])}`, count: sum(rest.map((row) => row.count)), more: s.ages.at_least });
-  bars($("ages"), rows);
+  bars($("ages"), [...limits.slice(0, 7).map((limit, i) => ({ label: `under ${words(limit)}`, count: s.ages.jobs[i], more })),
+    { label: `over ${words(limits[6])}`, count: sum(s.ages.jobs.slice(7)), more }]);
 }
 
 function graph(box, label, ...shapes) {
   const svg = h("svg", { viewBox: "0 0 60 40", preserveAspectRatio: "none", role: "img", "aria-label": label },
-    h("line", { class: "axis", x1: 0, x2: 60, y1: 40, y2: 40, "vector-effect": "non-scaling-stroke" }), shapes.flat());
+    h("line", { class: "axis", x1: 0, x2: 60, y1: 40, y2: 40, "vector-effect": "non-scaling-stroke" }), shapes);
   box.replaceChildren(svg);
 }
 
@@ -348,12 +345,11 @@ function showTrend(trend) {
   const done = sum(trend.completed);
   const failed = sum(trend.failed);
   const words = `${number(done)} completed, ${number(failed)} not; at most ${number(most)} a minute.`;
+  const bar = (name, i, top, height) => (height ? h("rect", { class: name, x: i + 0.1, width: 0.8, y: top - height, height }) : null);
   graph($("rate"), words, trend.completed.map((count, i) => {
-    const low = (38 * (count || 0)) / most;
-    const high = (38 * (trend.failed[i] || 0)) / most;
-    return [low ? h("rect", { class: "done", x: i + 0.1, width: 0.8, y: 40 - low, height: low }) : null,
-      high ? h("rect", { class: "failed", x: i + 0.1, width: 0.8, y: 40 - low - high, height: high }) : null];
-  }).flat().filter(Boolean));
+    const height = (38 * (count || 0)) / most;
+    return [bar("done", i, 40, height), bar("failed", i, 40 - height, (38 * (trend.failed[i] || 0)) / most)];
+  }));
   put($("rate-text"), done + failed ? words : "No job has ended in the last hour.");
   const slowest = Math.max(1, ...trend.p95_ms.filter((value) => value !== null));
   const last = trend.p50_ms.findLastIndex((value) => value !== null);
@@ -377,7 +373,7 @@ function failure(of) {
   return h("div", { class: "item" },
     h("div", { class: "head" }, h("span", {}, tag(of.status), ` ${of.reason}`), h("strong", {}, jobs(of.jobs))),
     of.message ? h("p", {}, of.message) : null,
-    h("p", { class: "dim" }, of.id ? ["such as ", h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.finished ? [", ", when(of.finished)] : "", of.advice ? ". " : ""] : "", of.advice || ""));
+    h("p", { class: "dim" }, of.id ? ["such as ", h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.finished ? [", ", when(of.finished)] : "", ". "] : "", of.advice));
 }
 
 function meter(label, used, limit, words, full) {
@@ -411,17 +407,15 @@ function showMoney(of) {
 }
 
 function facts(box, rows) {
-  fill(box, [rows.filter(([, value]) => value !== null && value !== undefined && value !== "")], (list) =>
-    h("div", { class: "sr" }, list.length));
   box.replaceChildren(...rows.filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]).flat());
+    .flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
 function showKeeping(s) {
   const hooks = s.webhooks || {};
   facts($("keeping"), [
     ["Daemon", s.daemon_up ? `${s.version}, up ${span(Date.now() - new Date(s.started))}${s.mock ? ", answers of the mock" : ""}` : "does not run"],
-    ["Its word", s.status_age_ms === null ? "none yet" : `of ${moment(s.time)}`],
+    ["Its status", s.status_age_ms === null ? "none yet" : `of ${moment(s.time)}`],
     ["Disk", s.disk ? `${bytes(s.disk.free_bytes)} free` : null],
     ["Webhooks", `${number(hooks.owed)} owed, ${number(hooks.failed)} given up`],
     ["Orders", s.folders.orders ? `${number(s.folders.orders)} not obeyed yet` : null],
@@ -703,9 +697,7 @@ async function route() {
     show("submit");
     if (status) showStatus();
   } else {
-    if (status) { view = view || "overview"; }
-    const ready = status !== null;
-    if (!ready) await refresh();
+    if (!status) await refresh();
     if (view === "login") return;
     show("overview");
     if (status) showStatus();
