@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "client/cli.h"
 #include "httpd/connections.h"
+#include "httpd/glance.h"
 #include "httpd/jobs.h"
 #include "httpd/origin.h"
 #include "httpd/reload.h"
@@ -73,6 +74,7 @@ static int open_parts(struct front *front, struct error *error)
         return -1;
     front->secure = front->tls != NULL || (options->public_url != NULL &&
                                            strncmp(options->public_url, "https://", 8) == 0);
+    front->glance = glance_open(front);
     front->sessions = sessions_open(front->clock);
     if (limits->rate > 0)
         front->tempo = tempo_open(limits->rate, limits->burst, front->clock);
@@ -151,6 +153,7 @@ void front_close(struct front *front)
         (void)uv_timer_stop(&front->drain);
     reload_close(front->reload);
     server_close(front->server);
+    glance_close(front->glance);
     streams_close(front->streams);
     jobs_close(front->jobs);
     tail_close(front->tail);

@@ -18,6 +18,7 @@
 #include "httpd/options.h"
 #include "spool/spool.h"
 
+struct glance;
 struct connections;
 struct jobs;
 struct origins;
@@ -37,6 +38,7 @@ struct front {
     const struct clock *clock;
     struct log log;
     struct spool *spool;
+    struct glance *glance;
     struct tail *tail; /* the end of the log of events */
     struct streams *streams;
     struct tokens *tokens;

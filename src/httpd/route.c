@@ -14,6 +14,8 @@
 static const struct route *const tables[] = {
     health_routes,
     metrics_routes,
+    page_routes,
+    status_routes,
     events_routes,
     submit_routes,
     listing_routes,

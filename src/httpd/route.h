@@ -40,6 +40,12 @@ extern const struct route health_routes[];
 /* GET /metrics. */
 extern const struct route metrics_routes[];
 
+/* GET /v1/status, POST /v1/pause, /v1/resume. */
+extern const struct route status_routes[];
+
+/* The page: GET / and its files. */
+extern const struct route page_routes[];
+
 /* GET /v1/events, /v1/jobs/{id}/events. */
 extern const struct route events_routes[];
 
