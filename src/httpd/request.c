@@ -123,12 +123,26 @@ static const char *status_words(unsigned status)
     return MHD_get_reason_phrase_for(status);
 }
 
+/* What the floors below say names the spool by its path, which is nobody's business outside this machine. */
+static void append_without_path(struct buffer *out, const char *text, const char *path)
+{
+    size_t length = strlen(path);
+    const char *found;
+
+    while ((found = strstr(text, path)) != NULL) {
+        buffer_append(out, text, (size_t)(found - text));
+        buffer_text(out, "the spool");
+        text = found + length;
+    }
+    buffer_text(out, text);
+}
+
 __attribute__((format(printf, 5, 0))) static void
 problem(struct request *request, unsigned status, const char *kind, json_t *members,
         const char *format, va_list arguments)
 {
     json_t *value = json_object();
-    struct buffer detail = {0};
+    struct buffer words = {0}, detail = {0};
     char *text;
     int length = vasprintf(&text, format, arguments);
 
@@ -138,13 +152,15 @@ problem(struct request *request, unsigned status, const char *kind, json_t *memb
     json_object_set_new(value, "title", json_string(status_words(status)));
     json_object_set_new(value, "status", json_integer(status));
     buffer_clear(&detail);
-    jsontext_write_string(&detail, text, (size_t)length);
+    append_without_path(&words, text, request->front->spool->path);
+    jsontext_write_string(&detail, words.bytes, words.length);
     json_object_set_new(value, "detail",
                         json_loadb(detail.bytes, detail.length, JSON_DECODE_ANY, NULL));
     if (members != NULL)
         json_object_update(value, members);
     json_decref(members);
     free(text);
+    buffer_free(&words);
     buffer_free(&detail);
     reply_json(request, status, TYPE_PROBLEM, value);
 }
