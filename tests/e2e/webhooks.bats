@@ -16,6 +16,7 @@ webhooks() {
 @test "410 stops at once" { webhooks gone; }
 @test "what is given up comes back by an order, with fresh counters" { webhooks gives_up; }
 @test "an order hurries what waits for its next try" { webhooks flushed; }
+@test "llmspool-ctl redeliver, and what llmspool-status tells" { webhooks commands; }
 @test "a receiver that hangs and one that is dead harm no other" { webhooks apart; }
 @test "a receiver that was away gets all of it when it is back" { webhooks recovers; }
 @test "a kept-alive connection that is closed is no failure" { webhooks kept_alive; }

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 
@@ -252,6 +253,36 @@ def flushed(rig: Rig):
     until(lambda: len(receiver.got) == 2, "the second try")
     until(lambda: not owed(rig), "the debt's end")
     daemon.stop()
+
+
+def command(rig, program, *arguments):
+    done = subprocess.run([os.path.join(BUILD, program), "-s", rig.spool.path, *arguments], check=True,
+                          capture_output=True, text=True, timeout=60)
+    return done.stdout
+
+
+@scenario
+def commands(rig: Rig):
+    """llmspool-ctl redeliver, and what llmspool-status tells: of all, and of one job."""
+    receiver = start(rig, retries=("1h",))
+    receiver.says("/a", 500, 410, 200)
+    job_id = rig.spool.drop(job(1, receiver.url + "/a"))
+    daemon = rig.daemon()
+    until(lambda: told(rig).get("receivers"), "trouble in status.json")
+    page = command(rig, "llmspool-status")
+    expect("1 owed" in page and "answered 500" in page, f"overview:\n{page}")
+    page = command(rig, "llmspool-status", job_id)
+    expect("owed, 1 try failed (answered 500), next at" in page, f"story:\n{page}")
+    until(lambda: not rig.spool.names("cur"), "the job's end")
+    expect("told again" in command(rig, "llmspool-ctl", "redeliver", job_id), "what ctl says")
+    until(lambda: given_up(rig), "given up")
+    expect("given up after 2 tries" in command(rig, "llmspool-status", job_id), "story, given up")
+    command(rig, "llmspool-ctl", "redeliver", "ALL")
+    until(lambda: events(rig, "delivered"), "the delivery")
+    page = command(rig, "llmspool-status", job_id)
+    expect("told of completed at" in page, f"story:\n{page}")
+    daemon.stop()
+    rig.judge()
 
 
 # --- receivers -----------------------------------------------------------------------------------
