@@ -107,13 +107,10 @@ speaks_anthropic() {
     for file in webhook.secret shop.secret; do
         (umask 077 && echo "whsec_$(printf 'canary-of-a-long-enough-secret' | base64)" >"$BATS_TEST_TMPDIR/$file")
     done
-    for file in webhook.secret shop.secret; do
-        (umask 077 && printf 'whsec_%s\n' "$(head -c 32 /dev/urandom | base64)" >"$BATS_TEST_TMPDIR/$file")
-    done
     echo http://a >"$BATS_TEST_TMPDIR/urls"
     # The settings that exclude or repeat others stay comments.
     sed -E -e '/key_credential|url = \{|url_file/d' \
-        -e 's,^( *)# ([a-z_]+ = .*),\1\2,' -e 's,^( *)# ((user|webhook|endpoint|budget|retention|hook|webhook|endpoint).*\{),\1\2,' \
+        -e 's,^( *)# ([a-z_]+ = .*),\1\2,' -e 's,^( *)# ((user|budget|retention|hook|webhook|endpoint).*\{),\1\2,' \
         -e 's,^( *)#( +[a-z_]+ (= .*|\{)),\1\2,' -e 's,^( *)#( *\}),\1\2,' \
         -e "s,/etc/llmspool,$BATS_TEST_TMPDIR," -e 's,"/usr/(libexec|local)/[a-z/-]*","/bin/true",' "$example" >"$BATS_TEST_TMPDIR/all.conf"
     accepted "$BATS_TEST_TMPDIR/all.conf" || { cat "$BATS_TEST_TMPDIR/all.conf"; return 1; }
