@@ -259,7 +259,7 @@ def idle_daemon():
 def others():
     """Programs of their own: what each measures, and beside what, is told at its beginning."""
     for name, count in (("prune", 100000), ("archive", 100000), ("submit", 10000), ("harvest", 100000),
-                        ("status", 1000000)):
+                        ("status", 1000000), ("webhooks", 20000)):
         print(flush=True)
         subprocess.run([sys.executable, "-B", os.path.join(os.path.dirname(__file__), name + ".py"),
                         BUILD, "2000" if QUICK else str(count)], check=True,
