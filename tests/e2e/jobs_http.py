@@ -8,7 +8,7 @@ import time
 import urllib.parse
 
 from disk import fill, small_disk, unmount
-from rig import (PATIENCE, Rig, Spool, equal, expect, numbered, preload, run_scenario, scenario,
+from rig import (PATIENCE, Failure, Rig, Spool, equal, expect, numbered, preload, run_scenario, scenario,
                  sweep_of_kills, until)
 from checker import identity
 
@@ -125,9 +125,9 @@ def wrong(rig: Rig):
         answer = server.post("/v1/jobs", b'{"prompt": "a"}', headers={"Content-Type": kind} if kind else {})
         refused(answer, 415, "unsupported")
         expect("application/jsonl" in answer.headers["Accept-Post"], "Accept-Post")
-    for path in ("/v1/jobs/..%2f..%2fspool.json", "/v1/jobs/%00", "/v1/jobs/%ff"):
+    for path in ("/v1/jobs/..%2f..%2fspool.json", "/v1/jobs/%00", "/v1/jobs/%ff", "/v1/jobs/.."):
         equal(server.get(path).status, 400, path)
-    for path in ("/v1/jobs/x@v1", "/v1/jobs/%c3%bc", "/v1/jobs/..", "/v1/jobs/" + "a" * 300,
+    for path in ("/v1/jobs/x@v1", "/v1/jobs/%c3%bc", "/v1/jobs/" + "a" * 300,
                  "/v1/jobs/" + "0" * 64, "/v1/jobs/none", "/v1/jobs/abcdef", "/v1/jobs/.hidden"):
         refused(server.get(path), 404, "not-found")
     for query in ("limit=0", "limit=x", "cursor=x", "cursor=d12", "since=x", "until=-1", "state=good",
@@ -189,7 +189,7 @@ def lines(rig: Rig):
     """Many jobs at once: all or none."""
     rig.mock()
     server = rig.httpd()
-    jobs = numbered(0, 2500)
+    jobs = numbered(0, 1100)
     bad = lines_of(jobs[:40]) + '{"prompt": "x", "priority": 11}\n' + lines_of(jobs[40:])
     problem = refused(server.post("/v1/jobs", bad, headers=LINES), 422, "refused", "line 41: ")
     equal((problem["line"], problem["pointer"]), (41, "/priority"), "where it is wrong")
@@ -200,9 +200,9 @@ def lines(rig: Rig):
     refused(server.post("/v1/jobs?run=a%2fb", "{}", headers=LINES), 400, "bad-request")
     answer = server.post("/v1/jobs", '{"run": "big", "first": 0}\n\r\n' + lines_of(jobs),
                          headers=LINES)
-    equal((answer.status, answer.json["run"], answer.json["count"]), (201, "big", 2500), "a run")
+    equal((answer.status, answer.json["run"], answer.json["count"]), (201, "big", 1100), "a run")
     expect([job["id"] for job in answer.json["jobs"]] == [identity(job, "m") for job in jobs], "its IDs")
-    equal(len(rig.spool.names("new", ".jsonl")), 3, "its lists")
+    equal(len(rig.spool.names("new", ".jsonl")), 2, "its lists")
     for job in jobs:
         rig.spool.remember(job)
     free = server.post("/v1/jobs", lines_of(numbered(5000, 3)).rstrip(), headers={"Content-Type": "application/jsonl"})
@@ -232,7 +232,7 @@ def together(rig: Rig):
 
     def client(number):
         connection = server.connect()
-        for i in range(20):
+        for i in range(5):
             mine = {"prompt": f"client {number} job {i}"}
             for job in (mine, {"prompt": f"all {i}"}):
                 answers.append((job, server.post("/v1/jobs", job, connection=connection)))
@@ -243,14 +243,14 @@ def together(rig: Rig):
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
-    equal(len(answers), 64 * 40, "answers")
+    equal(len(answers), 64 * 10, "answers")
     for job, answer in answers:
         expect(answer.status in (200, 201), f"{answer}")
         equal(answer.json["id"], rig.spool.remember(job), "the ID")
-    for i in range(20):
+    for i in range(5):
         same = [a for job, a in answers if job == {"prompt": f"all {i}"} and a.status == 201]
         expect(same, "nobody was the first")
-    until(lambda: len(rig.spool.jobs("done")) == 64 * 20 + 20 and not rig.spool.names("new"), "all jobs")
+    until(lambda: len(rig.spool.jobs("done")) == 64 * 5 + 5 and not rig.spool.names("new"), "all jobs")
     rig.completed()
     rig.judge(exact=True)
 
@@ -484,8 +484,11 @@ def full(rig: Rig):
 def post_until_killed(rig, fault, number):
     """Posts from several connections until the server is killed. Returns what was acknowledged."""
     rig.spool = Spool(os.path.join(rig.folder, f"spool-{number}"))
-    server = rig.httpd(environment=preload(fault))
     acknowledged = []
+    try:
+        server = rig.httpd(environment=preload(fault))
+    except Failure:
+        return acknowledged, True  # before it listened
 
     def client(mine):
         connection = server.connect(20)
