@@ -3,12 +3,13 @@
 import http.client
 import json
 import os
+import subprocess
 import threading
 import time
 import urllib.parse
 
 from disk import fill, small_disk, unmount
-from rig import (PATIENCE, Failure, Rig, Spool, equal, expect, numbered, preload, run_scenario, scenario,
+from rig import (BUILD, PATIENCE, Failure, Rig, Spool, equal, expect, numbered, preload, run_scenario, scenario,
                  sweep_of_kills, until)
 from checker import identity
 
@@ -481,6 +482,39 @@ def full(rig: Rig):
         unmount(rig, place)
 
 
+@scenario
+def users(rig: Rig):
+    """A token's user is the user of what it posts; others' jobs are not his to order about."""
+    tokens = os.path.join(rig.folder, "tokens")
+
+    def token(user, scope):
+        done = subprocess.run([os.path.join(BUILD, "llmspool-httpd"), "--tokens", tokens, "--new-token",
+                               user, "--scope", scope], capture_output=True, text=True, check=True,
+                              timeout=PATIENCE)
+        return {"Authorization": f"Bearer {done.stdout.strip()}"}
+
+    alice, bob, root = token("alice", "read,submit"), token("bob", "read,submit"), token("root", "admin,read,submit")
+    server = rig.httpd("--tokens", tokens)
+    job = {"prompt": "mine"}
+    posted = server.post("/v1/jobs", job, headers=dict(alice))
+    equal((posted.status, posted.json["user"]), (201, "alice"), "whose it is")
+    equal(posted.json["id"], identity({**job, "user": "alice"}, "m"), "its ID")
+    equal(server.post("/v1/jobs", {**job, "user": "alice"}, headers=dict(alice)).status, 200, "said")
+    problem = refused(server.post("/v1/jobs", {**job, "user": "bob"}, headers=dict(alice)), 403, "forbidden")
+    equal(problem["pointer"], "/user", "what is forbidden")
+    refused(server.post("/v1/jobs", lines_of([job, {**job, "user": "bob"}]), headers={**alice, **LINES}),
+            403, "forbidden", "line 2")
+    expect(server.post("/v1/jobs", job, headers=dict(bob)).json["id"] != posted.json["id"], "bob's is another")
+    key = {"Idempotency-Key": "k"}
+    equal(server.post("/v1/jobs", {"prompt": "a"}, headers={**alice, **key}).status, 201, "alice's key")
+    equal(server.post("/v1/jobs", {"prompt": "b"}, headers={**bob, **key}).status, 201, "bob's key")
+    path = posted.headers["Location"]
+    refused(server.post(path + "/cancel", headers=dict(bob)), 403, "forbidden")
+    equal(rig.spool.names("ctl"), [], "orders")
+    equal(server.post(path + "/cancel", headers=dict(alice)).status, 202, "his own")
+    equal(server.post(path + "/cancel", headers=dict(root)).status, 202, "an administrator's")
+
+
 def post_until_killed(rig, fault, number):
     """Posts from several connections until the server is killed. Returns what was acknowledged."""
     rig.spool = Spool(os.path.join(rig.folder, f"spool-{number}"))
@@ -522,8 +556,8 @@ def killed(rig: Rig):
     sweep_of_kills()
     rig.mock()
     number, killed_once = 0, False
-    for what in ("KILL", "AFTER"):
-        for point in (*range(1, 40), *range(40, 400, 9)):
+    for what, points in (("KILL", (*range(1, 30), *range(30, 200, 17))), ("AFTER", range(1, 60, 4))):
+        for point in points:
             number += 1
             acknowledged, was_killed = post_until_killed(rig, f"any:{what}:{point}", number)
             killed_once = killed_once or was_killed
@@ -533,7 +567,7 @@ def killed(rig: Rig):
                 if job_at_or_in_list(rig, server, job) != word:
                     raise AssertionError(f"{what} at {point}: {job} was acknowledged and is lost")
             server.stop()
-            if point % 60 == 1:
+            if point % 15 == 1:
                 rig.until_empty()
                 expect(set(acknowledged) <= rig.spool.jobs("done"), "what was acknowledged is not done")
             if not was_killed:
