@@ -556,7 +556,8 @@ def killed(rig: Rig):
     sweep_of_kills()
     rig.mock()
     number, killed_once = 0, False
-    for what, points in (("KILL", (*range(1, 30), *range(30, 200, 17))), ("AFTER", range(1, 60, 4))):
+    for what, points in (("KILL", (*range(2, 30, 2), *range(30, 200, 34))),
+                         ("AFTER", range(8, 120, 16))):
         for point in points:
             number += 1
             acknowledged, was_killed = post_until_killed(rig, f"any:{what}:{point}", number)
@@ -567,7 +568,7 @@ def killed(rig: Rig):
                 if job_at_or_in_list(rig, server, job) != word:
                     raise AssertionError(f"{what} at {point}: {job} was acknowledged and is lost")
             server.stop()
-            if point % 15 == 1:
+            if point % 16 == 8:
                 rig.until_empty()
                 expect(set(acknowledged) <= rig.spool.jobs("done"), "what was acknowledged is not done")
             if not was_killed:
