@@ -552,7 +552,7 @@ def post_until_killed(rig, fault, number):
 
 @scenario
 def killed(rig: Rig):
-    """Killed at each call of a submission: what was acknowledged is there."""
+    """Killed at many calls of a submission: what was acknowledged is there."""
     sweep_of_kills()
     rig.mock()
     number, killed_once = 0, False
