@@ -37,7 +37,8 @@ struct route {
 /* GET /healthz, /readyz. */
 extern const struct route health_routes[];
 
-/* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job. */
+/* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job.
+ */
 extern const struct route submit_routes[];
 extern const struct route listing_routes[];
 extern const struct route jobs_routes[];

@@ -140,8 +140,8 @@ static int retrieve(gnutls_session_t session, const gnutls_datum_t *names, int n
     return 0;
 }
 
-/* Without MHD_OPTION_STRICT_FOR_CLIENT: head is stricter, and where the library itself refuses a head after
- * its last line, version 0.9.75 sends the head of its answer twice. */
+/* Without MHD_OPTION_STRICT_FOR_CLIENT: head is stricter, and where the library itself refuses a
+ * head after its last line, version 0.9.75 sends the head of its answer twice. */
 static int start_library(struct server *server, struct error *error)
 {
     struct front *front = server->front;

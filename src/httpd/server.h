@@ -24,7 +24,8 @@ struct server *server_open(struct front *front, struct error *error);
 /* Its base URL; the server's. */
 const char *server_url(const struct server *server);
 
-/* The library has work that its descriptor does not tell of. */
+/* The library has work that nothing else tells it of: a connection that slept goes on, or there is
+ * room for another one. */
 void server_stir(struct server *server);
 
 /* Whether only this machine can reach it. */
