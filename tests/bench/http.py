@@ -49,16 +49,19 @@ def stop(process):
     process.wait(60)
 
 
-def cpu_s(process):
-    """Processor time of a process and its threads."""
-    with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_s(processes):
+    """Processor time of processes and their threads."""
+    ticks = 0
+    for process in processes:
+        with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def wrk(url, script, argument, process):
+def wrk(url, script, argument, *processes):
     """Figures of one measurement: requests a second, the 99th percentile, processor time of each."""
-    before = cpu_s(process)
+    before = cpu_s(processes)
     done = subprocess.run(["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "--latency",
                            "-s", os.path.join(HERE, script), url, "--", argument],
                           capture_output=True, text=True, check=True, timeout=SECONDS + 60)
@@ -68,7 +71,7 @@ def wrk(url, script, argument, process):
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
     if bad or done.stderr:
         print(f"  {bad[0] if bad else ''} {done.stderr.strip()[:300]}")
-    return rate, p99, 1e6 * (cpu_s(process) - before) / count
+    return rate, p99, 1e6 * (cpu_s(processes) - before) / count
 
 
 def tell(what, figures):
@@ -160,7 +163,7 @@ def theirs(folder):
                              stdout=subprocess.DEVNULL)
     time.sleep(1)
     server, url = start(["node", "server.mjs", str(port)], cwd=place)
-    tell("BullMQ and Fastify: submissions, lost up to 1 s", wrk(url, "http_post.lua", "queue", server))
+    tell("BullMQ and Fastify: submissions, lost up to 1 s", wrk(url, "http_post.lua", "queue", server, redis))
     ids = []
     for i in range(200):
         request = urllib.request.Request(url + "/v1/jobs", json.dumps({"prompt": f"{TEXT} {i}"}).encode(),
@@ -168,7 +171,7 @@ def theirs(folder):
         with urllib.request.urlopen(request, timeout=20) as answer:
             ids.append(json.load(answer)["id"])
     tell("BullMQ and Fastify: status reads of 200 jobs",
-         wrk(url, "http_get.lua", paths_file(folder, ids), server))
+         wrk(url, "http_get.lua", paths_file(folder, ids), server, redis))
     stop(server)
     stop(redis)
 
