@@ -7,6 +7,7 @@ measured; the working directory). Needs wrk; for the queue redis-server and npm,
 tests/bench/node into FOLDER. What is missing is said and left out. LLMSPOOL_BENCH_S says how long each
 figure is measured (8 seconds), with 64 connections that are kept alive and bodies of a kilobyte.
 """
+import ctypes
 import json
 import os
 import re
@@ -25,9 +26,17 @@ CONNECTIONS, JOBS = 64, 3000
 TEXT = "The quick brown fox jumps over the lazy dog. " * 21
 
 
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def spawn(words, **options):
+    return subprocess.Popen(words, preexec_fn=die_with_parent, **options)
+
+
 def start(words, **options):
     """A program that says where it listens."""
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+    process = spawn(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, **options)
     line = process.stdout.readline().decode()
     if not line.startswith("listening on "):
@@ -40,26 +49,29 @@ def stop(process):
     process.wait(60)
 
 
-def cpu_s(process):
-    """Processor time of a process and its threads."""
-    with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_s(processes):
+    """Processor time of processes and their threads."""
+    ticks = 0
+    for process in processes:
+        with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def wrk(url, script, argument, process):
+def wrk(url, script, argument, *processes):
     """Figures of one measurement: requests a second, the 99th percentile, processor time of each."""
-    before = cpu_s(process)
+    before = cpu_s(processes)
     done = subprocess.run(["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "--latency",
                            "-s", os.path.join(HERE, script), url, "--", argument],
                           capture_output=True, text=True, check=True, timeout=SECONDS + 60)
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
     count = int(re.search(r"(\d+) requests in", done.stdout)[1])
-    p99 = re.search(r"99%\s+(\S+)", done.stdout)[1]
+    p99 = re.search(r"^ +99% +(\S+)", done.stdout, re.M)[1]
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
     if bad or done.stderr:
         print(f"  {bad[0] if bad else ''} {done.stderr.strip()[:300]}")
-    return rate, p99, 1e6 * (cpu_s(process) - before) / count
+    return rate, p99, 1e6 * (cpu_s(processes) - before) / count
 
 
 def tell(what, figures):
@@ -82,7 +94,7 @@ class Spool:
                       "127.0.0.1:0"])
 
     def daemon(self, mock):
-        return subprocess.Popen([os.path.join(self.build, "llmspoold"), "-s", self.path],
+        return spawn([os.path.join(self.build, "llmspoold"), "-s", self.path],
                                 env={**os.environ, "OPENAI_API_KEY": "k", "OPENAI_BASE_URL": mock + "/v1"},
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -146,12 +158,12 @@ def theirs(folder):
     subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"],
                    cwd=place, check=True, timeout=600)
     port = free_port()
-    redis = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", place,
+    redis = spawn(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", place,
                               "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""],
                              stdout=subprocess.DEVNULL)
     time.sleep(1)
     server, url = start(["node", "server.mjs", str(port)], cwd=place)
-    tell("BullMQ and Fastify: submissions, lost up to 1 s", wrk(url, "http_post.lua", "queue", server))
+    tell("BullMQ and Fastify: submissions, lost up to 1 s", wrk(url, "http_post.lua", "queue", server, redis))
     ids = []
     for i in range(200):
         request = urllib.request.Request(url + "/v1/jobs", json.dumps({"prompt": f"{TEXT} {i}"}).encode(),
@@ -159,7 +171,7 @@ def theirs(folder):
         with urllib.request.urlopen(request, timeout=20) as answer:
             ids.append(json.load(answer)["id"])
     tell("BullMQ and Fastify: status reads of 200 jobs",
-         wrk(url, "http_get.lua", paths_file(folder, ids), server))
+         wrk(url, "http_get.lua", paths_file(folder, ids), server, redis))
     stop(server)
     stop(redis)
 

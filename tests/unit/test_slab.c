@@ -6,6 +6,8 @@
 
 #include "httpd/slab.h"
 
+#define SPOOL_TEST(test) cmocka_unit_test_setup_teardown(test, fresh_spool, fresh_end)
+
 enum { JOBS = 500, LIMIT = 16 };
 
 static void make_job(const struct spool *spool, unsigned number)
