@@ -37,6 +37,7 @@ static const char usage[] =
     "  cancel           end it as cancelled\n"
     "  flush            forget its backoff, try now\n"
     "  retry            try again what failed\n"
+    "  redeliver        try now what webhooks are owed or given up\n"
     "  rerun            ask again what was answered; prints JOB@vN, what is coming\n"
     "release and flush also take gates, PROVIDER/MODEL.\n"
     "by itself, at once:\n"

@@ -11,6 +11,7 @@
 #include "base/moneytext.h"
 #include "base/xalloc.h"
 #include "client/cli.h"
+#include "client/mailing.h"
 #include "client/harvest.h"
 #include "client/submit.h"
 #include "client/trial.h"
@@ -71,7 +72,7 @@ static const char usage[] =
     "      --delay D           --not-before TIME      --expires TIME     --timeout D\n"
     "      --max-attempts N    --max-age D            --fresh            --keep D\n"
     "      --on-doubt WORD     --stream               --fallback MODEL ...\n"
-    "      --webhook URL\n"
+    "      --mail end,fail     mail at its end, or when it failed  --mail-to ADDRESS\n"
     "\n"
     "More in llmspool-submit(1); what a job's keys mean is in llmspool-spool(5).\n";
 
@@ -98,6 +99,8 @@ enum {
     OPTION_RUN,
     OPTION_MAX_COST,
     OPTION_MAX_WAITING,
+    OPTION_MAIL,
+    OPTION_MAIL_TO,
     OPTION_TRY,
     OPTION_BATCH,
     OPTION_FLOW,
@@ -131,6 +134,8 @@ static const struct option options[] = {
     {"samples", required_argument, NULL, OPTION_SAMPLES},
     {"run", required_argument, NULL, OPTION_RUN},
     {"max-cost", required_argument, NULL, OPTION_MAX_COST},
+    {"mail", required_argument, NULL, OPTION_MAIL},
+    {"mail-to", required_argument, NULL, OPTION_MAIL_TO},
     {"max-waiting", required_argument, NULL, OPTION_MAX_WAITING},
     {"try", required_argument, NULL, OPTION_TRY},
     {"batch", required_argument, NULL, OPTION_BATCH},
@@ -324,6 +329,12 @@ static int take_run(struct submit *command, int option)
         return -1;
     case OPTION_MAX_WAITING:
         return take_number("max-waiting", true, &plan->max_waiting);
+    case OPTION_MAIL:
+        command->mail = optarg;
+        return -1;
+    case OPTION_MAIL_TO:
+        command->mail_to = optarg;
+        return -1;
     case OPTION_TRY:
         return take_try(command);
     case 'y':
@@ -417,7 +428,7 @@ static int check_handed_over(struct submit *command)
                                   "llmspool-status tells how it stands");
     }
     if (command->flow != NULL &&
-        (input || command->field_count > 0 || command->mode == MODE_ESTIMATE)) {
+        (input || command->field_count > 0 || command->mail != NULL || command->mode == MODE_ESTIMATE)) {
         return cli_usage(PROGRAM, "--flow goes by itself: its steps say all of their jobs");
     }
     if (command->batch != NULL && submit_field(command, "attach") != NULL) {
@@ -465,6 +476,16 @@ static int check_words(struct submit *command)
     return -1;
 }
 
+/* Returns an exit code, or -1 to go on. */
+static int take_mail(struct submit *command)
+{
+    if (command->mail == NULL) {
+        return command->mail_to == NULL ? -1 : cli_usage(PROGRAM, "--mail-to goes with --mail");
+    }
+    command->submission.mail = mailing_make(command->mail, command->mail_to, &command->error);
+    return command->submission.mail != NULL ? -1 : cli_usage(PROGRAM, "%s", command->error.text);
+}
+
 /* Options and inputs may stand in any order; inputs keep theirs. */
 static int take_words(struct submit *command, int argc, char **argv)
 {
@@ -476,6 +497,7 @@ static int take_words(struct submit *command, int argc, char **argv)
     for (; result < 0 && optind < argc; optind++) {
         add_input(command, argv[optind]);
     }
+    result = result < 0 ? take_mail(command) : result;
     return result < 0 ? check_words(command) : result;
 }
 

@@ -90,6 +90,8 @@ static void tell_all(const struct announce *announce, const struct plan *plan)
         printf("all holds %s ended, all gates tried at once\n", will(announce));
     } else if (plan->verb->kind == VERB_FLUSH) {
         printf("all backoffs %s forgotten, all gates tried at once\n", will(announce));
+    } else if (plan->verb->kind == VERB_REDELIVER) {
+        printf("all webhooks that are owed or given up %s tried at once\n", will(announce));
     } else {
         printf("%zu job%s %s %s\n", jobs, s, will(announce),
                plan->verb->kind == VERB_RETRY ? "tried again" : "cancelled");

@@ -105,8 +105,8 @@ static int check_run(const struct spool *spool, const char *name, const struct b
 /* --- handing it over --------------------------------------------------------------------------------------- */
 
 /* A line of ours before the batch's own, where flags say something of all its jobs. */
-static int add_header(const struct draft *draft, const char *name, struct buffer *text,
-                      struct error *error)
+static int add_header(const struct draft *draft, const char *name, json_t *mail,
+                      struct buffer *text, struct error *error)
 {
     json_t *changes = draft_changes(draft);
     const char *foreign = batch_foreign_key(changes);
@@ -118,13 +118,14 @@ static int add_header(const struct draft *draft, const char *name, struct buffer
                   "--batch does not go with what sets \"%s\": the lines say what is asked", foreign);
         return -1;
     }
-    if (json_object_size(changes) == 0) {
+    if (json_object_size(changes) == 0 && mail == NULL) {
         return 0;
     }
     if (draft_check_webhook(draft, jsontext_get_text(changes, "webhook", NULL), error) < 0) {
         return -1;
     }
-    header = json_pack("{s:s, s:O}", "run", name, "job", changes);
+    header = json_pack("{s:s, s:O*, s:O*}", "run", name, "job",
+                       json_object_size(changes) > 0 ? changes : NULL, "mail", mail);
     jsontext_write(&whole, header);
     buffer_byte(&whole, '\n');
     buffer_append(&whole, text->bytes, text->length);
@@ -135,7 +136,7 @@ static int add_header(const struct draft *draft, const char *name, struct buffer
 }
 
 int batch_file_drop(const struct spool *spool, const struct draft *draft, const char *path,
-                    const char *run, char name[NAME_LIMIT], size_t *requests, struct error *error)
+                    const char *run, json_t *mail, char name[NAME_LIMIT], size_t *requests, struct error *error)
 {
     struct buffer text = {0};
     int result = name_run(path, run, name, error);
@@ -151,7 +152,7 @@ int batch_file_drop(const struct spool *spool, const struct draft *draft, const 
         result = check_run(spool, name, &text, error);
     }
     if (result == 0) {
-        result = add_header(draft, name, &text, error);
+        result = add_header(draft, name, mail, &text, error);
     }
     if (result == 0) {
         result = drop_batch(spool, name, text.bytes, text.length, error);

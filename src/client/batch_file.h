@@ -15,9 +15,9 @@
 
 /* Judges the file at path ("-": stdin) as the daemon would, and drops it durably as the batch of a run: run, or
  * where that is NULL the file's own name without .jsonl. The flags of draft are said of all its jobs; those that
- * say what is asked are refused. name receives the run's name, *requests how many there are. Returns 0, or -1 with
+ * say what is asked are refused. mail is sent at its end, or NULL. name receives the run's name, *requests how many there are. Returns 0, or -1 with
  * an error. */
 int batch_file_drop(const struct spool *spool, const struct draft *draft, const char *path,
-                    const char *run, char name[NAME_LIMIT], size_t *requests, struct error *error);
+                    const char *run, json_t *mail, char name[NAME_LIMIT], size_t *requests, struct error *error);
 
 #endif

@@ -44,11 +44,21 @@ void bulk_add(struct bulk *bulk, const struct made *made);
 /* Whether it should be dropped before more is added. */
 bool bulk_full(const struct bulk *bulk);
 
-/* Drops all durably, as jobs of a run from the first one's position on (run NULL: it is one job, of no run).
- * max_cost is that of the list's header, or NULL. The items stay until bulk_clear. Returns 0, or -1
- * with an error. */
-int bulk_drop(struct bulk *bulk, const struct spool *spool, const char *run, const char *max_cost,
+/* What a list says before its jobs. Borrowed. */
+struct bulk_header {
+    const char *run;      /* NULL: it is one job, of no run */
+    const char *max_cost; /* of the run, as text, or NULL */
+    json_t *mail;         /* who is sent a mail at the end of the run, or of that job; NULL: nobody */
+    bool more;            /* further lists of the run follow */
+};
+
+/* Drops all durably, as jobs of a run from the first one's position on. The items stay until bulk_clear.
+ * Returns 0, or -1 with an error. */
+int bulk_drop(struct bulk *bulk, const struct spool *spool, const struct bulk_header *header,
               struct error *error);
+
+/* Drops a list without jobs: no further list of the run follows. */
+int bulk_close(const struct spool *spool, const struct bulk_header *header, struct error *error);
 
 /* Forgets the jobs. */
 void bulk_clear(struct bulk *bulk);

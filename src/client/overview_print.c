@@ -11,6 +11,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "client/notified.h"
 #include "client/overview_parts.h"
 #include "client/records.h"
 #include "client/upkeep.h"
@@ -303,6 +304,16 @@ static void print_latency(const struct screen *screen, const json_t *overview)
     buffer_free(&text);
 }
 
+static void print_webhooks(const struct screen *screen, const json_t *overview, struct wall now)
+{
+    char *text = notified_overview(json_object_get(overview, "webhooks"), now);
+
+    if (text != NULL) {
+        put(screen, "webhooks", text);
+    }
+    free(text);
+}
+
 /* "0.12 USD today, 4.50 this month; a day for all: 0.12 of 5.00 USD" */
 static void print_money(const struct screen *screen, const json_t *overview)
 {
@@ -412,6 +423,7 @@ static void print_with(const struct screen *screen, const json_t *overview, size
     print_pace(screen, overview, now);
     print_latency(screen, overview);
     print_money(screen, overview);
+    print_webhooks(screen, overview, now);
     if (!brief) {
         print_publish(screen, overview);
     }

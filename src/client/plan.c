@@ -77,6 +77,8 @@ static unsigned folders_of(const struct verb *verb)
         return CHOSEN_FAILED;
     case VERB_RERUN:
         return CHOSEN_DONE;
+    case VERB_REDELIVER:
+        return CHOSEN_FINISHED;
     default:
         return CHOSEN_CUR;
     }

@@ -15,6 +15,7 @@
 #include "base/xalloc.h"
 #include "client/budget.h"
 #include "client/locate.h"
+#include "client/notified.h"
 #include "client/records.h"
 #include "client/tally.h"
 #include "client/trail.h"
@@ -420,6 +421,7 @@ static json_t *tell(const struct subject *subject)
     }
     json_object_set(story, "outputs", outputs);
     json_object_set_new(story, "files", read_files(subject, outputs));
+    json_object_set_new(story, "webhooks", notified_read(events));
     json_object_set_new(story, "events", events);
     json_object_set_new(story, "events_cut", json_boolean(cut));
     json_decref(outputs);

@@ -11,6 +11,7 @@
 #include "base/timetext.h"
 #include "base/xalloc.h"
 #include "client/chronicle.h"
+#include "client/notified.h"
 #include "client/records.h"
 #include "client/show.h"
 #include "client/table.h"
@@ -120,6 +121,15 @@ static void print_times(const struct screen *screen, const json_t *story, struct
     }
     put(screen, TONE_PLAIN, "times", text.bytes);
     buffer_free(&text);
+}
+
+/* Who was told of its end, and who is still to be. */
+static void print_notified(const struct screen *screen, const json_t *story, struct wall now)
+{
+    char *text = notified_text(json_object_get(story, "webhooks"), now);
+
+    put(screen, TONE_PLAIN, "webhooks", text);
+    free(text);
 }
 
 static void attempt_row(struct table *table, const json_t *attempt, struct wall now)
@@ -244,6 +254,7 @@ void story_print(const struct screen *screen, const struct id *id, const json_t 
     print_names(screen, story);
     print_job(screen, story);
     print_times(screen, story, now);
+    print_notified(screen, story, now);
     print_files(screen, story);
     print_attempts(screen, story, now);
     print_outputs(screen, story, now);

@@ -31,6 +31,7 @@ struct submission {
     char made_name[NAME_LIMIT];
     const char *run;   /* NULL: not known yet */
     int64_t count;     /* of jobs dropped */
+    bool open; /* the run's last list said that more follow */
 };
 
 /* --- gathering -----------------------------------------------------------------------------------
@@ -238,9 +239,15 @@ static int drop(struct submission *submission, struct error *error)
         return 0;
     }
     if (draft_drop_files(plan->draft, NULL, error) < 0 ||
-        bulk_drop(bulk, plan->spool, submission->run, plan->max_cost, error) < 0) {
+        bulk_drop(bulk, plan->spool,
+                  &(struct bulk_header){.run = submission->run,
+                                        .max_cost = plan->max_cost,
+                                        .mail = submission->ended ? plan->mail : NULL,
+                                        .more = !submission->ended},
+                  error) < 0) {
         return -1;
     }
+    submission->open = !submission->ended && submission->run != NULL;
     if (plan->max_waiting > 0) {
         pressure_note(submission->pressure, bulk->drop, bulk->count);
     }
@@ -254,6 +261,14 @@ static int drop(struct submission *submission, struct error *error)
     result = plan->pass(plan->context, 0, -1, error);
     submission->stopped = result > 0;
     return result < 0 ? -1 : 0;
+}
+
+/* That its last list was the last was not known when it was dropped. */
+static int close_run(struct submission *submission, struct error *error)
+{
+    return bulk_close(submission->plan->spool,
+                      &(struct bulk_header){.run = submission->run, .mail = submission->plan->mail},
+                      error);
 }
 
 static int submit(struct submission *submission, struct error *error)
@@ -272,7 +287,7 @@ static int submit(struct submission *submission, struct error *error)
             return -1;
         }
     }
-    return 0;
+    return submission->open ? close_run(submission, error) : 0;
 }
 
 int64_t submission_run(const struct submission_plan *plan, struct error *error)

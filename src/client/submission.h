@@ -30,6 +30,7 @@ struct submission_plan {
     const char *run;      /* as it was named, or NULL: one is made where there are several jobs */
     const char *input;    /* for its name: a file, "-" or NULL */
     const char *max_cost; /* of the run, as text, or NULL */
+    json_t *mail;         /* who is sent a mail at its end, or NULL */
     bool yes;             /* do not ask about money */
     uint64_t max_waiting; /* jobs in the spool; 0: however many */
 

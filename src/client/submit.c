@@ -3,6 +3,7 @@
  * submit: see submit.h.
  */
 #include "client/submit.h"
+#include "client/mailing.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -40,6 +41,8 @@ const char *submit_field(const struct submit *command, const char *name)
 
 static int prepare_draft(struct submit *command)
 {
+    bool drops;
+
     command->draft = draft_new(command->spool, clock_wall(&clock_system));
     for (size_t i = 0; i < command->field_count; i++) {
         if (draft_flag(command->draft, command->fields[i].name, command->fields[i].value,
@@ -47,7 +50,10 @@ static int prepare_draft(struct submit *command)
             return -1;
         }
     }
-    return 0;
+    drops = command->mode == MODE_DROP || command->mode == MODE_WAIT || command->mode == MODE_BATCH;
+    return command->submission.mail != NULL && drops
+               ? mailing_check(command->spool, &command->error)
+               : 0;
 }
 
 static int prepare_template(struct submit *command)
@@ -290,7 +296,7 @@ static int submit_batch(struct submit *command)
 
     if (prepare_draft(command) < 0 ||
         batch_file_drop(command->spool, command->draft, command->batch, command->submission.run,
-                        name, &requests, &command->error) < 0) {
+                        command->submission.mail, name, &requests, &command->error) < 0) {
         return cli_fail(SUBMIT_PROGRAM, &command->error);
     }
     if (!command->json) {
@@ -380,6 +386,7 @@ struct submit submit_new(void)
 
 void submit_clear(struct submit *command)
 {
+    json_decref(command->submission.mail);
     harvest_free(command->harvest);
     changed_free(command->changed);
     estimate_free(command->estimate);

@@ -43,6 +43,8 @@ struct submit {
     const char *prices; /* a file, or NULL */
     const char *batch;  /* the file of one that is handed over in place of jobs, or NULL */
     const char *flow;   /* as batch */
+    const char *mail;   /* words of --mail, or NULL */
+    const char *mail_to; /* an address, or NULL */
     bool json;
     bool nul; /* IDs end in NUL */
     struct field {

@@ -72,7 +72,8 @@ static void count_failed(const struct spool *spool, const char *name, struct tal
 
 static void count_ctl(const struct spool *spool, const char *name, struct tally *tally)
 {
-    static const char *const orders[] = {"cancel.", "retry.", "rerun.", "release.", "flush."};
+    static const char *const orders[] = {"cancel.",  "retry.", "rerun.",
+                                         "release.", "flush.", "redeliver."};
 
     (void)spool;
     tally->pause = tally->pause || strcmp(name, "pause") == 0;

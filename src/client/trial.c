@@ -127,7 +127,10 @@ static int drop_chosen(struct trial *trial, struct chosen *chosen, struct error 
     bulk_add(&bulk, &made);
     result = draft_drop_files(plan->draft, chosen->job, error);
     if (result == 0) {
-        result = bulk_drop(&bulk, plan->spool, plan->run, plan->max_cost, error);
+        result = bulk_drop(&bulk, plan->spool,
+                           &(struct bulk_header){
+                               .run = plan->run, .max_cost = plan->max_cost, .more = true},
+                           error);
     }
     if (result == 0) {
         result = draft_drop_files(plan->draft, chosen->job, error);

@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
     {"hold", VERB_HOLD, true, false},     {"release", VERB_RELEASE, true, true},
     {"cancel", VERB_CANCEL, true, false}, {"retry", VERB_RETRY, true, false},
     {"rerun", VERB_RERUN, true, false},   {"flush", VERB_FLUSH, true, true},
+    {"redeliver", VERB_REDELIVER, true, false},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -83,6 +84,8 @@ static const struct rule {
     {VERB_FLUSH, HELD, {EFFECT_CANNOT, "is held; release lets it go"}},
     {VERB_FLUSH, ACTIVE, {EFFECT_NONE, "waits for no backoff"}},
     {VERB_FLUSH, ANY, {EFFECT_CANNOT, "has ended"}},
+    {VERB_REDELIVER, COMPLETED | FAILED, {EFFECT_ACT, "told again, where webhooks are owed or given up"}},
+    {VERB_REDELIVER, ANY, {EFFECT_NONE, "has not ended yet"}},
 };
 
 static unsigned state_bit(const char *state)

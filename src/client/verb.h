@@ -21,6 +21,7 @@ enum verb_kind {
     VERB_RETRY,
     VERB_RERUN,
     VERB_FLUSH,
+    VERB_REDELIVER,
 };
 
 /* One order. */

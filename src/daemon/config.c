@@ -243,6 +243,7 @@ void config_free(struct config *config)
         config_endpoint_clear(&config->endpoints[i]);
     free(config->endpoints);
     config_list_free(config->trusted_droppers);
+    config_list_free(config->mail_allow);
     free(config->currency);
     free(config->time_zone);
     free(config->prices);

@@ -153,6 +153,7 @@ struct config {
     uint64_t floor_bytes;     /* free space below which nothing is sent: 64 MiB */
     uint64_t floor_inodes;    /* 1,000 */
     bool owner_only;          /* visibility = owner: of a shared spool's results; false: group */
+    char **mail_allow;        /* patterns: whom users of a shared spool may have mail sent to */
     char **trusted_droppers;  /* login names or numbers of uids, NULL-terminated */
     char *ca_file;            /* or NULL */
     struct policy retention;  /* without the rules of models and users; see config_read_policy */

@@ -51,6 +51,7 @@ const struct setting config_settings[] = {
     {"prices", &setting_file, FIELD(prices), NULL, 0, 0},
     {"ca_file", &setting_file, FIELD(ca_file), NULL, 0, 0},
     {"visibility", &setting_visibility, FIELD(owner_only), "group", 0, 0},
+    {"mail_allow", &setting_list, FIELD(mail_allow), NULL, 0, 1000},
     {"trusted_droppers", &setting_list, FIELD(trusted_droppers), NULL, 0, 1000},
     {0},
 };

@@ -117,9 +117,18 @@ static int check_target(const struct webhook_rules *rules, const char *section, 
     return -1;
 }
 
+/* Paths are put behind it. */
+static void trim_slash(char *url)
+{
+    size_t length = url != NULL ? strlen(url) : 0;
+    while (length > 0 && url[length - 1] == '/')
+        url[--length] = '\0';
+}
+
 int config_webhook_complete(struct config *config, struct error *error)
 {
     struct webhook_rules rules;
+    trim_slash(config->webhook.public_url);
     complete_retries(&config->webhook);
     if (webhook_rules_make(&rules, config->webhook.allow, NULL, config_place(config), error) == -1)
         return -1;

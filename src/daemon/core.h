@@ -40,6 +40,7 @@ struct attach;
 struct batches;
 struct flows;
 struct hooks;
+struct run_ends;
 struct outbox;
 struct webhooks;
 
@@ -82,6 +83,7 @@ struct core {
     struct batches *batches;
     struct flows *flows;
     struct hooks *hooks;
+    struct run_ends *run_ends;
     struct outbox *outbox;
     struct webhooks *webhooks;
     struct totals totals;

@@ -34,6 +34,7 @@
 #include "daemon/outbox.h"
 #include "daemon/purse.h"
 #include "daemon/recover.h"
+#include "daemon/run_ends.h"
 #include "daemon/status.h"
 #include "daemon/webhooks.h"
 #include "spool/visible.h"
@@ -169,9 +170,10 @@ static bool nothing_under_way(const struct daemon *daemon)
     const struct core *core = &daemon->core;
 
     return dispatch_in_flight(core->dispatch) == 0 && publish_idle(core->publish) &&
-           finish_stuck(core->finish) == 0 && hooks_running(core->hooks) == 0 && archived_idle(core->archived) &&
-           attach_idle(core->attach) && batches_idle(core->batches) && flows_quiet(core->flows) &&
-           outbox_idle(core->outbox) && queue_count(core->queue, TASK_SETTLING) == 0 &&
+           finish_stuck(core->finish) == 0 && hooks_running(core->hooks) == 0 &&
+           archived_idle(core->archived) && attach_idle(core->attach) && batches_idle(core->batches) && flows_quiet(core->flows) &&
+           run_ends_idle(core->run_ends) && outbox_idle(core->outbox) &&
+           queue_count(core->queue, TASK_SETTLING) == 0 &&
            !money_writing(core->money); /* closing writes the rest */
 }
 
@@ -209,7 +211,8 @@ static void look_at_stop(struct daemon *daemon)
     else if (daemon->stop == STOP_NOW && publish_idle(daemon->core.publish) &&
              archived_idle(daemon->core.archived) && attach_idle(daemon->core.attach) &&
              batches_idle(daemon->core.batches) && flows_quiet(daemon->core.flows) &&
-             outbox_idle(daemon->core.outbox) && !money_writing(daemon->core.money))
+             run_ends_idle(daemon->core.run_ends) && outbox_idle(daemon->core.outbox) &&
+             !money_writing(daemon->core.money))
         daemon_leave(daemon, 0); /* what is stuck stays marked, too */
 }
 
@@ -287,6 +290,7 @@ static void turn(uv_prepare_t *prepare)
         look_at_spool(daemon);
     more = intake_work(core->intake);
     more = batches_work(core->batches) || more;
+    more = run_ends_work(core->run_ends) || more;
     flows_work(core->flows);
     orders_work(core->orders);
     dispatch_work(core->dispatch);
@@ -397,6 +401,7 @@ static void minute_fired(uv_timer_t *timer)
     if (!daemon->core.spool_lost)
         watch_folders(daemon); /* those that could not be watched the last time */
     look_at_clock(daemon);
+    run_ends_ended(daemon->core.run_ends);
     if (!daemon->core.spool_lost)
         outbox_minute(daemon->core.outbox);
     batches_ended(daemon->core.batches); /* of what left cur/ in another way than by its end */
@@ -434,6 +439,7 @@ static void stop_begin(struct daemon *daemon)
              dispatch_in_flight(core->dispatch), bound);
     events_add(core->events, "daemon_stopping", NULL);
     batches_stop(core->batches);
+    run_ends_stop(core->run_ends);
     outbox_stop(core->outbox);
     hooks_stop(core->hooks);
     notify_send("STOPPING=1\nEXTEND_TIMEOUT_USEC=30000000\nSTATUS=Finishing what is in flight");
@@ -572,6 +578,7 @@ static int open_parts(struct daemon *daemon, struct error *error)
     core->flows = flows_open(core);
     core->webhooks = webhooks_open(core);
     core->hooks = hooks_open(core);
+    core->run_ends = run_ends_open(core);
     core->outbox = outbox_open(core, error);
     return core->outbox != NULL ? 0 : -1;
 }
@@ -634,7 +641,7 @@ static int start(struct daemon *daemon, struct error *error)
     batches_start(core->batches);
     outbox_look(core->outbox);
     orders_scan(core->orders);
-    intake_scan(core->intake);
+    run_ends_start(core->run_ends, intake_scan(core->intake));
     uv_prepare_start(&daemon->turn, turn);
     uv_check_start(&daemon->woken, woken);
     if (watchdog > 0)
@@ -672,6 +679,7 @@ static void close_parts(struct daemon *daemon)
     metrics_close(core->metrics);
     flows_close(core->flows);
     hooks_close(core->hooks);
+    run_ends_close(core->run_ends);
     outbox_close(core->outbox);
     archived_close(core->archived);
     attach_close(core->attach);

@@ -13,10 +13,11 @@
 #include "base/sha256.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "daemon/hook_notice.h"
 #include "daemon/outbox.h"
 #include "job/mail.h"
 
-enum { MESSAGE_LIMIT = 300, RETRY_MS = 1000 };
+enum { RETRY_MS = 1000 };
 
 /* --- one debt ------------------------------------------------------------------------------------------------ */
 
@@ -45,7 +46,7 @@ static void owe(struct core *core, struct publication *publication, const char *
     sha256_hex(text.bytes, text.length, hash);
     buffer_free(&text);
     job = json_object_get(notice, "job");
-    debt = json_pack("{s:s, s:s, s:s, s:O, s:s*, s:s*, s:O}", "notice_id", hash, "hook", hook,
+    debt = json_pack("{s:s, s:s, s:s, s:O, s:s*, s:s*, s:O}", "webhook_id", hash, "hook", hook,
                      "event", event, "time", json_object_get(notice, "time"), "id",
                      jsontext_get_text(job, "id", NULL), "user",
                      jsontext_get_text(job, "user", NULL), "notice", notice);
@@ -156,22 +157,6 @@ void debt_hook_now(struct core *core, const char *event, const char *what, json_
 
 /* --- of a job's end ------------------------------------------------------------------------------------------ */
 
-/* A sentence of bounded length, cut between characters. */
-static json_t *short_text(const char *text)
-{
-    size_t length;
-
-    if (text == NULL)
-        return NULL;
-    length = strlen(text);
-    if (length <= MESSAGE_LIMIT)
-        return json_string(text);
-    length = MESSAGE_LIMIT;
-    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-        length--;
-    return json_stringn(text, length);
-}
-
 static json_t *describe_job(const struct debt_end *end, const struct job *job,
                             const struct debt_job *more)
 {
@@ -181,7 +166,7 @@ static json_t *describe_job(const struct debt_end *end, const struct job *job,
     return json_pack("{s:{s:s, s:i, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}}", "job", "id", id,
                      "run", (int)end->run, "status", end->event, "name", job->name, "user",
                      job->user, "model", more->model != NULL ? more->model : job->model, "in_run",
-                     more->in_run, "reason", more->reason, "message", short_text(more->message));
+                     more->in_run, "reason", more->reason, "message", hook_notice_sentence(more->message));
 }
 
 /* Tells this end of this job from all others. */

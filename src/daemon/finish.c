@@ -23,6 +23,7 @@
 #include "daemon/flows.h"
 #include "daemon/metrics.h"
 #include "daemon/orders.h"
+#include "daemon/run_ends.h"
 #include "daemon/status.h"
 #include "spool/move.h"
 #include "spool/unit.h"
@@ -422,8 +423,10 @@ static void ending_leave(struct ending *ending)
     ending_clear_away(ending);
     ending_log(ending);
     ending_count(ending);
-    if (task->watched)
+    if (task->watched) {
         batches_ended(core->batches);
+        run_ends_ended(core->run_ends);
+    }
     queue_remove(core->queue, task);
     flows_ended(core->flows, &id,
                 ending->folder == FOLDER_DONE ? "completed" : ending->end.status, name, names);

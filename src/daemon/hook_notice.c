@@ -11,6 +11,8 @@
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 
+enum { SENTENCE_LIMIT = 300 };
+
 bool hook_notice_gathers(const json_t *notice)
 {
     return json_is_object(json_object_get(notice, "job"));
@@ -18,13 +20,27 @@ bool hook_notice_gathers(const json_t *notice)
 
 /* --- many as one ------------------------------------------------------------------------------------------- */
 
-/* Counts one more of a word; the first sentence that came with it is kept as its example. */
-static void count(json_t *groups, const char *word, const char *message)
+json_t *hook_notice_sentence(const char *text)
+{
+    size_t length;
+
+    if (text == NULL)
+        return NULL;
+    length = strlen(text);
+    if (length > SENTENCE_LIMIT) {
+        length = SENTENCE_LIMIT;
+        while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+            length--;
+    }
+    return json_stringn(text, length);
+}
+
+void hook_notice_count(json_t *groups, const char *word, const char *message)
 {
     json_t *group = json_object_get(groups, word);
 
     if (group == NULL) {
-        group = json_pack("{s:i, s:s*}", "count", 0, "message", message);
+        group = json_pack("{s:i, s:o*}", "count", 0, "message", hook_notice_sentence(message));
         json_object_set_new(groups, word, group);
     }
     json_object_set_new(group, "count", json_integer(jsontext_get_int(group, "count", 0) + 1));
@@ -45,8 +61,7 @@ static int compare_counted(const void *a, const void *b)
     return strcmp(left->word, right->word);
 }
 
-/* The most frequent first, each with its word as a member; takes groups over. */
-static json_t *most_frequent(json_t *groups, const char *member)
+json_t *hook_notice_groups(json_t *groups, const char *member)
 {
     size_t size = json_object_size(groups), used = 0;
     struct counted *list = xcalloc(size + 1, sizeof *list);
@@ -64,7 +79,6 @@ static json_t *most_frequent(json_t *groups, const char *member)
         json_array_append_new(array, row);
     }
     free(list);
-    json_decref(groups);
     return array;
 }
 
@@ -82,19 +96,22 @@ json_t *hook_notice_gather(const json_t *notices)
 
         if (i < HOOK_NOTICE_JOBS)
             json_array_append(jobs, job);
-        count(statuses, jsontext_get_text(job, "status", "failed"), NULL);
+        hook_notice_count(statuses, jsontext_get_text(job, "status", "failed"), NULL);
         if (reason != NULL)
-            count(reasons, reason, jsontext_get_text(job, "message", NULL));
+            hook_notice_count(reasons, reason, jsontext_get_text(job, "message", NULL));
         if (run != NULL)
-            count(runs, run, NULL);
+            hook_notice_count(runs, run, NULL);
         json_object_set(whole, "time", json_object_get(notice, "time"));
     }
     json_object_del(whole, "job");
     json_object_set_new(whole, "count", json_integer((json_int_t)json_array_size(notices)));
-    json_object_set_new(whole, "statuses", most_frequent(statuses, "status"));
-    json_object_set_new(whole, "reasons", most_frequent(reasons, "reason"));
-    json_object_set_new(whole, "runs", most_frequent(runs, "run"));
+    json_object_set_new(whole, "statuses", hook_notice_groups(statuses, "status"));
+    json_object_set_new(whole, "reasons", hook_notice_groups(reasons, "reason"));
+    json_object_set_new(whole, "runs", hook_notice_groups(runs, "run"));
     json_object_set_new(whole, "jobs", jobs);
+    json_decref(statuses);
+    json_decref(reasons);
+    json_decref(runs);
     return whole;
 }
 

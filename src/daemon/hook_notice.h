@@ -23,6 +23,16 @@ bool hook_notice_gathers(const json_t *notice);
  * most frequent), and the first HOOK_NOTICE_JOBS jobs. A new reference. */
 json_t *hook_notice_gather(const json_t *notices);
 
+/* Counts one more of a word in groups, an object: word to {"count", "message"}; the first sentence that came
+ * with a word, or NULL, is kept as its example. */
+void hook_notice_count(json_t *groups, const char *word, const char *message);
+
+/* The most frequent of groups as an array, each with its word as a member of this name. A new reference. */
+json_t *hook_notice_groups(json_t *groups, const char *member);
+
+/* A sentence cut to a length that fits a mail, or NULL for NULL. A new reference. */
+json_t *hook_notice_sentence(const char *text);
+
 /* The text that the command reads: the notice, completed with its id and the spool, and a newline. */
 void hook_notice_write(struct buffer *out, json_t *notice, const char *id, const char *spool);
 

@@ -330,13 +330,19 @@ static struct telling *telling_for(struct hooks *hooks, const json_t *debt)
     return telling;
 }
 
+static int compare_payments(const struct payment *a, const struct payment *b)
+{
+    int times = strcmp(jsontext_get_text(a->debt, "time", ""), jsontext_get_text(b->debt, "time", ""));
+
+    return times != 0 ? times : strcmp(a->hash, b->hash);
+}
+
 /* Oldest first, so that a notice which a crash cut short keeps its id. */
 static void insert_payment(struct payments *payments, struct payment *payment)
 {
-    const char *time = jsontext_get_text(payment->debt, "time", "");
     struct payment *before = TAILQ_LAST(payments, payments);
 
-    while (before != NULL && strcmp(jsontext_get_text(before->debt, "time", ""), time) > 0)
+    while (before != NULL && compare_payments(before, payment) > 0)
         before = TAILQ_PREV(before, payments, link);
     if (before != NULL)
         TAILQ_INSERT_AFTER(payments, before, payment, link);
@@ -355,6 +361,17 @@ void hooks_run(struct hooks *hooks, const char *hash, json_t *debt, hooks_done *
     insert_payment(&telling_for(hooks, debt)->payments, payment);
     hooks->owed++;
     look_soon(hooks, 0);
+}
+
+json_t *hooks_json(const struct hooks *hooks)
+{
+    const struct config *config = hooks->core->config;
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < config->hook_count; i++)
+        json_array_append_new(names, json_string(config->hooks[i].name));
+    return json_pack("{s:s*, s:o, s:I, s:I}", "configuration", config->path, "names", names,
+                     "waiting", (json_int_t)(hooks->owed), "running", (json_int_t)hooks->children);
 }
 
 size_t hooks_waiting(const struct hooks *hooks)

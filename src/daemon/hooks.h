@@ -41,6 +41,10 @@ void hooks_close(struct hooks *hooks);
  * LLMSPOOL_NOTICE_ID (of gathered ones that of the oldest). debt is a reference of the callee's own. */
 void hooks_run(struct hooks *hooks, const char *hash, json_t *debt, hooks_done *done, void *context);
 
+/* "hooks" of state/status.json: the configuration's path and the names of its hooks, and how many debts wait and
+ * commands run; a new reference. */
+json_t *hooks_json(const struct hooks *hooks);
+
 /* Debts that were handed over and not called back; and children among them, which a stop waits for. */
 size_t hooks_waiting(const struct hooks *hooks);
 size_t hooks_running(const struct hooks *hooks);

@@ -221,6 +221,7 @@ static struct job_context intake_context(struct intake *intake, const struct tak
                                   .submitted = {time_ms(take->status.st_ctim)},
                                   .templates = intake->templates};
 
+    context.mail_allow = intake->core->config->mail_allow;
     if (spool->shared) {
         context.owner = intake_owner(intake, take->status.st_uid);
         context.trusted = owners_trusted(intake->core, take->status.st_uid, context.owner);

@@ -14,6 +14,7 @@
 #include "daemon/attach.h"
 #include "daemon/batches.h"
 #include "daemon/refusal.h"
+#include "daemon/run_ends.h"
 #include "daemon/rules.h"
 #include "job/templates.h"
 #include "spool/move.h"
@@ -61,6 +62,7 @@ void list_close(struct list *list)
     templates_free(list->templates);
     batch_file_free(list->batch);
     json_decref(list->header.job);
+    json_decref(list->header.mail);
     take_close(&list->take);
     buffer_free(&list->text);
     free(list->later);
@@ -149,6 +151,7 @@ struct job_context list_context(const struct list *list, const char **reason)
                                 .submitted = {list_submitted(list)},
                                 .owner = list->owner,
                                 .trusted = list->trusted,
+                                .mail_allow = list->core->config->mail_allow,
                                 .templates = list->templates,
                                 .reason = reason};
 }
@@ -288,6 +291,8 @@ static void list_leave(struct list *list)
     list->left = true;
     if (list->batch != NULL)
         batches_add(core->batches, list->header.name);
+    if (is_named(list))
+        run_ends_add(core->run_ends, list->header.name);
     if (result < 0 && result != -ENOENT)
         log_warning(&core->log, "new/%s cannot be removed, it will be looked at again: %s",
                     list->name, strerror(-result));

@@ -6,10 +6,13 @@
 #include "daemon/list_parts.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "daemon/debt_hook.h"
 #include "daemon/refusal.h"
+#include "job/mail.h"
 
 enum {
     LINES_A_TURN = 64,
@@ -51,6 +54,28 @@ void list_gather_from(struct list *list)
     list->stage = LIST_GATHERING;
 }
 
+/* Whether the mail that the list asks for may be sent; whose it is is settled here, as jobs of the run may
+ * be of others. */
+static int list_settle_mail(struct list *list, struct error *error)
+{
+    const struct core *core = list->core;
+    json_t *mail = list->header.mail;
+    char *to;
+
+    if (mail == NULL)
+        return 0;
+    if (list->owner != NULL && !list->trusted && mail_to(mail) != NULL &&
+        !mail_allowed(mail_to(mail), list->owner, core->config->mail_allow)) {
+        error_set(error, ERROR_DATA, MAIL_FOREIGN, mail_to(mail), list->owner);
+        return -1;
+    }
+    to = debt_mail_to(core, mail, list->owner);
+    if (to != NULL)
+        json_object_set_new(mail, "to", json_string(to));
+    free(to);
+    return 0;
+}
+
 /* Looks whether the first line names a run, and whether the others are a batch's. */
 void list_begin(struct list *list)
 {
@@ -71,6 +96,8 @@ void list_begin(struct list *list)
         error_set(&error, ERROR_DATA, "the first line has \"job\", which is for batches alone");
         result = -1;
     }
+    if (result > 0 && list_settle_mail(list, &error) < 0)
+        result = -1;
     if (result < 0)
         list_refuse(list, "bad_run", &error);
     else if (result > 0)

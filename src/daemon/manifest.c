@@ -17,8 +17,11 @@
 #include "base/jsontext.h"
 #include "base/moneytext.h"
 #include "base/xalloc.h"
+#include "daemon/debt_hook.h"
 #include "job/expand.h"
+#include "job/mail.h"
 #include "retain/members.h"
+#include "retain/run_notice.h"
 #include "spool/file.h"
 #include "spool/visible.h"
 
@@ -44,6 +47,8 @@ struct manifest {
     struct line *lines;
     size_t count;
     size_t capacity;
+    json_t *mail;  /* for notice.json */
+    bool told;     /* there is to be one */
     uid_t reader;  /* who may read a run that is made; 0: nobody besides */
     size_t astray; /* replacements of jobs that the run does not have */
     uv_work_t work;
@@ -72,26 +77,35 @@ static const char *header_take(const json_t *line, struct manifest_header *heade
     const json_t *max_cost = json_object_get(line, "max_cost");
     const json_t *replace = json_object_get(line, "replace");
     json_t *job = json_object_get(line, "job");
+    json_t *mail = json_object_get(line, "mail");
+    const json_t *more = json_object_get(line, "more");
     const char *name = json_string_value(json_object_get(line, "run"));
 
     if (name == NULL || !layout_name_ok(name))
         return "its name is none: 1 to 100 of A-Z a-z 0-9 . _ -, no leading dot, not 6 to 64 hex "
                "digits";
     if (json_object_size(line) !=
-        1U + (first != NULL) + (max_cost != NULL) + (replace != NULL) + (job != NULL))
-        return "it has keys other than run, first, replace, max_cost and job";
+        1U + (first != NULL) + (max_cost != NULL) + (replace != NULL) + (job != NULL) +
+            (mail != NULL) + (more != NULL))
+        return "it has keys other than run, first, replace, max_cost, mail, more and job";
     if (replace != NULL && !json_is_true(replace))
         return "replace is not true";
+    if (more != NULL && !json_is_boolean(more))
+        return "more is neither true nor false";
     if (replace != NULL && first != NULL)
         return "what replaces has the positions of the replaced: first is for new ones";
     if (first != NULL && (!json_is_integer(first) || json_integer_value(first) < 0))
         return "first is no position (0 or more)";
     if (!read_max_cost(max_cost, &header->max_cost_nano))
         return "max_cost is no amount of money";
+    if (mail != NULL && mail_check(mail, NULL) < 0)
+        return "its mail is not such as {\"to\": \"alice@example.org\", \"on\": [\"end\", \"fail\"]}";
     strcpy(header->name, name);
     header->job = json_incref(job);
+    header->mail = json_incref(mail);
     header->first = (uint64_t)json_integer_value(first);
     header->replace = replace != NULL;
+    header->more = json_is_true(more);
     return NULL;
 }
 
@@ -124,6 +138,9 @@ struct manifest *manifest_new(struct core *core, const struct manifest_header *h
     manifest->core = core;
     manifest->header = *header;
     manifest->reader = core->spool->owner_only ? status->st_uid : 0;
+    manifest->mail = json_deep_copy(header->mail);
+    manifest->told = !header->more &&
+                     (header->mail != NULL || debt_hook_wanted(core, HOOK_RUN_FINISHED));
     manifest->work.data = manifest;
     return manifest;
 }
@@ -133,6 +150,7 @@ void manifest_free(struct manifest *manifest)
     if (manifest == NULL)
         return;
     buffer_free(&manifest->text);
+    json_decref(manifest->mail);
     free(manifest->lines);
     free(manifest);
 }
@@ -463,6 +481,8 @@ static int write_in(struct manifest *manifest, int dir)
     result = visible_grant_first(fd, manifest->reader);
     if (result == 0)
         result = append_missing(manifest, fd);
+    if (result == 0 && manifest->told)
+        result = run_notice_add(manifest->core->spool, dir, manifest->mail);
     if (close(fd) < 0 && result == 0)
         result = -errno;
     return result < 0 ? result : file_sync_dir(dir);

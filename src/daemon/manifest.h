@@ -23,7 +23,9 @@ struct manifest_header {
     char name[NAME_LIMIT];
     uint64_t first;        /* position of the list's first job */
     int64_t max_cost_nano; /* the most that the run may cost; -1: not said */
+    bool more;             /* further lists of the run follow: it has not ended with this one */
     bool replace;          /* its jobs take the places of others: see manifest_replaced */
+    json_t *mail;          /* who is sent a mail at the run's end, the owner's to free; NULL: nobody */
     json_t *job;           /* of a batch: keys for each of its jobs, the owner's to free; NULL: none */
 };
 

@@ -34,10 +34,8 @@ struct newcomer {
 /* Owed again while it waits: its file has fresh counters, so memory has them, too. */
 static void renew(struct outbox *outbox, struct debt *known)
 {
-    if (known->phase != DEBT_WAITING)
-        return;
     known->attempts = 0;
-    receivers_wait(known, clock_wall(outbox->core->clock).ms);
+    receivers_hurry(known, clock_wall(outbox->core->clock).ms);
 }
 
 static void owed_durably(void *context, int result, int failed_file)

@@ -35,11 +35,11 @@ static void tell(struct outbox *outbox, const struct debt *debt, const json_t *d
 {
     bool hook = jsontext_get_text(document, "hook", NULL) != NULL;
     char kind[40];
-    json_t *all = json_pack("{s:O*, s:O*, s:O*, s:s, s:s, s:O*}", "id", json_object_get(document, "id"),
+    json_t *all = json_pack("{s:O*, s:O*, s:O*, s:s, s:O*, s:O*}", "id", json_object_get(document, "id"),
                             "run", json_object_get(document, "run"), "user",
                             json_object_get(document, "user"), hook ? "hook" : "receiver",
                             hook ? jsontext_get_text(document, "hook", "") : debt->receiver->key,
-                            "webhook_id", jsontext_get_text(document, "webhook_id", ""), "of",
+                            "webhook_id", json_object_get(document, "webhook_id"), "of",
                             json_object_get(document, "event"));
 
     json_object_update(all, more);
@@ -125,7 +125,9 @@ static void later_written(void *context, int result, int failed_file)
 
     (void)failed_file;
     (void)written(writing, result);
-    receivers_wait(writing->debt, writing->debt->next_try);
+    receivers_wait(writing->debt, writing->debt->at_once
+                                      ? clock_wall(writing->outbox->core->clock).ms
+                                      : writing->debt->next_try);
     core_touch(writing->outbox->core);
     writing_free(writing);
 }

@@ -236,6 +236,7 @@ void receivers_wait(struct debt *debt, int64_t next_try)
     struct receiver *receiver = debt->receiver;
 
     debt->next_try = next_try;
+    debt->at_once = false;
     if (debt->phase == DEBT_WAITING) {
         heap_update(&receiver->waiting, debt->place);
     } else {
@@ -244,6 +245,13 @@ void receivers_wait(struct debt *debt, int64_t next_try)
         heap_insert(&receiver->waiting, debt);
     }
     receiver_arrange(receiver);
+}
+
+void receivers_hurry(struct debt *debt, int64_t now)
+{
+    debt->at_once = debt->phase == DEBT_SETTLING;
+    if (debt->phase == DEBT_WAITING)
+        receivers_wait(debt, now);
 }
 
 void receivers_clear(struct receivers *receivers)

@@ -36,6 +36,7 @@ struct debt {
     int64_t next_try;  /* wall ms */
     int64_t made;      /* wall ms */
     bool again;        /* its connection was lost before a word came: it may have a second one */
+    bool at_once;      /* asked for while it was settling: it is due when that is over */
     size_t place;      /* in the heap of its receiver */
     UT_hash_handle hh; /* by hash */
 };
@@ -127,6 +128,9 @@ bool receivers_unwell(const struct receiver *receiver);
 
 /* A debt that was settled waits again, or one that waits has another time. */
 void receivers_wait(struct debt *debt, int64_t next_try);
+
+/* A debt is due now, or as soon as it is settled, where it is not being tried. */
+void receivers_hurry(struct debt *debt, int64_t now);
 
 /* Opens the gate of a receiver, and all. */
 void receivers_open_gate(struct receiver *receiver);

@@ -104,9 +104,9 @@ static void hurry(struct outbox *outbox, const char *name, json_t *document)
     if (debt == NULL) {
         if (jsontext_get_text(document, "next_try", NULL) != NULL)
             owe_anew(outbox, name, document);
-    } else if (debt->phase == DEBT_WAITING) {
+    } else {
         receivers_open_gate(debt->receiver);
-        receivers_wait(debt, clock_wall(outbox->core->clock).ms);
+        receivers_hurry(debt, clock_wall(outbox->core->clock).ms);
     }
 }
 

@@ -18,6 +18,7 @@
 #include "daemon/outbox.h"
 #include "daemon/room.h"
 #include "daemon/status_parts.h"
+#include "daemon/hooks.h"
 #include "daemon/webhooks.h"
 #include "spool/file.h"
 #include "upstream/meter.h"
@@ -231,6 +232,7 @@ static json_t *status_json(struct status *status, bool stopped)
     json_object_set_new(all, "attachment_limit",
                         json_integer((json_int_t)core->config->attachment_limit));
     json_object_set_new(all, "webhook", webhooks_json(core->webhooks));
+    json_object_set_new(all, "hooks", hooks_json(core->hooks));
     return all;
 }
 

@@ -13,6 +13,7 @@
 #include "job/expand.h"
 #include "job/flow.h"
 #include "job/keys.h"
+#include "job/mail.h"
 #include "job/question.h"
 #include "job/refusal.h"
 #include "job/templates.h"
@@ -86,6 +87,17 @@ static int complete_model(struct job *job, const struct job_context *context,
     return complete_key(job, "model", context->default_model, refusal);
 }
 
+static int check_mail(const struct job *job, const struct job_context *context,
+                      struct refusal *refusal)
+{
+    const char *to = job->mail != NULL ? mail_to(job->mail) : NULL;
+    if (to == NULL || context->owner == NULL || context->trusted ||
+        mail_allowed(to, context->owner, context->mail_allow)) {
+        return 0;
+    }
+    return refuse(refusal, "foreign_mail", MAIL_FOREIGN, to, context->owner);
+}
+
 static int complete_user(struct job *job, const struct job_context *context,
                          struct refusal *refusal)
 {
@@ -126,7 +138,8 @@ static int complete_delay(struct job *job, const struct job_context *context,
 
 static int complete(struct job *job, const struct job_context *context, struct refusal *refusal)
 {
-    if (complete_model(job, context, refusal) != 0 || complete_user(job, context, refusal) != 0) {
+    if (complete_model(job, context, refusal) != 0 || complete_user(job, context, refusal) != 0 ||
+        check_mail(job, context, refusal) != 0) {
         return -1;
     }
     return complete_delay(job, context, refusal);

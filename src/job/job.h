@@ -75,10 +75,12 @@ struct job_context {
     const char *owner; /* shared spool: login name of the file's owner, who becomes the user; NULL
                           in a private one */
     bool trusted;      /* the owner may name another user (trusted_droppers) */
+    char *const *mail_allow; /* whom the owner may have mail sent to besides (mail_allowed), or NULL */
     struct templates *templates; /* the spool's, for jobs whose type is a template's; NULL: there
                                     are none, and such jobs are refused */
     const char **reason; /* where a refusal puts its machine word, for the error file: bad_json,
                             unknown_key, bad_value, unsupported, incomplete, foreign_user,
+                            foreign_mail,
                             unknown_type, bad_template; NULL: not wanted */
 };
 

@@ -4,6 +4,7 @@
  */
 #include "job/mail.h"
 
+#include <fnmatch.h>
 #include <string.h>
 
 #include "base/jsontext.h"
@@ -74,6 +75,15 @@ int mail_check(const json_t *value, struct error *error)
         return -1;
     }
     return 0;
+}
+
+bool mail_allowed(const char *to, const char *owner, char *const *patterns)
+{
+    bool allowed = strcmp(to, owner) == 0;
+
+    for (size_t i = 0; !allowed && patterns != NULL && patterns[i] != NULL; i++)
+        allowed = fnmatch(patterns[i], to, 0) == 0;
+    return allowed;
 }
 
 static bool is_on(const json_t *mail, const char *word)

@@ -15,6 +15,11 @@
 
 enum { MAIL_ADDRESS_LIMIT = 254 }; /* RFC 5321, 4.5.3.1.3, without its brackets */
 
+/* The sentence for one that is not mail_allowed: address and login name. */
+#define MAIL_FOREIGN                                                                                \
+    "mail to %s is not sent for %s: in a shared spool it goes to whoever submits, unless the daemon's " \
+    "configuration allows more with mail_allow"
+
 /* Whether text is an address: a login name, or a name, @ and a host name. Names are 1 to 64 of A-Z a-z 0-9
  * . _ + = -, beginning with a letter, digit or underscore, without two dots in a row or one at the end. */
 bool mail_address_good(const char *text);
@@ -22,6 +27,10 @@ bool mail_address_good(const char *text);
 /* Whether a value is such an object: `to`, an address, may be absent, `on` is one or both of its words. -1
  * with an error of kind ERROR_DATA. */
 int mail_check(const json_t *value, struct error *error);
+
+/* Whether a user of a shared spool may have mail sent to an address: his own login name, the only one without
+ * asking, and what one of the patterns of fnmatch(3) fits (NULL-terminated, or NULL). */
+bool mail_allowed(const char *to, const char *owner, char *const *patterns);
 
 /* Whether an end with this status (completed, failed, cancelled, expired) is to be told: "end" means all,
  * "fail" those that failed or expired. */

@@ -119,6 +119,8 @@ static const struct check_row rows[CHECK_CODE_COUNT] = {
         "move it away"),
     ROW(OUTBOX_JSON, WARNING, false, "outbox_json", "a notification that cannot be read", ASIDE,
         NULL),
+    ROW(OUTBOX_FAILED, WARNING, false, "outbox_failed", "a given-up notification that cannot be read",
+        NULL, "remove it; llmspool-prune does when it is old"),
     ROW(EVENT_LINE, WARNING, false, "event_line", "lines of the log of events cannot be read", NULL,
         "nothing depends on them: what they told is in the job, output and error files"),
     ROW(EVENT_TORN, NOTE, false, "event_torn", "the log of events ends in a torn line", NULL,

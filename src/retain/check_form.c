@@ -130,6 +130,16 @@ static const struct member debt_members[] = {
     {"webhook_id", TEXT, true, false}, {"id", DIGEST, true, false},
     {"run", POSITIVE, true, false},    {"event", WORD, true, false},
     {"webhook", TEXT, true, false},    {"record", TEXT, true, false},
+    {"time", STAMP, false, false},     {"user", TEXT, false, false},
+    {"attempts", COUNT, false, false}, {"next_try", STAMP, false, false},
+    {"last", TEXT, false, false},      {"gave_up", STAMP, false, false},
+};
+
+static const struct member hook_debt_members[] = {
+    {"hook", TEXT, true, false},        {"time", STAMP, true, false},
+    {"id", DIGEST, false, false},       {"user", TEXT, false, false},
+    {"attempts", COUNT, false, false},  {"next_try", STAMP, false, false},
+    {"last", TEXT, false, false},       {"gave_up", STAMP, false, false},
 };
 
 static const struct member event_members[] = {
@@ -155,6 +165,7 @@ static const struct {
 } forms[] = {
     [FORM_OUTPUT] = {ROWS(output_members)},   [FORM_ERROR] = {ROWS(error_members)},
     [FORM_REFUSAL] = {ROWS(refusal_members)}, [FORM_DEBT] = {ROWS(debt_members)},
+    [FORM_HOOK_DEBT] = {ROWS(hook_debt_members)},
     [FORM_EVENT] = {ROWS(event_members)},
 };
 

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum form { FORM_OUTPUT, FORM_ERROR, FORM_REFUSAL, FORM_DEBT, FORM_EVENT };
+enum form { FORM_OUTPUT, FORM_ERROR, FORM_REFUSAL, FORM_DEBT, FORM_HOOK_DEBT, FORM_EVENT };
 
 /* Whether a document has the form; if not, why says what is missing or wrong, as a phrase. */
 bool form_fits(enum form form, const json_t *document, char *why, size_t size);

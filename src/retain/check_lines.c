@@ -164,33 +164,63 @@ void check_look_flow(struct check *check, const struct check_entry *entry)
 
 /* --- outbox --- */
 
-void check_look_debt(struct check *check, const struct check_entry *entry)
+/* A file of outbox/ or outbox/failed/, shown by this name. */
+static void look_at_debt(struct check *check, int dir, const char *name, bool given_up)
 {
     struct buffer text = {0};
     struct error error;
-    struct stat status;
     char why[200];
     json_t *document;
-    int result =
-        file_read_at(check->spool->dir[FOLDER_OUTBOX], entry->name, SIZE_MAX, &text, &status);
+    int result = file_read_at(dir, name, SIZE_MAX, &text, NULL);
+    enum check_code code = given_up ? CHECK_OUTBOX_FAILED : CHECK_OUTBOX_JSON;
 
-    if (result == -EISDIR && strcmp(entry->name, "failed") == 0) {
-        return;
-    }
     if (result < 0 && result != -EISDIR && result != -ELOOP && result != -EINVAL) {
-        check_unreadable(check, -result);
+        if (result != -ENOENT) { /* else it was brought back or pruned meanwhile */
+            check_unreadable(check, -result);
+        }
     } else if (result < 0) {
-        check_suspect(check, CHECK_OUTBOX_JSON, "is no regular file");
+        check_suspect(check, code, "%.80s is no regular file", name);
     } else {
-        document = jsontext_read_object(text.bytes, text.length, &error);
+        document = jsontext_read_object(text.bytes != NULL ? text.bytes : "", text.length, &error);
         if (document == NULL) {
-            check_suspect(check, CHECK_OUTBOX_JSON, "%s", error.text);
-        } else if (!form_fits(FORM_DEBT, document, why, sizeof why)) {
-            check_suspect(check, CHECK_OUTBOX_JSON, "%s", why);
+            check_suspect(check, code, "%.80s: %s", name, error.text);
+        } else if (!form_fits(jsontext_get_text(document, "hook", NULL) != NULL ? FORM_HOOK_DEBT
+                                                                                : FORM_DEBT,
+                              document, why, sizeof why)) {
+            check_suspect(check, code, "%.80s: %s", name, why);
+        } else if (entry_read(name).kind != ENTRY_JOB) {
+            check_suspect(check, code, "%.80s is not called by a hash: it is never tried", name);
         }
         json_decref(document);
     }
     buffer_free(&text);
+}
+
+void check_look_debt(struct check *check, const struct check_entry *entry)
+{
+    int outbox = check->spool->dir[FOLDER_OUTBOX];
+    const struct dirent *found;
+    DIR *list;
+    int failed;
+
+    if (strcmp(entry->name, "failed") != 0) {
+        look_at_debt(check, outbox, entry->name, false);
+        return;
+    }
+    failed = openat(outbox, "failed", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    list = failed >= 0 ? file_list(failed) : NULL;
+    if (list == NULL) {
+        check_unreadable(check, errno);
+    }
+    while (list != NULL && file_list_next(list, &found) == 0 && found != NULL) {
+        look_at_debt(check, failed, found->d_name, true);
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    if (failed >= 0) {
+        close(failed);
+    }
 }
 
 /* --- state --- */

@@ -3,6 +3,7 @@
 #include "retain/owed.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +36,7 @@ struct debts {
 /* The jobs that one folder names, as it was at some time. */
 struct place {
     enum folder folder;
+    int dir; /* it, or a folder in it */
     bool known;
     struct timespec changed; /* of the folder, before it was read */
     struct id *ids;          /* sorted */
@@ -76,7 +78,7 @@ static void remember(struct debts *debts, const struct id *name, const struct id
 }
 
 /* outbox/: a file for each debt, which names its job. */
-static int read_debt(const struct spool *spool, const char *name, struct place *place)
+static int read_debt(const char *name, struct place *place)
 {
     struct buffer text = {0};
     json_t *debt = NULL;
@@ -94,7 +96,7 @@ static int read_debt(const struct spool *spool, const char *name, struct place *
         remember(&place->fresh, &before->name, &before->id);
         return 0;
     }
-    result = file_read_at(spool->dir[place->folder], name, DEBT_LIMIT, &text, NULL);
+    result = file_read_at(place->dir, name, DEBT_LIMIT, &text, NULL);
 
     if (result == 0 && text.length > 0) {
         debt = jsontext_read_object(text.bytes, text.length, NULL);
@@ -147,7 +149,7 @@ static int read_entry(const struct spool *spool, const char *name, struct place 
     }
 
     if (place->folder == FOLDER_OUTBOX) {
-        return drop_read(name) == DROP_JOB ? read_debt(spool, name, place) : 0;
+        return drop_read(name) == DROP_JOB ? read_debt(name, place) : 0;
     }
     if (strncmp(name, hold_start, sizeof hold_start - 1) == 0 &&
         id_read(name + sizeof hold_start - 1, &id)) {
@@ -230,6 +232,7 @@ struct owed *owed_open(const struct spool *spool, struct error *error)
         int result;
 
         owed->places[i].folder = folders[i];
+        owed->places[i].dir = spool->dir[folders[i]];
         result = refresh(spool, &owed->places[i]);
         if (result < 0) {
             error_system(error, -result, "cannot read %s/%s", spool->path,
@@ -258,15 +261,17 @@ int owed_has(struct owed *owed, const struct id *id)
     return 0;
 }
 
-static int forgive_in(const struct spool *spool, enum folder folder, const struct idset *jobs)
+/* Deletes the entries of a folder (whose entries are those of a kind of folder) that name one of these
+ * jobs. */
+static int forgive_in(const struct spool *spool, enum folder folder, int dir,
+                      const struct idset *jobs)
 {
-    int dir = spool->dir[folder];
     DIR *list = file_list(dir);
     const struct dirent *found;
     int result = list != NULL ? 0 : -errno;
 
     while (result == 0 && (result = file_list_next(list, &found)) == 0 && found != NULL) {
-        struct place place = {.folder = folder};
+        struct place place = {.folder = folder, .dir = dir};
 
         result = read_entry(spool, found->d_name, &place);
         if (result == 0 && place.count > 0 && idset_has(jobs, &place.ids[0]) &&
@@ -274,6 +279,7 @@ static int forgive_in(const struct spool *spool, enum folder folder, const struc
             result = -errno;
         }
         free(place.ids);
+        free(place.fresh.list);
     }
     if (list != NULL) {
         closedir(list);
@@ -281,11 +287,29 @@ static int forgive_in(const struct spool *spool, enum folder folder, const struc
     return result == 0 ? file_sync_dir(dir) : result;
 }
 
+/* What was given up of these jobs tells of them, too. */
+static int forgive_given_up(const struct spool *spool, const struct idset *jobs)
+{
+    int dir = openat(spool->dir[FOLDER_OUTBOX], "failed",
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int result;
+
+    if (dir < 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    result = forgive_in(spool, FOLDER_OUTBOX, dir, jobs);
+    (void)close(dir);
+    return result;
+}
+
 int owed_forgive(const struct spool *spool, const struct idset *jobs)
 {
-    int result = forgive_in(spool, FOLDER_OUTBOX, jobs);
+    int result = forgive_in(spool, FOLDER_OUTBOX, spool->dir[FOLDER_OUTBOX], jobs);
 
-    return result == 0 ? forgive_in(spool, FOLDER_CTL, jobs) : result;
+    if (result == 0) {
+        result = forgive_given_up(spool, jobs);
+    }
+    return result == 0 ? forgive_in(spool, FOLDER_CTL, spool->dir[FOLDER_CTL], jobs) : result;
 }
 
 void owed_close(struct owed *owed)

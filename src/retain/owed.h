@@ -24,7 +24,7 @@ struct owed *owed_open(const struct spool *spool, struct error *error);
  * -errno. */
 int owed_has(struct owed *owed, const struct id *id);
 
-/* Forgives what is owed to any of these jobs, and ends their holds. Returns 0 or -errno. */
+/* Forgives what is owed to any of these jobs, deletes what was given up, and ends their holds. Returns 0 or -errno. */
 int owed_forgive(const struct spool *spool, const struct idset *jobs);
 
 /* NULL is allowed. */

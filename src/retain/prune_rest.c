@@ -13,6 +13,7 @@
 #include "retain/flow_record.h"
 #include "retain/members.h"
 #include "retain/prune_parts.h"
+#include "retain/run_notice.h"
 #include "spool/file.h"
 
 static const int64_t tmp_age_ms = INT64_C(36) * 3600 * 1000; /* as maildir readers do */
@@ -187,7 +188,7 @@ static bool is_old_manifest(const struct pruning *pruning, int dir, const char *
 static int delete_files(int dir)
 {
     static const char *const files[] = {"input.jsonl", "output.jsonl", "errors.jsonl", "batch.json",
-                                        MANIFEST};
+                                        RUN_NOTICE, MANIFEST};
 
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT) {

@@ -470,6 +470,12 @@ def debt_without_webhook(spool, world):
     change(spool.at("outbox", spool.names("outbox")[0]), lambda debt: debt.pop("webhook"))
 
 
+@damage("outbox_failed", mended=False)
+def given_up_torn(spool, world):
+    os.makedirs(spool.at("outbox", "failed"), exist_ok=True)
+    write(spool.at("outbox", "failed", "7" * 64 + ".json"), '{"webhook_id"')
+
+
 @damage("event_line", mended=False)
 def event_overwritten(spool, world):
     path = spool.at("events", sorted(spool.names("events"))[0])

@@ -104,12 +104,15 @@ speaks_anthropic() {
     for file in ca.pem client.pem client.key prices.json openai.key alice.key; do
         (umask 077 && echo "canary-of-$file" >"$BATS_TEST_TMPDIR/$file")
     done
+    for file in webhook.secret shop.secret; do
+        (umask 077 && echo "whsec_$(printf 'canary-of-a-long-enough-secret' | base64)" >"$BATS_TEST_TMPDIR/$file")
+    done
     echo http://a >"$BATS_TEST_TMPDIR/urls"
     # The settings that exclude or repeat others stay comments.
     sed -E -e '/key_credential|url = \{|url_file/d' \
-        -e 's,^( *)# ([a-z_]+ = .*),\1\2,' -e 's,^( *)# ((user|budget|retention).*\{),\1\2,' \
+        -e 's,^( *)# ([a-z_]+ = .*),\1\2,' -e 's,^( *)# ((user|budget|retention|hook|webhook|endpoint).*\{),\1\2,' \
         -e 's,^( *)#( +[a-z_]+ (= .*|\{)),\1\2,' -e 's,^( *)#( *\}),\1\2,' \
-        -e "s,/etc/llmspool,$BATS_TEST_TMPDIR," "$example" >"$BATS_TEST_TMPDIR/all.conf"
+        -e "s,/etc/llmspool,$BATS_TEST_TMPDIR," -e 's,"/usr/(libexec|local)/[a-z/-]*","/bin/true",' "$example" >"$BATS_TEST_TMPDIR/all.conf"
     accepted "$BATS_TEST_TMPDIR/all.conf" || { cat "$BATS_TEST_TMPDIR/all.conf"; return 1; }
     [ "$(grep -cE '^ *# .* = ' "$BATS_TEST_TMPDIR/all.conf")" -eq 0 ]
 }

@@ -11,6 +11,7 @@ load rig
 @test "the examples of llmspool-archive(1)" { scenario examples.py run llmspool-archive.1; }
 @test "the examples of llmspool-check(1)" { scenario examples.py run llmspool-check.1; }
 @test "the examples of llmspool-ctl(1)" { scenario examples.py run llmspool-ctl.1; }
+@test "the examples of llmspool-hooks(7)" { scenario examples.py run llmspool-hooks.7; }
 @test "the examples of llmspool-init(1)" { scenario examples.py run llmspool-init.1; }
 @test "the examples of llmspool-mock(1)" { scenario examples.py run llmspool-mock.1; }
 @test "the examples of llmspool-prune(1)" { scenario examples.py run llmspool-prune.1; }

@@ -28,6 +28,8 @@ BUILD = os.environ["LLMSPOOL_BUILD"]
 LONG = os.environ.get("LLMSPOOL_LONG", "0") not in ("", "0")
 PATIENCE = 60  # seconds after which a wait has failed
 PR_SET_PDEATHSIG = 1
+# For scenarios that say nothing of webhooks themselves: so that some may be owed to nobody.
+HOME = 'webhook { allow = {"127.0.0.0/8"} }\n'
 
 
 class Failure(Exception):
@@ -248,8 +250,11 @@ class Daemon:
             variables.pop(name, None)
         if mock is not None:
             variables.update(OPENAI_API_KEY=key, OPENAI_BASE_URL=mock.url + "/v1")
-        if conf is not None:
-            arguments += ["-c", conf]
+        if conf is None:
+            conf = spool.path + ".conf"
+            with open(conf, "w", encoding="ascii") as file:
+                file.write(HOME)
+        arguments += ["-c", conf]
         self.log = open(self.log_path, "ab")
         self.start = self.log.tell()
         self.process = spawn(arguments, env=variables, stdin=subprocess.DEVNULL,
@@ -417,6 +422,8 @@ class Rig:
 
     def configuration(self, text):
         """Writes a configuration; RIG_KEY is in the environment of its daemons."""
+        if "webhook" not in text:
+            text += HOME
         self.conf = os.path.join(self.folder, "llmspoold.conf")
         os.environ.setdefault("RIG_KEY", "k")
         with open(self.conf + ".new", "w", encoding="utf-8") as file:

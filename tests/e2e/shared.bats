@@ -39,3 +39,7 @@ load rig
 @test "a drop that cannot be read waits with its reason" {
     scenario shared.py unreadable_drop
 }
+
+@test "mail is sent to whoever submits, and to others where somebody in charge says so" {
+    scenario shared.py mail_to_strangers
+}

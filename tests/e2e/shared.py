@@ -329,5 +329,52 @@ def unreadable_drop(place):
         place.stop()
 
 
+@office
+def mail_to_strangers(place):
+    """Mail goes to whoever submits; to others where the configuration or a trusted dropper says so."""
+    told = os.path.join(place.folder, "told")
+    os.mkdir(told)
+    shutil.chown(told, KEEPER, KEEPER)
+    script = os.path.join(place.folder, "hook")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\ncat >"{told}/$LLMSPOOL_NOTICE_ID.new" && '
+                   f'mv "{told}/$LLMSPOOL_NOTICE_ID.new" "{told}/$LLMSPOOL_NOTICE_ID"\n')
+    os.chmod(script, 0o755)
+    hook = f'hook "mail" {{\n command = {{"{script}"}}\n gather = 0s\n}}\n'
+
+    def receivers():
+        found = []
+        for name in os.listdir(told):
+            if len(name) == 64:
+                with open(os.path.join(told, name), encoding="utf-8") as file:
+                    found.append(json.load(file)["to"])
+        return sorted(found)
+
+    def job(prompt, to, **more):
+        return json.dumps({"prompt": prompt, "mail": {"on": ["end"], **({"to": to} if to else {})}, **more})
+
+    def refused(name):
+        return place.until_refused(name)["reason"]
+
+    place.start(more=hook + 'mail_allow = {"*@example.org"}\ntrusted_droppers = {"' + FRONT + '"}\n')
+    equal(refused(place.drop(ALICE, job("a", "victim@example.com"))), "foreign_mail", "a stranger")
+    equal(refused(place.drop(ALICE, job("b", BOB))), "foreign_mail", "a colleague")
+    equal(refused(place.drop(ALICE, job("c", "x@example.org.evil.com"))), "foreign_mail", "a trick")
+    line = json.dumps({"run": "r", "mail": {"to": "victim@example.com", "on": ["end"]}}) + "\n"
+    text = place.until_refused(place.drop(ALICE, line + json.dumps({"prompt": "l"}) + "\n", end=".jsonl"))
+    expect("mail to victim@example.com is not sent for " + ALICE in text["message"], text["message"])
+    equal(receivers(), [], "mails so far")
+    place.drop(ALICE, job("d", None))
+    place.drop(ALICE, job("e", ALICE))
+    place.drop(ALICE, job("f", "list@example.org"))
+    place.drop(FRONT, job("g", "anybody@example.net", user=BOB))
+    place.drop(FRONT, job("h", None, user=BOB))
+    line = json.dumps({"run": "s", "mail": {"on": ["end"]}}) + "\n"
+    place.drop(BOB, line + json.dumps({"prompt": "m"}) + "\n", end=".jsonl")
+    wanted = sorted([ALICE, ALICE, "list@example.org", "anybody@example.net", BOB, BOB])
+    until(lambda: receivers() == wanted, lambda: f"mails to {wanted}: {receivers()}")
+    place.stop()
+
+
 if __name__ == "__main__":
     run_scenario()

@@ -276,7 +276,7 @@ static void unknown_words_are_refused_with_the_nearest_one(void **state)
         {"\nconcurency = 5", 2,
          "there is no setting \"concurency\"; did you mean \"concurrency\"?"},
         {"zzzzzzzzzz = 5", 1, "there is no setting \"zzzzzzzzzz\"; see llmspoold.conf(5)"},
-        {"webhook { }", 1, "there is no setting \"webhook\""},
+        {"webhok { }", 1, "there is no setting \"webhok\"; did you mean \"webhook\"?"},
         {"hook { }", 1, "there is no setting \"hook\""},
         {"include(\"/etc/passwd\")", 1, "quotes"},
         {"provider a {\n urll = http://a\n}", 2, "\"urll\" in this section; did you mean \"url\"?"},

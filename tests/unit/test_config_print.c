@@ -203,8 +203,11 @@ static void the_manual_page_has_each_setting_with_its_default(void **state)
     static const struct setting *const tables[] = {
         config_settings, provider_settings,  model_settings,
         user_settings,   retention_settings, budget_settings,
+        webhook_settings, endpoint_settings,
+        hook_settings,
     };
-    static const char *const others[] = {"key", "key_file", "key_env", "key_credential"};
+    static const char *const others[] = {"key", "key_file", "key_env", "key_credential",
+                                         "secret_file"};
     char *text = whole_file("man/llmspoold.conf.5");
     for (size_t i = 0; i < UNIT_COUNT(tables); i++) {
         for (const struct setting *setting = tables[i]; setting->name != NULL; setting++) {

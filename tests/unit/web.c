@@ -395,6 +395,7 @@ void on_done(void *context, struct transfer_result *result)
         .before_first_byte = result->before_first_byte,
         .too_large = result->too_large,
         .stopped = result->stopped,
+        .forbidden = result->forbidden,
         .code = result->curl_code,
         .status = result->status,
         .length = result->body.length,

@@ -62,7 +62,8 @@ struct seen {
     bool stopped;
     int code;
     int status;
-    char message[300];
+    bool forbidden;
+    char message[400];
     char header[40]; /* x-mixed-case */
     bool empty_header;
     bool hint;
