@@ -210,7 +210,7 @@ def both_files(rig: Rig):
     run_mixed(rig)
     with open(textfile(rig), encoding="utf-8") as one, \
             open(rig.spool.at("state", "metrics.prom"), encoding="utf-8") as other:
-        equal(one.read(), other.read(), "the textfile")
+        expect(one.read() == other.read(), "the files differ")
     equal(stat.S_IMODE(os.stat(textfile(rig)).st_mode), 0o644, "mode of the textfile")
     equal(stat.S_IMODE(os.stat(rig.spool.at("state", "metrics.prom")).st_mode), 0o600, "mode")
     rig.judge()
