@@ -3,8 +3,8 @@
  * buckets: how many values were at most how large, by bounds that are fixed: the histograms of
  * Prometheus. (histogram is for percentiles, by bounds that nobody chose.)
  *
- * Floor: base. Values and bounds are whole numbers of a small unit (ms, us, 1), so that sums are exact.
- * Plain data, all zero at first.
+ * Floor: base. Values and bounds are whole numbers of a small unit (ms, us, 1), so that sums are
+ * exact. Plain data, all zero at first.
  */
 #ifndef BASE_BUCKETS_H
 #define BASE_BUCKETS_H

@@ -45,7 +45,8 @@ static void add_number(struct buffer *out, double value)
         buffer_append(out, text, jsontext_number(value, text));
 }
 
-void promtext_family(struct buffer *out, const char *name, enum promtext_kind kind, const char *help)
+void promtext_family(struct buffer *out, const char *name, enum promtext_kind kind,
+                     const char *help)
 {
     static const char *const words[] = {[PROMTEXT_COUNTER] = "counter",
                                         [PROMTEXT_GAUGE] = "gauge",
@@ -102,7 +103,8 @@ void promtext_histogram(struct buffer *out, const char *name, const struct promt
     strcpy(stpcpy(suffixed, name), "_bucket");
     for (size_t i = 0; i <= scale->count; i++) {
         buffer_clear(&bound);
-        add_number(&bound, i < scale->count ? (double)scale->bounds[i] / scale->per_unit : INFINITY);
+        add_number(&bound,
+                   i < scale->count ? (double)scale->bounds[i] / scale->per_unit : INFINITY);
         all[place] = (struct promtext_label){"le", bound.bytes};
         total += buckets->counts[i];
         promtext_sample(out, suffixed, all, (double)total);

@@ -69,9 +69,9 @@ static void write_flag(struct buffer *out, const char *name, const char *help, b
 void exposition_write(struct buffer *out, const struct spool *spool, struct wall now)
 {
     struct buffer text = {0};
-    bool readable = file_read_at(spool->dir[FOLDER_STATE], "metrics.prom", METRICS_LIMIT, &text,
-                                 NULL) == 0 &&
-                    exposition_sound(&text);
+    bool readable =
+        file_read_at(spool->dir[FOLDER_STATE], "metrics.prom", METRICS_LIMIT, &text, NULL) == 0 &&
+        exposition_sound(&text);
 
     if (!readable)
         buffer_free(&text);

@@ -14,11 +14,13 @@
 #include "base/clock.h"
 #include "spool/spool.h"
 
-/* Whether a text is one that may be passed on: lines of families llmspool_*, the last of them whole. */
+/* Whether a text is one that may be passed on: lines of families llmspool_*, the last of them
+ * whole. */
 bool exposition_sound(const struct buffer *text);
 
-/* Appends the daemon's metrics, where they are there and sound, and then those of the reader: llmspool_up,
- * llmspool_metrics_readable, and the ages, as of now, of what the daemon tells by time. */
+/* Appends the daemon's metrics, where they are there and sound, and then those of the reader:
+ * llmspool_up, llmspool_metrics_readable, and the ages, as of now, of what the daemon tells by
+ * time. */
 void exposition_write(struct buffer *out, const struct spool *spool, struct wall now);
 
 #endif

@@ -665,7 +665,7 @@ static void close_parts(struct daemon *daemon)
 {
     struct core *core = &daemon->core;
 
-    if (core->status != NULL) {
+    if (core->outbox != NULL) { /* the last that was opened */
         events_add(core->events, "daemon_stopped", NULL);
         status_write(core->status, true);
         metrics_write(core->metrics);

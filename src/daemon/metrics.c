@@ -16,7 +16,8 @@ enum { MINUTE_MS = 60 * 1000 };
 
 static const char state_name[] = "metrics.prom";
 
-/* --- counting ------------------------------------------------------------------------------------ */
+/* --- counting ------------------------------------------------------------------------------------
+ */
 
 static void heard(void *context, const char *kind)
 {
@@ -60,7 +61,8 @@ void metrics_turn(struct metrics *metrics, int64_t ms)
     buckets_add(&metrics->turns, &metrics_turn_scale, ms);
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------
+ */
 
 static void render_table(const struct metrics_look *look, const struct metrics_family *family,
                          struct buffer *out)
@@ -79,10 +81,9 @@ static void render_table(const struct metrics_look *look, const struct metrics_f
 
 static void render_all(struct metrics *metrics, struct buffer *out)
 {
-    static const struct metrics_family *const tables[] = {metrics_process,  metrics_jobs,
-                                                          metrics_requests, metrics_gates,
-                                                          metrics_money,    metrics_debts,
-                                                          metrics_disk};
+    static const struct metrics_family *const tables[] = {
+        metrics_process, metrics_jobs,  metrics_requests, metrics_gates,
+        metrics_money,   metrics_debts, metrics_disk};
     struct core *core = metrics->core;
     struct metrics_look *look = xcalloc(1, sizeof *look);
 
@@ -172,7 +173,8 @@ void metrics_minute(struct metrics *metrics)
         metrics_write(metrics);
 }
 
-/* --- opening and closing ------------------------------------------------------------------------- */
+/* --- opening and closing -------------------------------------------------------------------------
+ */
 
 struct metrics *metrics_open(struct core *core)
 {

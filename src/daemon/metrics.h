@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * metrics: what the daemon counts for Prometheus, and the file that tells it: state/metrics.prom, and
- * metrics_file of the configuration for the textfile collector of node_exporter.
+ * metrics: what the daemon counts for Prometheus, and the file that tells it: state/metrics.prom,
+ * and metrics_file of the configuration for the textfile collector of node_exporter.
  *
- * Floor: daemon. Counters are kept in memory and begin at 0 with each start, which Prometheus expects;
- * what must survive (money spent) is read from where it is kept. The names and what they mean are in
- * llmspool-metrics(7). What is counted by name has room for so many names; all others are one, "other".
+ * Floor: daemon. Counters are kept in memory and begin at 0 with each start, which Prometheus
+ * expects; what must survive (money spent) is read from where it is kept. The names and what they
+ * mean are in llmspool-metrics(7). What is counted by name has room for so many names; all others
+ * are one, "other".
  */
 #ifndef DAEMON_METRICS_H
 #define DAEMON_METRICS_H
@@ -47,8 +48,8 @@ void metrics_turn(struct metrics *metrics, int64_t ms);
  * that is over. */
 void metrics_work(struct metrics *metrics);
 
-/* The minute is over, the daemon is awake anyway: writes them so that they are not taken for those of a
- * daemon that died. */
+/* The minute is over, the daemon is awake anyway: writes them so that they are not taken for those
+ * of a daemon that died. */
 void metrics_minute(struct metrics *metrics);
 
 /* Writes them now. */

@@ -35,7 +35,8 @@ const struct metrics_family metrics_debts[] = {
      .value = given_up},
     {.name = "llmspool_oldest_debt_timestamp_seconds",
      .kind = PROMTEXT_GAUGE,
-     .help = "When the oldest notice that is owed was, in seconds since 1970; absent while none is.",
+     .help =
+         "When the oldest notice that is owed was, in seconds since 1970; absent while none is.",
      .value = oldest},
     {0},
 };

@@ -17,7 +17,7 @@ enum { MODE = 0644 };
 static int open_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL  ? xstrdup(".")
+    char *folder = slash == NULL   ? xstrdup(".")
                    : slash == path ? xstrdup("/")
                                    : xstrndup(path, (size_t)(slash - path));
     int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

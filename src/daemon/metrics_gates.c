@@ -35,8 +35,7 @@ static void add_gate(struct metrics_look *look, const struct upstream *upstream)
     if (view.cause >= 0)
         row->causes[view.cause]++;
     if (view.since_mono_ms >= 0)
-        row->since =
-            fmin(row->since, (double)(look->wall.ms + view.since_mono_ms - now.ms) / 1000);
+        row->since = fmin(row->since, (double)(look->wall.ms + view.since_mono_ms - now.ms) / 1000);
     row->window += view.window;
     row->in_flight += view.in_flight;
     row->per_minute = add_known(row->per_minute, per_minute(&view.requests));
@@ -69,9 +68,8 @@ static void cause_samples(const struct metrics_look *look, const struct metrics_
 {
     for (size_t i = 0; i < look->gate_count; i++)
         for (int cause = 0; cause < GATE_CAUSES; cause++) {
-            const struct promtext_label labels[] = {{"gate", look->gates[i].name},
-                                                    {"reason", gate_cause_word(cause)},
-                                                    {NULL, NULL}};
+            const struct promtext_label labels[] = {
+                {"gate", look->gates[i].name}, {"reason", gate_cause_word(cause)}, {NULL, NULL}};
 
             promtext_sample(out, family->name, labels, look->gates[i].causes[cause]);
         }

@@ -9,7 +9,9 @@
 #include "daemon/metrics_parts.h"
 
 const struct buckets_scale metrics_wait_scale = {
-    1000, 12, {100, 500, 1000, 5000, 15000, 60000, 300000, 900000, 3600000, 14400000, 43200000, 86400000}};
+    1000,
+    12,
+    {100, 500, 1000, 5000, 15000, 60000, 300000, 900000, 3600000, 14400000, 43200000, 86400000}};
 
 const struct buckets_scale metrics_batch_scale = {1, 10, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512}};
 
@@ -17,18 +19,56 @@ const struct buckets_scale metrics_publish_scale = {
     1e6, 11, {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 10000000}};
 
 const char *const metrics_event_kinds[] = {
-    "accepted", "archive_damaged", "budget", "cancelled", "completed", "daemon_started",
-    "daemon_stopped", "daemon_stopping", "doubt", "drain_ended", "draining", "duplicate",
-    "events_cut", "events_lost", "expired", "failed", "fallback", "flow_accepted", "flow_ended",
-    "gate_closed", "gate_opened", "held", "hook_delivered", "hook_failed", "hook_gave_up",
-    "order_obeyed", "paused", "refused", "released", "reloaded", "rerun", "restored", "resumed",
-    "retried", "retry", "run_finished", "sent_back", "started", "step_dropped", "throttled",
-    "webhook_delivered", "webhook_failed", "webhook_gave_up", NULL,
+    "accepted",
+    "archive_damaged",
+    "budget",
+    "cancelled",
+    "completed",
+    "daemon_started",
+    "daemon_stopped",
+    "daemon_stopping",
+    "doubt",
+    "drain_ended",
+    "draining",
+    "duplicate",
+    "events_cut",
+    "events_lost",
+    "expired",
+    "failed",
+    "fallback",
+    "flow_accepted",
+    "flow_ended",
+    "gate_closed",
+    "gate_opened",
+    "held",
+    "hook_delivered",
+    "hook_failed",
+    "hook_gave_up",
+    "order_obeyed",
+    "paused",
+    "refused",
+    "released",
+    "reloaded",
+    "rerun",
+    "restored",
+    "resumed",
+    "retried",
+    "retry",
+    "run_finished",
+    "sent_back",
+    "started",
+    "step_dropped",
+    "throttled",
+    "webhook_delivered",
+    "webhook_failed",
+    "webhook_gave_up",
+    NULL,
 };
 _Static_assert(sizeof metrics_event_kinds / sizeof metrics_event_kinds[0] <= METRICS_EVENTS,
                "each kind of event has a counter, and others have one");
 
-/* --- jobs by state ------------------------------------------------------------------------------- */
+/* --- jobs by state -------------------------------------------------------------------------------
+ */
 
 static void job_sample(struct buffer *out, const char *name, const char *state, size_t count)
 {
@@ -81,7 +121,8 @@ static double oldest(const struct metrics_look *look)
     return oldest;
 }
 
-/* --- jobs by model ------------------------------------------------------------------------------- */
+/* --- jobs by model -------------------------------------------------------------------------------
+ */
 
 struct waiting {
     const char *model;
@@ -117,7 +158,8 @@ static void waiting_samples(const struct metrics_look *look, const struct metric
     }
 }
 
-/* --- what happens to them ------------------------------------------------------------------------ */
+/* --- what happens to them ------------------------------------------------------------------------
+ */
 
 static void event_samples(const struct metrics_look *look, const struct metrics_family *family,
                           struct buffer *out)
@@ -150,7 +192,8 @@ static void wait_samples(const struct metrics_look *look, const struct metrics_f
     promtext_histogram(out, family->name, NULL, &metrics_wait_scale, &look->metrics->waits);
 }
 
-/* --- publication --------------------------------------------------------------------------------- */
+/* --- publication ---------------------------------------------------------------------------------
+ */
 
 static void batch_samples(const struct metrics_look *look, const struct metrics_family *family,
                           struct buffer *out)
@@ -198,8 +241,9 @@ const struct metrics_family metrics_jobs[] = {
      .samples = waiting_samples},
     {.name = "llmspool_oldest_waiting_timestamp_seconds",
      .kind = PROMTEXT_GAUGE,
-     .help = "When the longest-waiting of the jobs that may be sent was submitted, in seconds since "
-             "1970; absent while none waits. Its age is time() minus this.",
+     .help =
+         "When the longest-waiting of the jobs that may be sent was submitted, in seconds since "
+         "1970; absent while none waits. Its age is time() minus this.",
      .value = oldest},
     {.name = "llmspool_transitions_total",
      .kind = PROMTEXT_COUNTER,
@@ -207,7 +251,8 @@ const struct metrics_family metrics_jobs[] = {
      .samples = event_samples},
     {.name = "llmspool_retries_total",
      .kind = PROMTEXT_COUNTER,
-     .help = "Times that a job was put back to be asked again, by the outcome of the request before.",
+     .help =
+         "Times that a job was put back to be asked again, by the outcome of the request before.",
      .samples = retry_samples},
     {.name = "llmspool_queue_wait_seconds",
      .kind = PROMTEXT_HISTOGRAM,

@@ -8,7 +8,8 @@
 
 enum { SCOPES_MOST = 8, KIND_SIZE = 32 };
 
-/* --- what was spent ------------------------------------------------------------------------------ */
+/* --- what was spent ------------------------------------------------------------------------------
+ */
 
 static void spent_sample(const struct metrics_look *look, const char *name, const char *period,
                          int32_t from, struct buffer *out)
@@ -17,8 +18,7 @@ static void spent_sample(const struct metrics_look *look, const char *name, cons
         {"period", period}, {"currency", look->core->config->currency}, {NULL, NULL}};
     struct money_spent spent = money_spent(look->core->money, from);
 
-    promtext_sample(out, name, labels,
-                    amount_units(amount_add(spent.cost_nano, spent.doubt_nano)));
+    promtext_sample(out, name, labels, amount_units(amount_add(spent.cost_nano, spent.doubt_nano)));
 }
 
 static void spent_samples(const struct metrics_look *look, const struct metrics_family *family,
@@ -30,7 +30,8 @@ static void spent_samples(const struct metrics_look *look, const struct metrics_
     spent_sample(look, family->name, "month", day_month(today), out);
 }
 
-/* --- budgets ------------------------------------------------------------------------------------- */
+/* --- budgets -------------------------------------------------------------------------------------
+ */
 
 /* The first word of a scope: "all", "provider", "model", "user", "run". Returns what follows it. */
 static const char *scope_parts(const char *scope, char kind[KIND_SIZE])
@@ -50,8 +51,8 @@ static double fullness(const struct budget_view *budget)
     return budget->limit_nano > 0 ? taken / (double)budget->limit_nano : taken > 0 ? 2 : 0;
 }
 
-/* Those of a kind of scope and a period: by name the first of them, and of the others the one that is
- * nearest to its limit. Runs come and go and never stand by name. */
+/* Those of a kind of scope and a period: by name the first of them, and of the others the one that
+ * is nearest to its limit. Runs come and go and never stand by name. */
 struct budget_group {
     char kind[KIND_SIZE];
     enum budget_period period;

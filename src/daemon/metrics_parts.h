@@ -37,20 +37,20 @@ struct metrics {
     uint64_t events[METRICS_EVENTS];
     uint64_t retries[METRICS_OUTCOMES];
     struct metrics_series series;
-    struct buckets waits;      /* ms */
-    struct buckets batches;    /* publications */
-    struct buckets publishing; /* us */
-    struct buckets turns;      /* ms */
+    struct buckets waits;            /* ms */
+    struct buckets batches;          /* publications */
+    struct buckets publishing;       /* us */
+    struct buckets turns;            /* ms */
     struct publish_counts published; /* as the last commit left them */
 };
 
 /* Gates as they stand; those beyond METRICS_NAMES are one row. */
 struct gate_row {
     const char *name;
-    unsigned count;              /* of gates in it */
-    unsigned states[3];          /* by enum gate_state */
+    unsigned count;     /* of gates in it */
+    unsigned states[3]; /* by enum gate_state */
     unsigned causes[GATE_CAUSES];
-    double since;                /* when the first of them stopped being open, Unix seconds; NAN */
+    double since; /* when the first of them stopped being open, Unix seconds; NAN */
     double window;
     double in_flight;
     double per_minute; /* requests; NAN: no limit known */
@@ -89,8 +89,8 @@ extern const struct metrics_family metrics_process[], metrics_jobs[], metrics_re
 /* Gathers the gates for the rendering. */
 void metrics_look_at_gates(struct metrics_look *look);
 
-/* The kinds of events that have a counter of their own, in the order of metrics.events; NULL behind the
- * last. */
+/* The kinds of events that have a counter of their own, in the order of metrics.events; NULL behind
+ * the last. */
 extern const char *const metrics_event_kinds[];
 
 extern const struct buckets_scale metrics_request_scale, metrics_wait_scale, metrics_batch_scale,

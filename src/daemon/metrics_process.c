@@ -84,8 +84,9 @@ const struct metrics_family metrics_process[] = {
      .value = started},
     {.name = "llmspool_last_write_timestamp_seconds",
      .kind = PROMTEXT_GAUGE,
-     .help = "When the daemon wrote these metrics, in seconds since 1970: it does so at least every "
-             "two minutes.",
+     .help =
+         "When the daemon wrote these metrics, in seconds since 1970: it does so at least every "
+         "two minutes.",
      .value = written},
     {.name = "llmspool_paused",
      .kind = PROMTEXT_GAUGE,
@@ -109,13 +110,15 @@ const struct metrics_family metrics_process[] = {
      .value = memory},
     {.name = "llmspool_loop_lag_seconds",
      .kind = PROMTEXT_HISTOGRAM,
-     .help = "Time of the turns of the event loop, from waking up until it may sleep again: so long "
-             "what happened meanwhile had to wait.",
+     .help =
+         "Time of the turns of the event loop, from waking up until it may sleep again: so long "
+         "what happened meanwhile had to wait.",
      .samples = turn_samples},
     {0},
 };
 
-/* --- the disk ------------------------------------------------------------------------------------ */
+/* --- the disk ------------------------------------------------------------------------------------
+ */
 
 static double free_bytes(const struct metrics_look *look)
 {

@@ -4,9 +4,11 @@
 #include "base/amount.h"
 #include "daemon/metrics_parts.h"
 
-const struct buckets_scale metrics_request_scale = {
-    1000, 15, {50,   100,   250,   500,   1000,   2500,   5000,  10000,
-               20000, 30000, 60000, 120000, 300000, 600000, 1800000}};
+const struct buckets_scale metrics_request_scale = {1000,
+                                                    15,
+                                                    {50, 100, 250, 500, 1000, 2500, 5000, 10000,
+                                                     20000, 30000, 60000, 120000, 300000, 600000,
+                                                     1800000}};
 
 static const char *word(const char *name)
 {
@@ -113,8 +115,9 @@ const struct metrics_family metrics_requests[] = {
      .samples = outcome_samples},
     {.name = "llmspool_request_duration_seconds",
      .kind = PROMTEXT_HISTOGRAM,
-     .help = "Time of requests from their sending to the whole answer, or to their failure; without "
-             "those of outcome not_sent.",
+     .help =
+         "Time of requests from their sending to the whole answer, or to their failure; without "
+         "those of outcome not_sent.",
      .samples = histogram_samples,
      .field = offsetof(struct series, duration)},
     {.name = "llmspool_first_token_seconds",

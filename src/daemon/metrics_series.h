@@ -2,8 +2,8 @@
 /*
  * metrics_series: what is counted for each model at each provider, in room that does not grow.
  *
- * Floor: daemon. The first METRICS_SERIES pairs that come have a row of their own, all others share the
- * row "other". Plain data, all zero at first; series_clear frees the names.
+ * Floor: daemon. The first METRICS_SERIES pairs that come have a row of their own, all others share
+ * the row "other". Plain data, all zero at first; series_clear frees the names.
  */
 #ifndef DAEMON_METRICS_SERIES_H
 #define DAEMON_METRICS_SERIES_H
@@ -22,7 +22,7 @@ struct series {
     uint64_t outcomes[OUTCOME_CANCELLED + 1];
     uint64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
     int64_t cost_nano;
-    uint64_t unpriced; /* answers whose cost is not known */
+    uint64_t unpriced;          /* answers whose cost is not known */
     struct buckets duration;    /* ms */
     struct buckets first_token; /* ms */
 };

@@ -15,7 +15,9 @@
 enum { ROWS = 64, CLASSES = 6, NS_A_US = 1000 };
 
 static const struct buckets_scale scale = {
-    1e6, 13, {250, 500, 1000, 2500, 5000, 10000, 20000, 50000, 100000, 500000, 1000000, 10000000, 60000000}};
+    1e6,
+    13,
+    {250, 500, 1000, 2500, 5000, 10000, 20000, 50000, 100000, 500000, 1000000, 10000000, 60000000}};
 
 static const char *const class_words[CLASSES] = {"aborted", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
@@ -76,8 +78,10 @@ void traffic_ended(struct traffic *traffic, const struct request *request)
 /* Fills in what tells a row from others, and leaves a place for one label more. */
 static void label_row(const struct row *row, struct promtext_label labels[4])
 {
-    labels[0] = (struct promtext_label){"method", row->route != NULL ? row->route->method : "other"};
-    labels[1] = (struct promtext_label){"route", row->route != NULL ? row->route->pattern : "other"};
+    labels[0] =
+        (struct promtext_label){"method", row->route != NULL ? row->route->method : "other"};
+    labels[1] =
+        (struct promtext_label){"route", row->route != NULL ? row->route->pattern : "other"};
     labels[2] = labels[3] = (struct promtext_label){NULL, NULL};
 }
 
@@ -85,11 +89,12 @@ static void write_requests(struct buffer *out, const struct traffic *traffic)
 {
     static const char name[] = "llmspool_http_requests_total";
 
-    promtext_family(out, name, PROMTEXT_COUNTER,
-                    "Requests that llmspool-httpd served, by route and class of status; aborted: the "
-                    "client was gone before an answer.");
+    promtext_family(
+        out, name, PROMTEXT_COUNTER,
+        "Requests that llmspool-httpd served, by route and class of status; aborted: the "
+        "client was gone before an answer.");
     for (size_t i = 0; i <= traffic->count; i++)
-        for (size_t class = 0; class < CLASSES; class++) {
+        for (size_t class = 0; class < CLASSES; class ++) {
             struct promtext_label labels[4];
 
             label_row(&traffic->rows[i], labels);
@@ -103,9 +108,10 @@ static void write_times(struct buffer *out, const struct traffic *traffic)
 {
     static const char name[] = "llmspool_http_request_duration_seconds";
 
-    promtext_family(out, name, PROMTEXT_HISTOGRAM,
-                    "Time of requests from their head to the end of their answer, also while they were "
-                    "told to wait; without streams.");
+    promtext_family(
+        out, name, PROMTEXT_HISTOGRAM,
+        "Time of requests from their head to the end of their answer, also while they were "
+        "told to wait; without streams.");
     for (size_t i = 0; i <= traffic->count; i++) {
         struct promtext_label labels[4];
 
@@ -126,12 +132,14 @@ static void write_cuts(struct buffer *out, const struct connections_tally *tally
     static const struct {
         enum phase phase;
         const char *reason;
-    } slow[] = {{PHASE_HEAD, "slow_head"}, {PHASE_BODY, "slow_body"}, {PHASE_ANSWER, "slow_reader"}};
+    } slow[] = {
+        {PHASE_HEAD, "slow_head"}, {PHASE_BODY, "slow_body"}, {PHASE_ANSWER, "slow_reader"}};
     struct promtext_label labels[] = {{"reason", "crowded"}, {NULL, NULL}};
 
-    promtext_family(out, name, PROMTEXT_COUNTER,
-                    "Connections that were ended or not accepted: too slow at something, crowded (too "
-                    "many of one address), shed (to make room for others).");
+    promtext_family(
+        out, name, PROMTEXT_COUNTER,
+        "Connections that were ended or not accepted: too slow at something, crowded (too "
+        "many of one address), shed (to make room for others).");
     promtext_sample(out, name, labels, (double)tally->crowded);
     labels[0].value = "shed";
     promtext_sample(out, name, labels, (double)tally->shed);

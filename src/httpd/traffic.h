@@ -2,7 +2,8 @@
 /*
  * traffic: what llmspool-httpd counts of its own requests, for /metrics.
  *
- * Floor: httpd. Counted by the route's pattern, never by a path, so there are as many rows as routes.
+ * Floor: httpd. Counted by the route's pattern, never by a path, so there are as many rows as
+ * routes.
  */
 #ifndef HTTPD_TRAFFIC_H
 #define HTTPD_TRAFFIC_H

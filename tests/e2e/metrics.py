@@ -210,7 +210,7 @@ def both_files(rig: Rig):
     run_mixed(rig)
     with open(textfile(rig), encoding="utf-8") as one, \
             open(rig.spool.at("state", "metrics.prom"), encoding="utf-8") as other:
-        equal(one.read(), other.read(), "the textfile")
+        expect(one.read() == other.read(), "the files differ")
     equal(stat.S_IMODE(os.stat(textfile(rig)).st_mode), 0o644, "mode of the textfile")
     equal(stat.S_IMODE(os.stat(rig.spool.at("state", "metrics.prom")).st_mode), 0o600, "mode")
     rig.judge()
@@ -322,6 +322,12 @@ def bounded(rig: Rig):
     check_with_promtool(textfile(rig))
 
 
+def shut(found, reason, jobs):
+    """Whether a gate is closed, and so many jobs are back from it."""
+    return (found.sum("llmspool_gate_closed", reason=reason) == 1 and
+            found.sum("llmspool_jobs", state="waiting") == jobs)
+
+
 @scenario
 def gates(rig: Rig):
     """A gate that is closed says since when and for what."""
@@ -332,7 +338,7 @@ def gates(rig: Rig):
 
     def closed():
         found = of_state(rig)
-        return found.sum("llmspool_gate_closed", reason="throttled") == 1 and found
+        return shut(found, "throttled", 3) and found
 
     before = time.time()
     found = until(closed, "a gate that is closed")
@@ -408,7 +414,7 @@ def over_http(rig: Rig):
     equal(found.all("llmspool_metrics_age_seconds"), {}, "their age")
     rig.spool.drop_list(numbered(0, 3, "[[mock:429,retry-after=60]] Wait"))
     daemon = rig.daemon()
-    until(lambda: of_state(rig).sum("llmspool_gate_closed") == 1, "a gate that is closed")
+    until(lambda: shut(of_state(rig), "throttled", 3), "a gate that is closed")
     found, text = served(httpd, Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
     equal(promtool("check", "metrics", text=text), "", "promtool's words")
     equal(found.one("llmspool_up"), 1, "a daemon that runs")

@@ -42,7 +42,8 @@ static void labels_are_escaped(void **state)
     const struct promtext_label labels[] = {
         {"model", "a\"b\\c\nd"}, {"gate", "\xc3\xa4\xff!\xc3"}, {"empty", ""}, {NULL, NULL}};
     promtext_sample(&out, "m", labels, 1);
-    says(&out, "m{model=\"a\\\"b\\\\c\\nd\",gate=\"\xc3\xa4\xEF\xBF\xBD!\xEF\xBF\xBD\",empty=\"\"} 1\n");
+    says(&out,
+         "m{model=\"a\\\"b\\\\c\\nd\",gate=\"\xc3\xa4\xEF\xBF\xBD!\xEF\xBF\xBD\",empty=\"\"} 1\n");
     promtext_sample(&out, "m", &labels[3], 1);
     says(&out, "m 1\n");
 }
