@@ -119,7 +119,7 @@ static void go_to_files(struct stream *stream)
     stream->replay = replay_open(streams_front(stream->streams)->spool, stream->at, true);
 }
 
-/* What the tail keeps. Whoever is behind that reads files, or is cut when he is that slow. */
+/* What the tail keeps. Whoever is behind that reads files. */
 static void fill_from_tail(struct stream *stream)
 {
     const struct tail *tail = tail_of(stream);
@@ -127,11 +127,6 @@ static void fill_from_tail(struct stream *stream)
     while (wants_more(stream) && stream->number < tail_next(tail)) {
         const struct event *event = tail_event(tail, stream->number);
 
-        if (event == NULL && stream->slow) {
-            sse_retry(&stream->out, stream->retry_ms);
-            stream->over = true;
-            return;
-        }
         if (event == NULL) {
             go_to_files(stream);
             return;
@@ -200,6 +195,17 @@ static void fill_from_files(struct stream *stream)
     }
 }
 
+/* Who heard everything at once, fell behind and took nothing for long comes again when he can; who
+ * is told what was before he came may take his time. */
+static bool is_to_be_cut(const struct stream *stream)
+{
+    const struct tail *tail = tail_of(stream);
+
+    return stream->live && stream->slow &&
+           (stream->number == 0 ||
+            (stream->number < tail_next(tail) && tail_event(tail, stream->number) == NULL));
+}
+
 /* Formats what comes next into the empty buffer, if there is anything. */
 static void fill(struct stream *stream)
 {
@@ -207,12 +213,18 @@ static void fill(struct stream *stream)
     stream->taken = 0;
     if (stream->over)
         return;
+    if (is_to_be_cut(stream)) {
+        sse_retry(&stream->out, stream->retry_ms);
+        stream->over = true;
+        return;
+    }
     if (stream->held.text != NULL)
         take_held(stream);
     else if (stream->number != 0)
         fill_from_tail(stream);
     else
         fill_from_files(stream);
+    stream->live |= is_caught_up(stream);
     if (stream->watched != NULL && !stream->asking && is_caught_up(stream)) {
         watched_look(stream->watched, false, &stream->out);
         stream->over = watched_end(stream->watched, &stream->out);
