@@ -815,7 +815,7 @@ def cuts(rig):
     """A client that is cut at random bytes, while jobs run and both processes are killed, hears every event
     exactly once and in the order of the log."""
     chance = seed()
-    count = 1000 if LONG else 150
+    count = 1000 if LONG else 100
     mock = configure(rig, general="concurrency = 4")
     cutter = Cutter(count, chance)
     server = rig.httpd()
