@@ -28,6 +28,7 @@ static const struct {
     {"prune", "delete finished work that need not be kept"},
     {"check", "prove that a spool is sound, or say what is not"},
     {"mock", "a model server for trying out and testing"},
+    {"httpd", "HTTP for a spool: jobs, events, metrics and a page"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -152,7 +152,7 @@ static const char *scope_word(enum scope scope)
     return scope == SCOPE_READ ? "read" : scope == SCOPE_SUBMIT ? "submit" : "admin";
 }
 
-static void refuse_stranger(struct request *request)
+void admission_refuse_stranger(struct request *request)
 {
     bool tried = request_header(request, MHD_HTTP_HEADER_AUTHORIZATION) != NULL;
 
@@ -176,7 +176,7 @@ static bool check_scope(struct request *request)
     if (wanted == SCOPE_NONE || (request->caller.scopes & wanted) != 0)
         return true;
     if (request->caller.scopes == 0) {
-        refuse_stranger(request);
+        admission_refuse_stranger(request);
         return false;
     }
     request_add_header(request, MHD_HTTP_HEADER_WWW_AUTHENTICATE,

@@ -18,6 +18,9 @@ struct head;
  * so. */
 const char *admission_cookie(const struct request *request);
 
+/* Answers that a token is needed, or what is wrong with the one that came. */
+void admission_refuse_stranger(struct request *request);
+
 /* Judges; fills request->caller, token_id and by_cookie. Returns false when the request was
  * answered instead. */
 bool admission_judge(struct request *request, const struct head *head);

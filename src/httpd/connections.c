@@ -9,11 +9,12 @@
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
+#include "httpd/server.h"
 
 #define uthash_malloc(size) xmalloc(size)
 #include <uthash.h>
 
-enum { LOOK_MS = 250 };
+enum { LOOK_MS = 250, TELL_MS = 5000 };
 
 /* All connections of an address. */
 struct crowd {
@@ -42,11 +43,9 @@ struct connections {
     struct crowd *crowds;
     struct connections_tally tally;
     uint64_t told; /* of those that were cut */
+    struct mono told_next;
     uv_timer_t timer;
 };
-
-static const char *const phase_words[PHASES] = {"head", "body", "handler", "answer",
-                                                "next request"};
 
 static int64_t phase_ms(const struct connections *all, enum phase phase)
 {
@@ -104,26 +103,33 @@ static void cut_slow(struct connections *all, enum phase phase, int64_t now_ms)
     }
 }
 
+/* Now and then, and not for each of thousands. */
+static void tell_cut(struct connections *all, int64_t now_ms)
+{
+    const struct connections_tally *tally = &all->tally;
+    uint64_t sum =
+        tally->shed + tally->cut[PHASE_HEAD] + tally->cut[PHASE_BODY] + tally->cut[PHASE_ANSWER];
+
+    if (sum == all->told || now_ms < all->told_next.ms)
+        return;
+    log_info(&all->front->log,
+             "cut %llu slow connections since the start (head %llu, body %llu, answer %llu; for "
+             "want of room %llu)",
+             (unsigned long long)sum, (unsigned long long)tally->cut[PHASE_HEAD],
+             (unsigned long long)tally->cut[PHASE_BODY],
+             (unsigned long long)tally->cut[PHASE_ANSWER], (unsigned long long)tally->shed);
+    all->told = sum;
+    all->told_next.ms = now_ms + TELL_MS;
+}
+
 static void look(uv_timer_t *timer)
 {
     struct connections *all = timer->data;
     int64_t now_ms = clock_mono(all->front->clock).ms;
-    uint64_t sum = all->tally.shed;
 
-    for (enum phase phase = 0; phase < PHASES; phase++) {
+    for (enum phase phase = 0; phase < PHASES; phase++)
         cut_slow(all, phase, now_ms);
-        sum += all->tally.cut[phase];
-    }
-    if (sum != all->told)
-        log_info(&all->front->log,
-                 "cut %llu slow connections since the start (%s %llu, %s %llu, %s %llu; for want "
-                 "of room %llu)",
-                 (unsigned long long)sum, phase_words[PHASE_HEAD],
-                 (unsigned long long)all->tally.cut[PHASE_HEAD], phase_words[PHASE_BODY],
-                 (unsigned long long)all->tally.cut[PHASE_BODY], phase_words[PHASE_ANSWER],
-                 (unsigned long long)all->tally.cut[PHASE_ANSWER],
-                 (unsigned long long)all->tally.shed);
-    all->told = sum;
+    tell_cut(all, now_ms);
 }
 
 /* Whoever waits longest without having sent a head makes room, or is the one to be served next. */
@@ -231,7 +237,9 @@ void connections_notify(void *context, struct MHD_Connection *library, void **st
     } else if (connection != NULL) {
         TAILQ_REMOVE(&all->at[connection->phase], connection, entry);
         leave_crowd(all, &connection->peer);
-        all->count--;
+        /* Nothing else tells the library that it may accept again. */
+        if (all->count-- >= all->most && all->front->server != NULL)
+            server_stir(all->front->server);
         free(connection);
         *state = NULL;
     }
@@ -271,6 +279,17 @@ void connection_phase(struct connection *connection, enum phase phase)
         return;
     TAILQ_REMOVE(&connection->all->at[connection->phase], connection, entry);
     set_phase(connection, phase);
+}
+
+/* The library may have read a request up to its last byte and take the end of what the client
+ * sends, which stood behind it, for bytes that are still to come: its epoll is edge-triggered. */
+void connection_rest(struct connection *connection)
+{
+    char byte;
+
+    connection_phase(connection, PHASE_IDLE);
+    if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        cut(connection);
 }
 
 /* --- all --- */

@@ -61,6 +61,9 @@ void connection_texts(struct MHD_Connection *library, char from[PEER_TEXT_SIZE],
 /* It is at something else now; its time starts anew, except from one head to the same. */
 void connection_phase(struct connection *connection, enum phase phase);
 
+/* A request has ended: the next one is awaited, unless the client has said that there is none. */
+void connection_rest(struct connection *connection);
+
 const struct connections_tally *connections_tally(const struct connections *connections);
 
 /* When the library has stopped; the loop must run once more. NULL is allowed. */

@@ -165,7 +165,7 @@ void exchange_end(void *context, struct MHD_Connection *connection, void **state
     if (request == NULL)
         return;
     tell(request, code);
-    connection_phase(connection_of(connection), PHASE_IDLE);
+    connection_rest(connection_of(connection));
     LIST_REMOVE(request, entry);
     request_free(request);
     *state = NULL;

@@ -203,8 +203,10 @@ void head_field(struct head *head, const char *name, size_t name_length, const c
 {
     if (head->wrong != NULL)
         return;
-    if (value == NULL)
+    if (value == NULL) {
         value = "";
+        value_length = 0;
+    }
     if (++head->fields > HEAD_FIELDS)
         (void)wrong(head, "there are too many header fields");
     if (!is_token(name, name_length))

@@ -35,7 +35,8 @@ const char *head_target_problem(const char *target);
 /* Starts with the request line. Where in_place, the head is one piece of memory as it was received,
  * but for ends of lines and colons, which may have been overwritten: then what lies between its
  * parts is looked at, too (folded fields, bare LF, NUL, more than one space), target_length being
- * what the target had before it was decoded in place. */
+ * what the target had before it was decoded in place. One thing leaves no trace: NUL and LF instead
+ * of CRLF. */
 void head_start(struct head *head, const char *method, const char *target, size_t target_length,
                 const char *version, bool in_place);
 

@@ -7,6 +7,7 @@
 #include "client/locate.h"
 #include "httpd/await.h"
 #include "httpd/jobs.h"
+#include "httpd/kept.h"
 #include "spool/file.h"
 
 enum {
@@ -36,8 +37,16 @@ static bool answer_known(struct request *request, const char *tag)
     return true;
 }
 
+/* Whether the job can be told as it was a moment ago: anybody may see it, and it lies where jobs lie. */
+static bool may_keep(const struct request *request, const struct brief *brief)
+{
+    return !request->front->spool->owner_only && brief->status.st_ino != 0 &&
+           strcmp(brief->state, "dropped") != 0;
+}
+
 static void answer_job(struct request *request, struct brief *brief)
 {
+    struct buffer text = {0};
     char tag[BRIEF_TAG_SIZE];
 
     if (brief_ended(brief)) {
@@ -45,7 +54,32 @@ static void answer_job(struct request *request, struct brief *brief)
         if (answer_known(request, tag))
             return;
     }
-    jobs_answer(request, MHD_HTTP_OK, brief, true);
+    brief_write(brief, true, &text);
+    buffer_byte(&text, '\n');
+    if (may_keep(request, brief))
+        kept_add(request->front->jobs->kept, brief, &text, clock_mono(request->front->clock));
+    request_reply(request, MHD_HTTP_OK, "application/json", &text);
+}
+
+/* Answers with what was answered a moment ago. Returns false when that will not do. */
+static bool answer_kept(struct request *request, bool waits)
+{
+    struct jobs *jobs = request->front->jobs;
+    const struct kept_answer *answer;
+    struct buffer text = {0};
+    struct id id;
+    bool again;
+
+    if (!id_read(request->params[0], &id))
+        return false;
+    answer = kept_find(jobs->kept, &id, clock_mono(request->front->clock));
+    if (answer == NULL || (waits && !answer->ended) || asked_has(jobs->asked, &id, &again))
+        return false;
+    if (answer->ended && answer_known(request, answer->tag))
+        return true;
+    buffer_append(&text, answer->text.bytes, answer->text.length);
+    request_reply(request, MHD_HTTP_OK, "application/json", &text);
+    return true;
 }
 
 /* How long the client wants to wait; -1: what it says is no duration. */
@@ -73,10 +107,12 @@ static void found_job(struct request *request, struct brief *brief)
 
 static void get_job(struct request *request)
 {
-    if (read_wait(request) < 0)
+    int64_t wait_ms = read_wait(request);
+
+    if (wait_ms < 0)
         request_problem(request, MHD_HTTP_BAD_REQUEST, "bad-request",
                         "wait is a duration, such as 30s");
-    else
+    else if (!answer_kept(request, wait_ms > 0))
         jobs_find(request, request->params[0], found_job);
 }
 

@@ -15,6 +15,7 @@
 #include "httpd/await.h"
 #include "httpd/gather.h"
 #include "httpd/idempotency.h"
+#include "httpd/kept.h"
 #include "httpd/listing.h"
 #include "httpd/lookup.h"
 
@@ -46,6 +47,7 @@ struct jobs *jobs_open(struct front *front)
     jobs->await = await_new(jobs);
     jobs->gather = gather_new(jobs);
     jobs->idempotency = idempotency_new(jobs);
+    jobs->kept = kept_new(front->spool);
     jobs->listing = listing_new(jobs);
     jobs->lookup = lookup_new(jobs);
     return jobs;
@@ -59,6 +61,7 @@ void jobs_close(struct jobs *jobs)
         (void)uv_run(jobs->front->loop, UV_RUN_ONCE);
     lookup_free(jobs->lookup);
     listing_free(jobs->listing);
+    kept_free(jobs->kept);
     idempotency_free(jobs->idempotency);
     gather_free(jobs->gather);
     await_free(jobs->await);

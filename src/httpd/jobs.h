@@ -23,6 +23,7 @@
 struct await;
 struct gather;
 struct idempotency;
+struct kept;
 struct listing;
 struct lookup;
 
@@ -36,6 +37,7 @@ struct jobs {
     struct reasons *reasons;
     struct await *await;
     struct idempotency *idempotency;
+    struct kept *kept;
     struct listing *listing;
     struct lookup *lookup;
     struct gather *gather;

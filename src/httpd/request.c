@@ -122,8 +122,9 @@ static const char *status_words(unsigned status)
     return MHD_get_reason_phrase_for(status);
 }
 
-static void problem(struct request *request, unsigned status, const char *kind, json_t *members,
-                    const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void
+problem(struct request *request, unsigned status, const char *kind, json_t *members,
+        const char *format, va_list arguments)
 {
     json_t *value = json_object();
     struct buffer detail = {0};

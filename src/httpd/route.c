@@ -20,6 +20,7 @@ static const struct route *const tables[] = {
     listing_routes,
     jobs_routes,
     order_routes,
+    openapi_routes,
     session_routes,
 };
 

@@ -47,10 +47,15 @@ extern const struct route page_routes[];
 extern const struct route events_routes[];
 
 /* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job. */
+/* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job.
+ */
 extern const struct route submit_routes[];
 extern const struct route listing_routes[];
 extern const struct route jobs_routes[];
 extern const struct route order_routes[];
+
+/* GET /openapi.json. */
+extern const struct route openapi_routes[];
 
 /* GET, POST, DELETE /v1/session. */
 extern const struct route session_routes[];

@@ -63,7 +63,9 @@ static void turn(uv_prepare_t *prepare)
         return;
     server->stirred = false;
     (void)MHD_run(server->daemon);
-    if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES)
+    if (server->stirred)
+        (void)uv_timer_start(&server->timer, stir, 0, 0);
+    else if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES)
         (void)uv_timer_start(&server->timer, stir, wait_ms, 0);
     else
         (void)uv_timer_stop(&server->timer);
@@ -138,8 +140,8 @@ static int retrieve(gnutls_session_t session, const gnutls_datum_t *names, int n
     return 0;
 }
 
-/* Without MHD_OPTION_STRICT_FOR_CLIENT: head is stricter, and where the library itself refuses a head after
- * its last line, version 0.9.75 sends the head of its answer twice. */
+/* Without MHD_OPTION_STRICT_FOR_CLIENT: head is stricter, and where the library itself refuses a
+ * head after its last line, version 0.9.75 sends the head of its answer twice. */
 static int start_library(struct server *server, struct error *error)
 {
     struct front *front = server->front;
@@ -187,14 +189,14 @@ struct server *server_open(struct front *front, struct error *error)
     return server;
 }
 
-void server_stir(struct server *server)
-{
-    server->stirred = true;
-}
-
 const char *server_url(const struct server *server)
 {
     return server->url;
+}
+
+void server_stir(struct server *server)
+{
+    server->stirred = true;
 }
 
 bool server_is_local(const struct server *server)

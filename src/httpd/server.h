@@ -24,6 +24,10 @@ struct server *server_open(struct front *front, struct error *error);
 /* Its base URL; the server's. */
 const char *server_url(const struct server *server);
 
+/* The library has work that nothing else tells it of: a connection that slept goes on, or there is
+ * room for another one. */
+void server_stir(struct server *server);
+
 /* Whether only this machine can reach it. */
 bool server_is_local(const struct server *server);
 
@@ -32,9 +36,6 @@ size_t server_requests(const struct server *server);
 
 /* Listens no more; streams end, and who waits is told. */
 void server_drain(struct server *server);
-
-/* A connection that slept goes on: the library hears of it before the loop sleeps, as nothing else tells it. */
-void server_stir(struct server *server);
 
 /* Ends all connections, those that wait too, and frees; the loop must run once more afterwards.
  * NULL is allowed. */

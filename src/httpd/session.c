@@ -35,9 +35,7 @@ static bool is_stranger(struct request *request)
 {
     if (request->caller.scopes != 0)
         return false;
-    request_add_header(request, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"llmspool\"");
-    request_problem(request, MHD_HTTP_UNAUTHORIZED, "unauthorized",
-                    "this needs a token: Authorization: Bearer TOKEN");
+    admission_refuse_stranger(request);
     return true;
 }
 

@@ -31,18 +31,27 @@ static struct job *refuse(struct submit_problem *problem, unsigned status, const
     return NULL;
 }
 
-/* A sentence that begins with a key of the job points at it. */
-static void point(struct submit_problem *problem, const char *name)
+static void point(struct submit_problem *problem, const char *name, size_t length)
 {
-    const char *text = problem->error.text;
-    const char *end = *text == '"' ? strchr(text + 1, '"') : NULL;
-    size_t length = end != NULL ? (size_t)(end - text) - 1 : 0;
+    if (length > 0 && length < sizeof problem->pointer - 1 && memchr(name, '~', length) == NULL &&
+        memchr(name, '/', length) == NULL)
+        (void)snprintf(problem->pointer, sizeof problem->pointer, "/%.*s", (int)length, name);
+}
 
-    if (name != NULL)
-        (void)snprintf(problem->pointer, sizeof problem->pointer, "/%s", name);
-    else if (length > 0 && length < sizeof problem->pointer - 1 &&
-             strcspn(text + 1, "~/") > length)
-        (void)snprintf(problem->pointer, sizeof problem->pointer, "/%.*s", (int)length, text + 1);
+/* The sentences begin with the key that is wrong, as text in quotes. */
+static void point_by_words(struct submit_problem *problem, const char *reason)
+{
+    static const char unknown[] = "unknown key ";
+    const char *text = problem->error.text;
+    const char *end;
+
+    if (strcmp(reason, "unknown_type") == 0)
+        point(problem, "type", strlen("type"));
+    if (strncmp(text, unknown, sizeof unknown - 1) == 0)
+        text += sizeof unknown - 1;
+    end = *text == '"' ? strchr(text + 1, '"') : NULL;
+    if (end != NULL)
+        point(problem, text + 1, (size_t)(end - text) - 1);
 }
 
 /* Whose job it is: the caller's, where he has a name. */
@@ -61,7 +70,7 @@ static bool claim(const struct submit_context *context, json_t *document,
         return true;
     error_set(&problem->error, ERROR_DATA,
               "\"user\" is another than this token's, %s; leave \"user\" out", context->user);
-    point(problem, "user");
+    point(problem, "user", strlen("user"));
     (void)refuse(problem, MHD_HTTP_FORBIDDEN, "forbidden", "foreign_user");
     return false;
 }
@@ -90,7 +99,7 @@ static struct job *read_document(const struct submit_context *context, json_t *d
     job = job_from_json(document, &job_context, &problem->error);
     if (job != NULL)
         return job;
-    point(problem, NULL);
+    point_by_words(problem, reason);
     return refuse(problem, MHD_HTTP_UNPROCESSABLE_CONTENT, "refused", reason);
 }
 

@@ -55,6 +55,8 @@ static int read_pem(const char *path, const char *what, struct buffer *text, str
         (void)close(fd); /* was only read */
     if (failed != 0)
         error_system(error, -failed, "the %s %s cannot be read", what, path);
+    if (failed == -ENOENT && error != NULL)
+        error->kind = ERROR_ABSENT;
     return failed == 0 ? 0 : -1;
 }
 

@@ -23,6 +23,7 @@ load rig
 @test "the examples of llmspool-wait(1)" { scenario examples.py run llmspool-wait.1; }
 @test "the examples of llmspool(1)" { scenario examples.py run llmspool.1; }
 @test "the examples of llmspool(7)" { scenario examples.py run llmspool.7; }
+@test "the examples of llmspool-httpd(8)" { scenario examples.py run llmspool-httpd.8; }
 @test "the examples of llmspoold(8)" { scenario examples.py run llmspoold.8; }
 @test "the examples of llmspoold.conf(5)" { scenario examples.py run llmspoold.conf.5; }
 @test "no --help is 80 columns wide" { scenario examples.py help; }

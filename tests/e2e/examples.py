@@ -32,6 +32,9 @@ PLACEHOLDERS = [
     (r"(~/\.local/state/llmspool|~/llmspool|/var/spool/llmspool|/tmp/spool)\b", "{spool}"),
     (r"/etc/llmspool/", "{home}/etc/"),
     (r"127\.0\.0\.1:8080", "{mock}"),
+    (r"127\.0\.0\.1:8090", "{httpd}"),
+    (r"0\.0\.0\.0:8443", "127.0.0.1:0"),
+    (r"llmspool-httpd(?= -s)", "llmspool-httpd --listen 127.0.0.1:0"),
     (r"--group (research|llmspool-users)\b", "--group {group}"),
     (r"llmspool-ctl forget", "llmspool-ctl forget --yes"),  # what a person says at the terminal
 ]
@@ -48,7 +51,7 @@ CODES = [
 
 COMMAND = re.compile(r"^(\$ |# |[0-9]+ [0-9]+ \* \* [0-9*] |[A-Z_]+=\S+ +\S|(sudo|systemctl|dpkg-buildpackage|find|jq|"
                      r"echo|mv|python3|set|for|git|curl|install|cat|cut|id=\$\(|\./[a-z.]+|llmspool[a-z-]*)( |$))")
-SERVER = re.compile(r"(^|\s)(llmspool-mock --listen|llmspoold(?! --probe| --check| .*--until-empty))")
+SERVER = re.compile(r"(^|\s)(llmspool-mock --listen|llmspool-httpd -s|llmspoold(?! --probe| --check| .*--until-empty))")
 
 
 # --- what the documents say ------------------------------------------------------------------------
@@ -111,11 +114,11 @@ class World:
         self.mock = rig.mock()
         self.daemon = None
         self.fresh = 0
-        self.places = {"spool": rig.spool.path, "home": self.home, "mock": self.mock.url.partition("//")[2],
+        self.places = {"httpd": rig.httpd().address.netloc, "spool": rig.spool.path, "home": self.home, "mock": self.mock.url.partition("//")[2],
                        "group": subprocess.run(["id", "-gn"], check=True, capture_output=True, text=True).stdout.strip()}
         self.environment = {**os.environ, "PATH": BUILD + ":" + os.environ["PATH"], "HOME": self.home,
                             "LLMSPOOL_DIR": rig.spool.path, "OPENAI_API_KEY": "k",
-                            "OPENAI_BASE_URL": self.mock.url + "/v1"}
+                            "OPENAI_BASE_URL": self.mock.url + "/v1", "TOKEN": "unused"}
         self.write_files()
         self.start()
         self.drop_jobs()
@@ -140,6 +143,9 @@ class World:
             text = file.read().replace("https://api.openai.com", self.mock.url)
         with open(os.path.join(self.home, "openai.conf"), "w", encoding="utf-8") as file:
             file.write(text)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-days", "2", "-out", "cert.pem", "-keyout", "key.pem"],
+                       check=True, cwd=self.home, capture_output=True, timeout=PATIENCE)
         git = ["git", "-C", self.home, "-c", "user.name=a", "-c", "user.email=a@b.example"]
         if shutil.which("git"):
             for words in ["init", "-q"], ["add", "letter.txt"], ["commit", "-qm", "one"]:

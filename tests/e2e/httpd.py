@@ -277,7 +277,7 @@ def passed_on(rig):
     server = rig.httpd()
     for name in ("X-Forwarded-For", "Forwarded", "Via"):
         answer = server.get("/v1/session", headers={name: "192.0.2.1"})
-        equal(answer.status, 401, name)
+        equal(answer.status, 403, name)
     path = os.path.join(rig.folder, "tokens")
     token = new_token(path, "ann")
     server = rig.httpd("--tokens", path)

@@ -42,9 +42,11 @@ say "a clean start"
 in_root sh -c '! command -v llmspoold && ! getent passwd llmspool && [ ! -e /var/spool/llmspool ]'
 
 say "install"
-in_root sh -c 'dpkg -i /tmp/llmspool_*.deb /tmp/llmspool-mock_*.deb'
+in_root sh -c 'dpkg -i /tmp/llmspool_*.deb /tmp/llmspool-mock_*.deb /tmp/llmspool-httpd_*.deb'
 in_root getent passwd llmspool
 [ "$(in_root stat -c '%U %a' /var/spool/llmspool)" = "llmspool 700" ]
+in_root id -nG llmspool-httpd | grep -qw llmspool
+[ "$(in_root stat -c '%U %a' /var/lib/llmspool-httpd)" = "llmspool-httpd 700" ]
 [ -z "$(in_root find /etc/systemd -lname '*llmspool*')" ] # nothing is enabled
 
 say "units"
@@ -82,6 +84,24 @@ jobs_there() {
 before=$(jobs_there)
 [ -n "$before" ]
 
+say "a token's job is taken over HTTP by the user of llmspool-httpd, in a spool of the daemon's group"
+cat >"$root/tmp/http" <<'HTTP'
+set -eu
+cd /
+llmspool-httpd -s /run/job/spool --listen 127.0.0.1:0 >/run/job/httpd 2>/run/job/httpd.log &
+while ! grep -q listening /run/job/httpd; do sleep 0.05; done
+url=$(sed 's/listening on //' /run/job/httpd)
+curl -fsS -H "Authorization: Bearer $1" --json '{"prompt": "Say hello"}' "$url/v1/jobs"
+kill %1
+wait
+HTTP
+in_root install -d -o llmspool -g llmspool /run/job/spool
+in_root llmspool-init --group llmspool --model m /run/job/spool
+token=$(in_root llmspool-httpd --new-token alice)
+in_root chmod 777 /run/job
+in_root runuser -u llmspool-httpd -- bash /tmp/http "$token" | grep -F '"user":"alice"'
+[ "$(in_root stat -c '%U %G %a' /run/job/spool/new/*)" = "llmspool-httpd llmspool 640" ]
+
 say "man pages, completion and clients are where they are looked for"
 in_root sh -c 'ls /usr/share/man/man1/llmspool.1.gz /usr/share/man/man8/llmspoold.8.gz \
     /usr/share/zsh/vendor-completions/_llmspool /usr/share/fish/vendor_completions.d/llmspool-wait.fish \
@@ -91,27 +111,27 @@ in_root bash -c 'source /usr/share/bash-completion/completions/llmspool-status
 
 say "upgrade"
 mkdir "$root/tmp/next"
-for package in llmspool llmspool-mock; do
+for package in llmspool llmspool-mock llmspool-httpd; do
     dpkg-deb -R "$root"/tmp/"$package"_*.deb "$root/tmp/next/$package"
     sed -i 's/^Version: .*/&+1/' "$root/tmp/next/$package/DEBIAN/control"
     dpkg-deb --root-owner-group -Znone -b "$root/tmp/next/$package" "$root/tmp/next/$package.deb" >/dev/null
 done
-in_root sh -c 'dpkg -i /tmp/next/llmspool.deb /tmp/next/llmspool-mock.deb'
+in_root sh -c 'dpkg -i /tmp/next/llmspool.deb /tmp/next/llmspool-mock.deb /tmp/next/llmspool-httpd.deb'
 in_root dpkg-query -W -f '${Version}\n' llmspool | grep -F +1
 [ "$(jobs_there)" = "$before" ]
 
 say "remove"
-in_root dpkg -r llmspool llmspool-mock
+in_root dpkg -r llmspool llmspool-mock llmspool-httpd
 [ "$(jobs_there)" = "$before" ]
 in_root sh -c '! command -v llmspoold'
 
 say "purge: answers stay, and nothing else"
-in_root dpkg -P llmspool llmspool-mock 2>&1 | tee "$root/run/told"
+in_root dpkg -P llmspool llmspool-mock llmspool-httpd 2>&1 | tee "$root/run/told"
 grep -F '/var/spool/llmspool is not empty and stays' "$root/run/told"
 [ "$(jobs_there)" = "$before" ]
 [ -z "$(in_root find /etc /lib/systemd /usr/bin /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d \
     /usr/share/llmspool /usr/share/doc /usr/share/man /usr/share/bash-completion /usr/share/fish \
-    /usr/share/zsh /var/lib/systemd /var/lib/dpkg/info -name '*llmspool*' 2>/dev/null)" ]
+    /usr/share/zsh /var/lib/systemd /var/lib/dpkg/info /var/lib/llmspool-httpd -name '*llmspool*' 2>/dev/null)" ]
 
 say "purge of an empty spool"
 in_root sh -c 'rm -r /var/spool/llmspool && dpkg -i /tmp/next/llmspool.deb && dpkg -P llmspool'

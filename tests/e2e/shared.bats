@@ -28,6 +28,10 @@ load rig
     scenario shared.py owner_and_back
 }
 
+@test "over HTTP a token's jobs are its user's, and so are its orders" {
+    scenario shared.py over_http
+}
+
 @test "nobody speaks for another, but a trusted dropper" {
     scenario shared.py nobody_is_spoofed
 }

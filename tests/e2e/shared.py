@@ -10,12 +10,14 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 from rig import (BUILD, PATIENCE, Mock, Skip, equal, expect, run_scenario, scenario, spawn, until)
 
 KEEPER, ALICE, BOB, FRONT, GROUP = "news", "games", "man", "lp", "users"
 PROGRAMS = ["llmspoold", "llmspool-init", "llmspool-submit", "llmspool-ctl", "llmspool-result",
-            "llmspool-status", "llmspool-archive", "llmspool-check"]
+            "llmspool-status", "llmspool-archive", "llmspool-check", "llmspool-httpd"]
 SECRET = "the merger of Alpha"
 
 
@@ -293,6 +295,81 @@ def nobody_is_spoofed(place):
             with open(place.at("done", name), encoding="utf-8") as file:
                 users.append(json.load(file)["user"])
     equal(sorted(users), sorted([ALICE, BOB]), "users")
+
+
+class Counter:
+    """A llmspool-httpd with a uid of its own, and the tokens of its clients."""
+
+    def __init__(self, place):
+        self.place = place
+        folder = os.path.join(place.folder, "httpd")
+        os.mkdir(folder, 0o700)
+        shutil.chown(folder, FRONT, FRONT)
+        self.file = os.path.join(folder, "tokens")
+        program = os.path.join(place.bin, "llmspool-httpd")
+        self.tokens = {}
+        for user, scopes in ((ALICE, "read,submit"), (BOB, "read,submit"), (KEEPER, "read,submit,admin")):
+            # By root, for the server: the file is the server's.
+            done = subprocess.run([program, "--tokens", self.file, "--new-token", user, "--scope", scopes],
+                                  check=True, capture_output=True, text=True, timeout=PATIENCE)
+            self.tokens[user] = done.stdout.strip()
+        equal(os.stat(self.file).st_uid, os.stat(folder).st_uid, "owner of the tokens file")
+        self.process = spawn(be(FRONT, program, "-s", place.path, "--listen", "127.0.0.1:0", "--tokens", self.file),
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=open(place.log, "ab"))
+        line = self.process.stdout.readline().decode()
+        expect(line.startswith("listening on "), f"llmspool-httpd says {line!r}: {place.said()}")
+        self.url = line.split()[-1]
+
+    def ask(self, user, method, path, body=None):
+        """Status and JSON of an answer."""
+        request = urllib.request.Request(self.url + path, None if body is None else json.dumps(body).encode(),
+                                         {"Authorization": "Bearer " + self.tokens[user],
+                                          "Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        self.process.stdout.close()
+
+
+@office
+def over_http(place):
+    """A token's jobs are its user's, from the drop to the answer, and so are its orders."""
+    place.start(more='trusted_droppers = {"' + FRONT + '"}\n')
+    counter = Counter(place)
+    try:
+        status, job = counter.ask(ALICE, "POST", "/v1/jobs", {"prompt": "whose?"})
+        equal((status, job["user"]), (201, ALICE), "a job of a token")
+        place.until_done(job["id"])
+        with open(place.at("done", job["id"] + ".v1.json"), encoding="utf-8") as file:
+            equal(json.load(file)["user"], ALICE, "user of the output")
+        equal(counter.ask(ALICE, "GET", "/v1/jobs/" + job["id"])[1]["state"], "completed", "state")
+        equal(counter.ask(ALICE, "POST", "/v1/jobs", {"prompt": "x", "user": BOB})[0], 403, "for somebody else")
+        expect(place.reads(ALICE, place.at("done", job["id"] + ".v1.json")), "she reads it as a file, too")
+        status, later = counter.ask(ALICE, "POST", "/v1/jobs", {"prompt": "later", "delay": "1h"})
+        equal(status, 201, "a job for later")
+        until(lambda: os.path.exists(place.at("cur", later["id"] + ".json")), "the job in cur/")
+        equal(counter.ask(BOB, "POST", f"/v1/jobs/{later['id']}/cancel")[0], 403, "an order for another's job")
+        equal(counter.ask(ALICE, "POST", f"/v1/jobs/{later['id']}/cancel")[0], 202, "an order for her own")
+        until(lambda: os.path.exists(place.at("failed", later["id"] + ".error.json")), "the cancelled job")
+        status, other = counter.ask(BOB, "POST", "/v1/jobs", {"prompt": "later", "delay": "1h"})
+        expect(other["id"] != later["id"], "the same question of another user is his own job")
+        until(lambda: os.path.exists(place.at("cur", other["id"] + ".json")), "his job in cur/")
+        equal(counter.ask(KEEPER, "POST", f"/v1/jobs/{other['id']}/cancel")[0], 202, "an admin's order")
+        until(lambda: os.path.exists(place.at("failed", other["id"] + ".error.json")), "his cancelled job")
+        # Without the daemon's trust nobody is believed.
+        place.stop()
+        place.start()
+        status, job = counter.ask(ALICE, "POST", "/v1/jobs", {"prompt": "believe me"})
+        equal(status, 201, "taken")
+        until(lambda: counter.ask(ALICE, "GET", "/v1/jobs/" + job["id"])[1].get("state") == "refused", "the refusal")
+    finally:
+        counter.close()
 
 
 @office
