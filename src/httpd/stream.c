@@ -2,8 +2,10 @@
 /* stream: see stream.h. */
 #include "httpd/stream.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/timetext.h"
 #include "base/xalloc.h"
@@ -17,6 +19,7 @@ enum {
     STEP = 64 * 1024, /* bytes of the log that are read at once */
     BLOCK = 1024,     /* of the library's, for each stream; it needs it for HTTP/1.0 alone */
     STALL_MS = 5000,  /* who is behind and takes nothing for so long is cut */
+    STUCK_MS = 60000, /* who takes nothing at all for so long is cut off */
     DAY_MS = 24 * 60 * 60 * 1000,
 };
 
@@ -390,12 +393,34 @@ void stream_hear(struct stream *stream, uint64_t number, const struct event *eve
     wake(stream);
 }
 
+static int descriptor(const struct stream *stream)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(stream->request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    return info != NULL ? info->connect_fd : -1;
+}
+
+/* Nobody watches the connection of a stream that has nothing to send. */
+void stream_check(struct stream *stream)
+{
+    struct pollfd fd = {.fd = stream->hungry ? descriptor(stream) : -1};
+
+    if (fd.fd < 0 || poll(&fd, 1, 0) != 1 || (fd.revents & (POLLERR | POLLHUP)) == 0)
+        return;
+    sse_comment(&stream->out, ""); /* the library hears of it when it sends */
+    wake(stream);
+}
+
 void stream_beat(struct stream *stream)
 {
     char id[POSITION_SIZE];
 
-    if (!stream->hungry)
+    if (!stream->hungry) {
+        if (!stream->asking && now_ms(stream) - stream->taken_ms > STUCK_MS)
+            (void)shutdown(descriptor(stream), SHUT_RDWR); /* the library hears of it */
         return;
+    }
     if (stream->watched != NULL)
         watched_look(stream->watched, true, &stream->out);
     if (stream->number != 0 && position_compare(stream->told, stream->at) < 0) {

@@ -66,6 +66,8 @@ static void beat(uv_timer_t *timer)
     struct streams *streams = timer->data;
     struct stream *stream;
 
+    LIST_FOREACH(stream, &streams->beats[streams->second], beat)
+    stream_check(stream);
     streams->second = (streams->second + 1) % BEAT_S;
     LIST_FOREACH(stream, &streams->beats[streams->second], beat)
     stream_beat(stream);
@@ -125,12 +127,14 @@ void streams_look(struct streams *streams, struct stream *stream, bool wanted)
 
 void streams_add(struct streams *streams, struct stream *stream)
 {
+    struct stream_list *slot = &streams->beats[streams->joins++ % BEAT_S];
+
     if (streams->count++ == 0) {
         streams->subscriber = tail_subscribe(streams->front->tail, hear, streams);
         (void)uv_timer_start(&streams->beat, beat, 1000, 1000);
     }
     LIST_INSERT_HEAD(&streams->all, stream, entry);
-    LIST_INSERT_HEAD(&streams->beats[streams->joins++ % BEAT_S], stream, beat);
+    LIST_INSERT_HEAD(slot, stream, beat);
 }
 
 void streams_remove(struct streams *streams, struct stream *stream)

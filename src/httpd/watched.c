@@ -11,6 +11,7 @@
 #include "base/jsontext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "client/locate.h"
 #include "httpd/answer_text.h"
 #include "httpd/brief.h"
 #include "httpd/jobs.h"
@@ -216,10 +217,16 @@ bool watched_rest(struct watched *watched, struct buffer *out)
 
 /* --- */
 
-/* Reads the job as it is now. */
+/* Reads the job as it is now. One that was dropped is looked for in new/ only when it is nowhere
+ * else. */
 static void read_job(struct watched *watched, struct brief *brief)
 {
-    watched->state = jobs_brief(watched->front->jobs, &watched->id, brief) ? brief->state : NULL;
+    struct buffer nothing = {0};
+
+    if (!jobs_brief(watched->front->jobs, &watched->id, brief) &&
+        locate_pending(watched->front->spool, &watched->id))
+        brief_dropped(brief, &watched->id, &nothing);
+    watched->state = brief->state;
 }
 
 static void tell_state(struct watched *watched, const struct brief *brief, struct buffer *out)

@@ -8,12 +8,16 @@ import re
 import resource
 import select
 import socket
+import struct
 import subprocess
+import threading
 import time
 
-from rig import LONG, equal, expect, provider, run_scenario, scenario, until
+from rig import (Failure, LONG, equal, expect, provider, run_scenario, scenario, seed, spawn,
+                 until)
 
 TEXT = "Ein größeres Stück: das 漢字 für Wörter und ein 🙂 dazwischen. " * 6
+SANITIZED = os.environ.get("LLMSPOOL_SANITIZED", "0") == "1"  # memory is not what it is without
 IDS = ("a" * 64, "b" * 64, "c" * 64)
 TODAY = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 
@@ -248,7 +252,7 @@ def chosen(rig):
     os.makedirs(rig.spool.at("runs", "night"))
     manifest = rig.spool.at("runs", "night", "manifest.jsonl")
     with open(manifest, "w", encoding="utf-8") as file:
-        file.write(json.dumps({"position": 1, "id": IDS[0]}) + "\n")
+        file.write(f'{{"position":1,"id":"{IDS[0]}"}}\n')
     server = rig.httpd()
     whole = [(i, json.loads(text)) for i, text in log(rig.spool)]
 
@@ -269,7 +273,7 @@ def chosen(rig):
          lambda e: (e["event"], e.get("user"), e.get("model")) == ("failed", "u1", "m0")).close()
     run = same("run=night", lambda e: e.get("id") == IDS[0])
     with open(manifest, "a", encoding="utf-8") as file:
-        file.write(json.dumps({"position": 2, "id": IDS[1]}) + "\n")
+        file.write(f'{{"position":2,"id":"{IDS[1]}"}}\n')
     add(rig.spool, line(2, "started"), line(1, "expired"))
     equal(run.event()[0], "expired", "of a job that is in the run since then")
     for query, status in (("run=none", 404), ("types=", 400), ("types=Done", 400),
@@ -341,7 +345,8 @@ def compressed_by_prune(rig):
     slow.event()
     first = slow.events(10)
     subprocess.run([os.path.join(os.environ["LLMSPOOL_BUILD"], "llmspool-prune"), "-s",
-                    rig.spool.path, "--yes"], check=False, capture_output=True)
+                    rig.spool.path], check=True,
+                   stdout=subprocess.DEVNULL)
     expect(not os.path.exists(rig.spool.at("events", "2026-11-20.jsonl")), "nothing was compressed")
     equal(told(first + slow.events(11990)), whole, "the log")
     found = stream(rig, server, last_id=whole[2000][0])
@@ -388,7 +393,7 @@ def taken_back(rig):
     found.event()
     path = rig.spool.at("events", TODAY + ".jsonl")
     size = os.path.getsize(path)
-    lock = __import__("struct").pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     with open(path, "ab", buffering=0) as file:
         fcntl.fcntl(file, 37, lock)  # F_OFD_SETLK
         file.write(line(2) + line(3))
@@ -440,6 +445,414 @@ def first_day(rig):
     write_day(rig.spool, TODAY, [line(1), line(2)])
     equal(told(found.events(2)), log(rig.spool), "the log")
     equal(told(stream(rig, server, last_id=begin).events(2)), log(rig.spool), "from the beginning")
+
+
+# --- a job's stream ---
+
+def configure(rig, *options, general=""):
+    mock = rig.mock(*options)
+    rig.configuration(f"backoff = 1ms\n{general}\n" + provider(mock, "openai"))
+    return mock
+
+
+def parts(events):
+    """Events by their names, those without the log's ids as data alone."""
+    return [(name, json.loads(data)) for name, _, data in events]
+
+
+def of_log(spool, events):
+    """Those that are in the log, as (id, line)."""
+    known = set(log(spool))
+    return [(i, data) for _, i, data in events if (i, data) in known]
+
+
+@scenario
+def job(rig):
+    """State, events of the log, progress and the end; then there is nothing more to tell."""
+    configure(rig)
+    server = rig.httpd()
+    wanted = {"model": "m", "prompt": "Say hello", "name": "hello", "user": "ann"}
+    identity = rig.spool.remember(wanted)
+    rig.spool.put(json.dumps(wanted), name=f"{identity}.1.json")
+    other = rig.spool.drop({"model": "m", "prompt": "Say something else"})
+    path = f"/v1/jobs/{identity}/events"
+    found = stream(rig, server, path)
+    name, begin, _ = found.event()
+    equal(name, "begin", "the beginning")
+    name, _, data = found.event()
+    equal((name, json.loads(data)["id"], json.loads(data)["state"]), ("state", identity, "dropped"),
+          "the job")
+    rig.daemon()
+    events = found.rest()
+    names = [name for name, _, _ in events]
+    equal([name for name in names if name != "progress"], ["accepted", "started", "completed", "end"],
+          "the events")
+    equal(of_log(rig.spool, events), [(i, text) for i, text in log(rig.spool) if identity in text],
+          "the job's lines of the log")
+    steps = [data for name, data in parts(events) if name == "progress"]
+    equal(steps[-1], {"jobId": identity, "message": "completed", "progress": 100,
+                      "timestamp": steps[-1]["timestamp"]}, "the last progress")
+    expect(steps[0]["progress"] == 0 and steps[0]["message"].startswith("dropped"), steps[0])
+    equal(parts(events)[-1], ("end", {"jobId": identity, "state": "completed"}), "the end")
+    until(lambda: rig.spool.jobs("done") >= {identity, other}, "both to be done")
+    equal(Stream(server, path, last_id=events[-1][1]).status, 204, "whoever comes again")
+    late = stream(rig, server, f"/v1/jobs/{identity[:12]}/events").rest()
+    equal([name for name, _, _ in late], ["begin", "state", "progress", "end"], "of a job that is done")
+    named = stream(rig, server, "/v1/jobs/hello/events", last_id=begin).rest()
+    equal([name for name, _, _ in named if name != "progress"],
+          ["state", "accepted", "started", "completed", "end"], "from the beginning")
+    equal(Stream(server, f"/v1/jobs/{'0' * 64}/events").status, 404, "of no job")
+    equal(Stream(server, "/v1/jobs/nobody/events").status, 404, "of no name")
+    equal(Stream(server, "/v1/jobs/..%2f..%2fetc/events").status, 400, "of no word")
+
+
+@scenario
+def asked_again(rig):
+    """A stream that ended goes on when the job is asked again."""
+    configure(rig)
+    server = rig.httpd()
+    rig.daemon()
+    identity = rig.spool.drop({"model": "m", "prompt": "[[mock:status:400]] no"})
+    until(lambda: rig.spool.jobs("failed"), "the job to fail")
+    path = f"/v1/jobs/{identity}/events"
+    first = stream(rig, server, path + "?since=start").rest()
+    equal([name for name, _, _ in first if name != "progress"][-2:], ["failed", "end"], "the end")
+    equal(Stream(server, path, last_id=first[-1][1]).status, 204, "whoever comes again")
+    rig.spool.order("retry", identity)
+    until(lambda: len(rig.spool.events("failed")) == 2, "the second end")
+    second = stream(rig, server, path, last_id=first[-1][1]).rest()
+    names = [name for name, _, _ in second if name != "progress"]
+    equal((names[0], names[1], names[-2:]), ("state", "retried", ["failed", "end"]), "what is new")
+    equal(of_log(rig.spool, first + second),
+          [(i, text) for i, text in log(rig.spool) if identity in text], "all of the job's lines")
+
+
+def put_together(events):
+    """The text that tokens say, as a client keeps it."""
+    text = b""
+    for name, _, data in events:
+        if name == "token":
+            piece = json.loads(data)
+            expect(piece["offset"] <= len(text), f"a hole before {piece['offset']}")
+            text = text[:piece["offset"]] + piece["text"].encode()
+    return text.decode()
+
+
+@scenario
+def tokens(rig):
+    """The text comes as it grows, in whole characters, and is the output at the end."""
+    configure(rig, "--pace", "40ms")
+    server = rig.httpd()
+    rig.daemon()
+    identity = rig.spool.drop({"model": "m", "prompt": TEXT, "stream": True,
+                               "params": {"max_tokens": 400}})
+    path = f"/v1/jobs/{identity}/events"
+    until(lambda: os.path.exists(rig.spool.at("cur", identity + ".json")), "the job to be taken")
+    found = stream(rig, server, path + "?tokens=1")
+    half = []
+    while not any(name == "token" for name, _, _ in half):
+        half.append(found.event())
+    offset = len(put_together(half).encode())
+    cut = stream(rig, server, f"{path}?tokens=1&offset={offset}")
+    middle = stream(rig, server, f"{path}?tokens=1&offset={offset + 1}")
+    whole = half + found.rest()
+    output = rig.spool.json("done", identity + ".v1.json")["output"]
+    equal(put_together(whole), output, "the text")
+    expect(sum(name == "token" for name, _, _ in whole) > 3, "it came at once")
+    names = [name for name, _, _ in whole if name != "progress"]
+    equal(names[-2:], ["completed", "end"], "the end")
+    percents = [data["progress"] for name, data in parts(whole) if name == "progress"]
+    growing = [p for p in percents if p is not None]
+    expect(len(growing) > 1 and growing == sorted(growing) and growing[-1] == 100, f"{percents}")
+    pieces = [json.loads(data) for name, _, data in cut.rest() if name == "token"]
+    equal(pieces[0]["offset"], offset, "where it goes on")
+    equal("".join(piece["text"] for piece in pieces),
+          output.encode()[offset:].decode(), "the rest of the text")
+    expect(middle.rest()[-1][0] == "end", "an offset within a character")
+    late = stream(rig, server, path + "?tokens=1").rest()
+    equal(put_together(late), output, "of a job that is done")
+    silent = stream(rig, server, path).rest()
+    expect(all(name != "token" for name, _, _ in silent), "nobody asked for it")
+
+
+@scenario
+def tokens_anew(rig):
+    """A stream of the upstream that breaks is asked again: the text begins anew."""
+    configure(rig, "--pace", "20ms")
+    server = rig.httpd()
+    rig.daemon()
+    identity = rig.spool.drop({"model": "m", "prompt": "[[mock:cut-stream,times=1]]" + TEXT, "stream": True})
+    until(lambda: os.path.exists(rig.spool.at("cur", identity + ".json")), "the job to be taken")
+    found = stream(rig, server, f"/v1/jobs/{identity}/events?tokens=1").rest()
+    equal(put_together(found), rig.spool.json("done", identity + ".v1.json")["output"], "the text")
+    equal(found[-1][0], "end", "the end")
+
+
+@scenario
+def half_closed(rig):
+    """A client that says no more still hears; one that goes away is forgotten at the next heartbeat."""
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    found = stream(rig, server)
+    found.event()
+    gone = [stream(rig, server) for _ in range(20)]
+    for one in gone:
+        one.event()
+    descriptors = f"/proc/{server.process.pid}/fd"
+    before = len(os.listdir(descriptors))
+    for one in gone:
+        one.close()
+    found.socket.shutdown(socket.SHUT_WR)
+    until(lambda: len(os.listdir(descriptors)) <= before - len(gone), "the others to be forgotten", 25)
+    add(rig.spool, line(2))
+    try:
+        equal(told([found.event()]), log(rig.spool)[-1:], "what the half-closed one hears")
+    except (EOFError, ConnectionError):
+        raise Failure("a half-closed client is cut") from None
+
+
+@scenario
+def heartbeats(rig):
+    """A silent stream has a sign of life each 15 s; the id goes on with the log, for those who choose."""
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    silent, choosy = stream(rig, server), stream(rig, server, "/v1/events?types=failed")
+    for one in (silent, choosy):
+        one.event()
+    add(rig.spool, line(2))
+    silent.event()
+    begin = time.monotonic()
+    while choosy.last_id != log(rig.spool)[-1][0] or silent.comments == 0:
+        expect(time.monotonic() - begin < 40, "there is no sign of life")
+        for one in select.select([silent.socket, choosy.socket], [], [], 1)[0]:
+            text = (silent if one is silent.socket else choosy).line()
+            silent.comments += one is silent.socket and text.startswith(":")
+            if one is choosy.socket and text.startswith("id: "):
+                choosy.last_id = text[4:]
+
+
+@scenario
+def slow_reader(rig):
+    """Who reads nothing is cut with a hint, keeps no memory busy, and goes on where he was."""
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    slow = stream(rig, server, "/v1/events?retry=50", receive=4096)
+    slow.event()
+    before = memory(server)
+    lines = [line(n, text=" " + "x" * 200) for n in range(1000)]
+    quick = stream(rig, server)
+    quick.event()
+    for _ in range(40):  # more than the kernel keeps for a connection
+        add(rig.spool, *lines)
+    equal(told(quick.events(40000)), log(rig.spool)[1:], "who reads hears all")
+    expect(memory(server) - before < (4_000 if not SANITIZED else 1 << 20),
+           f"{memory(server) - before} kB for one slow reader")
+    time.sleep(5.5)  # the time after which nobody is waited for
+    heard, cut = [], False
+    try:
+        while True:
+            heard.append(slow.event())
+    except EOFError:
+        cut = slow.over
+    expect(cut and len(heard) < 40000, f"it is not cut, after {len(heard)} events")
+    equal(slow.retry, 50, "when to come again")
+    again = stream(rig, server, last_id=slow.last_id)
+    equal(told(heard) + told(again.events(40000 - len(heard))), log(rig.spool)[1:], "both together")
+
+
+def memory(server):
+    """Resident kB of a server."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+
+@scenario
+def slow_replay(rig):
+    """The log is read as the reader takes it, not at once."""
+    write_day(rig.spool, TODAY, [line(n, text=" " + "x" * 200) for n in range(30000)])
+    server = rig.httpd()
+    found = stream(rig, server, receive=4096)
+    found.close()
+    before = memory(server)
+    slow = stream(rig, server, "/v1/events?since=start", receive=4096)
+    slow.events(100)
+    time.sleep(0.3)
+    expect(memory(server) - before < (4_000 if not SANITIZED else 12_000),
+           f"{memory(server) - before} kB for a slow reader")
+    equal(told(slow.events(29901))[-1], log(rig.spool)[-1], "the last")
+
+
+@scenario
+def many(rig):
+    """Idle streams are cheap."""
+    count = 500
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    stream(rig, server).event()
+    before = memory(server)
+    streams = [Stream(server, "/v1/events") for _ in range(count)]
+    for one in streams:
+        equal((one.status, one.event()[0]), (200, "begin"), "each")
+    each = (memory(server) - before) / count
+    limit = 20 if not SANITIZED else 100
+    print(f"{each:.1f} kB for each stream")
+    expect(each < limit, f"{each:.1f} kB for each stream")
+    add(rig.spool, line(2))
+    for one in streams:
+        equal(told([one.event()]), log(rig.spool)[-1:], "each hears it")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@scenario
+def too_many(rig):
+    """As many as fit; the next is told to come later, and others are served."""
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd(prefix=("prlimit", "--nofile=300"))
+    streams = []
+    while True:
+        streams.append(Stream(server, "/v1/events"))
+        if streams[-1].status != 200:
+            break
+    refused = streams.pop()
+    equal((refused.status, refused.headers["retry-after"]), (503, "30"), "the one too many")
+    expect(100 < len(streams) < 230, f"{len(streams)} streams")
+    equal(server.get("/healthz").status, 200, "another request")
+    refused.close()
+    streams.pop().close()
+    until(lambda: Stream(server, "/v1/events").status == 200, "a place to be free", 40)
+
+
+# --- cuts ---
+
+class Cutter(threading.Thread):
+    """A proxy on one port that cuts each connection at a random byte of the answer, so many times; then it cuts
+    none. The server behind it may be another one each time."""
+
+    def __init__(self, cuts, chance, most=1500):
+        super().__init__(daemon=True)
+        self.left, self.chance, self.most = cuts, chance, most
+        self.target = None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            client, _ = self.listener.accept()
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        try:
+            server = socket.create_connection(self.target, 20)
+        except OSError:
+            client.close()
+            return
+        room = None
+        if self.left > 0:
+            self.left -= 1
+            room = self.chance.randrange(self.most)
+        try:
+            self.carry(client, server, room)
+        except OSError:
+            pass
+        if room is not None and room % 2:  # a reset, not an end
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        for one in (client, server):
+            one.close()
+
+    @staticmethod
+    def carry(client, server, room):
+        while True:
+            ready, _, _ = select.select([client, server], [], [], 60)
+            for one in ready:
+                data = one.recv(4096)
+                if not data:
+                    return
+                if one is client:
+                    server.sendall(data)
+                elif room is None:
+                    client.sendall(data)
+                elif len(data) < room:
+                    client.sendall(data)
+                    room -= len(data)
+                else:
+                    client.sendall(data[:room])
+                    return
+
+
+class Reader(threading.Thread):
+    """Reads what the client writes."""
+
+    def __init__(self, arguments):
+        super().__init__(daemon=True)
+        self.process = spawn(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.events = []
+        self.start()
+
+    def run(self):
+        for text in self.process.stdout:
+            self.events.append(json.loads(text))
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(20)
+
+
+def ended(rig):
+    return len(rig.spool.jobs("done")) + len(rig.spool.jobs("failed"))
+
+
+@scenario
+def cuts(rig):
+    """A client that is cut at random bytes, while jobs run and both processes are killed, hears every event
+    exactly once and in the order of the log."""
+    chance = seed()
+    count = 1000 if LONG else 150
+    mock = configure(rig, general="concurrency = 4")
+    cutter = Cutter(count, chance)
+    server = rig.httpd()
+    cutter.target = (server.address.hostname, server.address.port)
+    rig.daemon()
+    kinds = ("accepted,duplicate,started,retry,doubt,completed,failed,daemon_started,daemon_stopping,"
+             "daemon_stopped,gap,events_cut,gate_closed,gate_opened,held,begin")
+    reader = Reader(["node", os.environ["SSE_CLIENT"],
+                     cutter.url + "/v1/events?since=start&retry=2", kinds])
+    number, kills = 0, 0
+    while cutter.left > 0:
+        rig.spool.drop_list([{"model": "m", "prompt": f"Say {number + i}"} for i in range(5)])
+        number += 5
+        left = cutter.left
+        until(lambda: cutter.left <= max(left - 4, 0) or ended(rig) == number, "cuts or jobs")
+        if kills < 12 and chance.random() < 0.4:
+            kills += 1
+            if kills % 2:
+                server.kill()
+                server = rig.httpd()
+                cutter.target = (server.address.hostname, server.address.port)
+            else:
+                rig.daemons[-1].kill()
+                rig.daemon()
+    until(lambda: ended(rig) == number, "all jobs")
+    rig.daemons[-1].stop()
+    whole = log(rig.spool)
+    heard = lambda: [(i, text) for name, i, text in reader.events if name != "begin"]
+    until(lambda: len(heard()) >= len(whole) or reader.process.poll() is not None, "all events")
+    reader.close()
+    expect(mock.requests() >= number, "the mock was asked")
+    print(f"{count} cuts, {kills} kills, {len(whole)} events")
+    equal(len(heard()), len(whole), "how many events were heard")
+    equal(heard(), whole, "the log")
+
+
+# --- whose events ---
+
+@scenario
+def others(rig):
+    """A caller who has a user and is no administrator hears of his own jobs in a shared spool where each
+    sees his own."""
+    raise Failure("not written yet")
 
 
 if __name__ == "__main__":
