@@ -241,7 +241,7 @@ function tell(kind, text) {
 function standing(s) {
   const waiting = waits(s);
   const loud = (s.gates || []).find((gate) => gate.loud);
-  const reason = (s.reasons || []).find((each) => each.reason !== "paused");
+  const reason = (s.reasons || []).find((each) => !["paused", "held"].includes(each.reason));
   if (!s.daemon_up) return ["bad", `No daemon runs: ${waiting ? jobs(waiting) : "whatever is asked"} will wait until llmspoold is started.`];
   if (s.trouble) return ["bad", `Nothing is sent: ${s.trouble}.`];
   if (loud) return ["bad", `Somebody must act: gate ${loud.gate} is ${loud.state} (${loud.reason || "no reason told"}).`];
@@ -277,7 +277,7 @@ function showFigures(s) {
   const today = (s.money || {}).today || {};
   const list = [
     [number((s.rates || {}).per_minute || 0), "ended in the last minute"],
-    [span(latency.p50), "median of late requests"],
+    [span(latency.p50), "median request of late"],
     [number(waits(s)), "waiting in all"],
     [money(today.cost || 0), `${(s.money || {}).currency || "spent"} today`],
   ];
@@ -437,6 +437,7 @@ async function loadJobs() {
   const page = await ask("GET", `/v1/jobs?${query}`);
   if (view !== "jobs" || key !== wanted.toString()) return;
   next = page.next;
+  $("pages").hidden = false;
   fill($("rows"), page.jobs, (of) => h("tr", {},
     h("td", {}, h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.name ? h("span", { class: "dim small" }, of.name) : null),
     h("td", {}, tag(of.state), of.reason ? h("span", { class: "dim small" }, of.reason) : null),

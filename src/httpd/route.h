@@ -46,7 +46,6 @@ extern const struct route page_routes[];
 /* GET /v1/events, /v1/jobs/{id}/events. */
 extern const struct route events_routes[];
 
-/* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job. */
 /* POST /v1/jobs; GET /v1/jobs, /v1/runs/NAME; GET /v1/jobs/ID and its versions; orders for a job.
  */
 extern const struct route submit_routes[];
