@@ -14,9 +14,9 @@ const SIGNS = { good: "✓", warn: "!", bad: "✕", wait: "·" };
 const KINDS = { completed: "good", running: "good", held: "warn", delayed: "warn", cancelled: "warn",
   failed: "bad", expired: "bad", refused: "bad", open: "good", probing: "warn", closed: "warn", ok: "good",
   throttled: "warn", transient: "bad" };
-const EVENTS = ("begin accepted started throttled retry completed failed cancelled expired refused held " +
-  "released rerun retried doubt gate_closed gate_opened budget paused resumed draining drain_ended " +
-  "daemon_started daemon_stopping daemon_stopped run_finished gap").split(" ");
+const EVENTS = ("accepted started retry completed failed cancelled expired refused held " +
+  "released rerun retried gate_closed gate_opened budget paused resumed draining drain_ended " +
+  "daemon_started daemon_stopping daemon_stopped").split(" ");
 
 let session = { user: null, scopes: [] };
 let status = null; // of /v1/status
@@ -110,14 +110,13 @@ function moment(text) {
 const when = (text) => (text ? h("time", { datetime: text, title: text }, moment(text)) : "–");
 
 function countdown(until) {
-  const element = h("span", { "data-until": until });
-  tick(element);
-  return element;
+  return tick(h("span", { "data-until": until }));
 }
 
 function tick(element) {
   const left = new Date(element.dataset.until) - Date.now();
   put(element, left > 0 ? `in ${span(left < 60e3 ? Math.ceil(left / 1000) * 1000 : left).replace(".0", "")}` : "now");
+  return element;
 }
 
 // Said to whoever cannot see: what changed in kind, and not each count.
@@ -126,8 +125,6 @@ function say(text) {
 }
 
 // --- the server ---
-
-class Refused extends Error {}
 
 async function ask(method, path, body, headers) {
   let reply;
@@ -138,10 +135,10 @@ async function ask(method, path, body, headers) {
     throw new Error("llmspool-httpd does not answer.");
   }
   const text = await reply.text();
-  let value = null;
+  let value = {};
   try { value = JSON.parse(text); } catch { /* an answer without a body */ }
   if (reply.ok) return value;
-  const error = new Refused((value && value.detail) || `${reply.status} ${reply.statusText}`);
+  const error = new Error(value.detail || `${reply.status} ${reply.statusText}`);
   error.status = reply.status;
   if (reply.status === 401) login();
   throw error;
@@ -382,8 +379,8 @@ function meter(label, used, limit, words, full) {
   const part = limit > 0 ? Math.min(1, used / limit) : 1;
   const inner = h("i");
   inner.style.width = `${100 * part}%`;
-  return h("div", { class: "meter", role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": limit,
-    "aria-valuenow": Math.min(used, limit), "aria-valuetext": words, "data-kind": full || part >= 1 ? "bad" : part >= 0.8 ? "warn" : "" }, inner);
+  return h("div", { class: "meter", role: "meter", "aria-label": label, "aria-valuenow": Math.round(100 * part),
+    "aria-valuetext": words, "data-kind": full || part >= 1 ? "bad" : part >= 0.8 ? "warn" : "" }, inner);
 }
 
 function showMoney(of) {
@@ -419,7 +416,6 @@ function showKeeping(s) {
     ["Disk", s.disk ? `${bytes(s.disk.free_bytes)} free` : null],
     ["Webhooks", `${number(hooks.owed)} owed, ${number(hooks.failed)} given up`],
     ["Orders", s.folders.orders ? `${number(s.folders.orders)} not obeyed yet` : null],
-    ["Kept", `${number(s.states.done)} done, ${number(s.states.failed)} failed`],
     ["Pruning", s.upkeep ? `not since ${moment(s.upkeep.since)}: see llmspool-prune(1)` : null],
     ["Spool", h("code", {}, s.spool)],
   ]);
@@ -439,9 +435,10 @@ async function loadJobs() {
   next = page.next;
   $("pages").hidden = false;
   fill($("rows"), page.jobs, (of) => h("tr", {},
-    h("td", {}, h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.name ? h("span", { class: "dim small" }, of.name) : null),
-    h("td", {}, tag(of.state), of.reason ? h("span", { class: "dim small" }, of.reason) : null),
-    h("td", { class: "wider" }, of.model || "–"), h("td", { class: "wider" }, of.user || "–"), h("td", {}, when(of.submitted))));
+    h("td", {}, h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.name ? h("span", { class: "dim small" }, of.name) : null,
+      h("span", { class: "dim small narrower" }, when(of.submitted))),
+    h("td", {}, tag(of.state), of.reason ? h("span", { class: "dim small few" }, of.reason) : null),
+    h("td", { class: "wider" }, of.model || "–"), h("td", { class: "wider" }, of.user || "–"), h("td", { class: "wider" }, when(of.submitted))));
   $("no-rows").hidden = page.jobs.length > 0;
   put($("no-rows"), wanted.get("name") || wanted.get("state") ? "No job is like that." : next ? "None here; the next page goes on." : "No job yet.");
   $("page-next").disabled = !next;
@@ -470,11 +467,8 @@ let follow = null; // its stream
 let text = ""; // of the answer, as it comes
 let again = 0; // timer
 
-const size = (of) => new TextEncoder().encode(of).length;
-
 function token(data) {
-  if (data.offset < size(text)) text = new TextDecoder().decode(new TextEncoder().encode(text).slice(0, data.offset));
-  text += data.text;
+  text = new TextDecoder().decode(new TextEncoder().encode(text).slice(0, data.offset)) + data.text;
   if (job && !FINAL.includes(job.state)) put($("answer"), text);
 }
 
@@ -489,8 +483,8 @@ function watch(id) {
   if (follow || typeof EventSource === "undefined") return;
   follow = new EventSource(`/v1/jobs/${id}/events?tokens=1`);
   follow.addEventListener("token", (event) => token(JSON.parse(event.data)));
-  for (const kind of [...EVENTS, "state", "end"]) follow.addEventListener(kind, () => later(id, 150));
-  follow.addEventListener("end", unfollow);
+  for (const kind of [...EVENTS, "state"]) follow.addEventListener(kind, () => later(id, 150));
+  follow.addEventListener("end", () => { unfollow(); later(id, 50); });
   follow.onerror = () => { if (follow && follow.readyState === EventSource.CLOSED) unfollow(); later(id, POLL_MS); };
 }
 
@@ -590,7 +584,7 @@ function showStory(of) {
     ["Next try", record.next_try ? [when(record.next_try), ", ", countdown(record.next_try)] : null],
     ["Took", record.latency_ms ? span(record.latency_ms) : null],
     ["Tokens", usage.input_tokens !== undefined ? `${number(usage.input_tokens)} in, ${number(usage.output_tokens)} out` : null],
-    ["Cost", record.cost != null ? money(record.cost) : null],
+    ["Cost", record.cost ? `${money(record.cost.amount)} ${record.cost.currency}` : null],
     ["Answered by", record.mock ? "the mock" : null],
   ]);
   const attempts = record.attempts || [];
@@ -768,8 +762,7 @@ guard($("filter"), null, () => find($("q").value.trim()));
 guard($("submit"), $("submit-error"), submit);
 guard($("login"), $("login-error"), async () => {
   session = await ask("POST", "/v1/session", null, { Authorization: `Bearer ${$("token").value.trim()}` });
-  $("token").value = "";
-  view = "";
+  $("token").value = view = "";
   await begin();
 });
 addEventListener("hashchange", () => { if (view !== "login") route(); });
