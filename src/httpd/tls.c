@@ -114,27 +114,31 @@ static int read_key(const struct tls *tls, struct identity *identity, struct err
     return failed < 0 ? -1 : 0;
 }
 
-/* Both are replaced one after the other when they are renewed: in between they do not fit. */
+static gnutls_sign_algorithm_t sign_algorithm(gnutls_privkey_t key)
+{
+    gnutls_pk_algorithm_t kind = (gnutls_pk_algorithm_t)gnutls_privkey_get_pk_algorithm(key, NULL);
+
+    if (kind == GNUTLS_PK_EDDSA_ED25519)
+        return GNUTLS_SIGN_EDDSA_ED25519;
+    if (kind == GNUTLS_PK_EDDSA_ED448)
+        return GNUTLS_SIGN_EDDSA_ED448;
+    return gnutls_pk_to_sign(kind, GNUTLS_DIG_SHA256);
+}
+
+/* Both are replaced one after the other when they are renewed: in between they do not fit. So the
+ * key signs something, which the certificate has to confirm. */
 static int check_pair(const struct tls *tls, const struct identity *identity, struct error *error)
 {
     static const unsigned char sample[] = "llmspool";
     gnutls_datum_t data = {(unsigned char *)(uintptr_t)sample, sizeof sample - 1};
     gnutls_datum_t signature = {0};
-    int algorithm = gnutls_pubkey_get_preferred_hash_algorithm(
-        identity->chain[0].pubkey, &(gnutls_digest_algorithm_t){0}, NULL);
-    gnutls_pk_algorithm_t kind = gnutls_privkey_get_pk_algorithm(identity->key, NULL);
-    gnutls_sign_algorithm_t sign = kind == GNUTLS_PK_EDDSA_ED25519 ? GNUTLS_SIGN_EDDSA_ED25519
-                                   : kind == GNUTLS_PK_EDDSA_ED448
-                                       ? GNUTLS_SIGN_EDDSA_ED448
-                                       : gnutls_pk_to_sign(kind, GNUTLS_DIG_SHA256);
+    gnutls_sign_algorithm_t sign = sign_algorithm(identity->key);
+    int failed = gnutls_privkey_sign_data2(identity->key, sign, 0, &data, &signature);
 
-    if (algorithm >= 0)
-        algorithm = gnutls_privkey_sign_data2(identity->key, sign, 0, &data, &signature);
-    if (algorithm >= 0)
-        algorithm =
-            gnutls_pubkey_verify_data2(identity->chain[0].pubkey, sign, 0, &data, &signature);
+    if (failed >= 0)
+        failed = gnutls_pubkey_verify_data2(identity->chain[0].pubkey, sign, 0, &data, &signature);
     gnutls_free(signature.data);
-    if (algorithm >= 0)
+    if (failed >= 0)
         return 0;
     error_set(error, ERROR_DATA, "the key %s is not that of the certificate %s", tls->key,
               tls->certificate);
