@@ -79,7 +79,7 @@ static bool lies_there(const struct asked *asked, const struct asked_file *file)
 
 /* The oldest go while there are too many; some are looked at in turn, those that still lie there go behind
  * all others. */
-static void look_at_some(struct asked *asked)
+void asked_look(struct asked *asked)
 {
     struct asked_file *file;
 
@@ -127,7 +127,7 @@ void asked_add(struct asked *asked, enum folder folder, const char *name,
     size_t length = strlen(name);
     struct asked_file *file = xmalloc(sizeof *file + length + 1);
 
-    look_at_some(asked);
+    asked_look(asked);
     file->folder = folder;
     memcpy(file->name, name, length + 1);
     LIST_INIT(&file->jobs);

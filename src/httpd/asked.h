@@ -42,6 +42,9 @@ bool asked_has(struct asked *asked, const struct id *id, bool *again);
 /* Appends the text of a job that asked_has found in new/. False: it cannot be read, or was taken just now. */
 bool asked_read(const struct asked *asked, const struct id *id, struct buffer *text);
 
+/* Looks at some of the oldest files, whether they were taken. */
+void asked_look(struct asked *asked);
+
 /* How many jobs were asked for and not taken, as far as is known. */
 size_t asked_count(const struct asked *asked);
 

@@ -32,6 +32,7 @@ STAILQ_HEAD(endings, ending);
 struct idempotency {
     struct jobs *jobs;
     struct keys *keys;
+    int dir;      /* where the file is; -1: nowhere */
     int fd;       /* of the file, locked and appended to; -1: there is none */
     size_t lines; /* of the file */
 
@@ -64,7 +65,7 @@ static int open_file(int dir)
 /* Puts all that is known into a new file. The old one's lock goes with it. */
 static int write_anew(struct idempotency *idempotency, const struct buffer *text)
 {
-    int dir = idempotency->jobs->front->spool->dir[FOLDER_STATE];
+    int dir = idempotency->dir;
     int result = file_replace_as_guest(dir, dir, KEYS_FILE, 0600,
                                        text->bytes != NULL ? text->bytes : "", text->length, true);
     int fd = result == 0 ? open_file(dir) : -1;
@@ -93,9 +94,19 @@ static void load(struct idempotency *idempotency)
     if (kept != lines || result < 0)
         result = write_anew(idempotency, &fresh);
     if (result < 0)
-        log_warning(&jobs->front->log, "state/" KEYS_FILE " cannot be written: %s", strerror(-result));
+        log_warning(&jobs->front->log, KEYS_FILE " cannot be written: %s", strerror(-result));
     buffer_free(&text);
     buffer_free(&fresh);
+}
+
+/* The unit gives us a folder of our own, as it lets us write little of the spool. */
+static int open_folder(const struct spool *spool)
+{
+    const char *own = getenv("STATE_DIRECTORY");
+
+    return own != NULL && own[0] == '/'
+               ? open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+               : openat(spool->dir[FOLDER_STATE], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 struct idempotency *idempotency_new(struct jobs *jobs)
@@ -107,12 +118,13 @@ struct idempotency *idempotency_new(struct jobs *jobs)
     idempotency->work.data = idempotency;
     STAILQ_INIT(&idempotency->waiting);
     STAILQ_INIT(&idempotency->written);
-    idempotency->fd = open_file(jobs->front->spool->dir[FOLDER_STATE]);
+    idempotency->dir = open_folder(jobs->front->spool);
+    idempotency->fd = idempotency->dir >= 0 ? open_file(idempotency->dir) : -1;
     if (idempotency->fd >= 0)
         load(idempotency);
     else
         log_warning(&jobs->front->log,
-                    "idempotency keys are not remembered over a restart: state/" KEYS_FILE
+                    "idempotency keys are not remembered over a restart: " KEYS_FILE
                     " cannot be written: %s", strerror(errno));
     return idempotency;
 }
@@ -123,6 +135,8 @@ void idempotency_free(struct idempotency *idempotency)
         return;
     if (idempotency->fd >= 0)
         (void)close(idempotency->fd);
+    if (idempotency->dir >= 0)
+        (void)close(idempotency->dir);
     keys_free(idempotency->keys);
     buffer_free(&idempotency->text);
     free(idempotency);
@@ -203,7 +217,7 @@ static void keys_written(uv_work_t *work, int status)
     idempotency->writing = false;
     idempotency->jobs->busy--;
     if (idempotency->result < 0)
-        log_warning(&idempotency->jobs->front->log, "state/" KEYS_FILE " cannot be written: %s",
+        log_warning(&idempotency->jobs->front->log, KEYS_FILE " cannot be written: %s",
                     strerror(-idempotency->result));
     buffer_free(&idempotency->writes);
     while ((ending = STAILQ_FIRST(&idempotency->written)) != NULL) {

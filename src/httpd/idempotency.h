@@ -15,7 +15,8 @@
 
 struct idempotency;
 
-/* Reads what is remembered in state/httpd-keys. Where that cannot be written, or another server has it, keys are
+/* Reads what is remembered in httpd-keys, in the folder that systemd gives (STATE_DIRECTORY), else in the
+ * spool's state/. Where that cannot be written, or another server has it, keys are
  * remembered while this process runs; the log says so. */
 struct idempotency *idempotency_new(struct jobs *jobs);
 void idempotency_free(struct idempotency *idempotency);

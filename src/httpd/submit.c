@@ -173,6 +173,8 @@ bool submit_has_room(struct request *request, size_t count)
         jobs->checked = now;
         jobs->waiting = in_cur(request->front->spool);
     }
+    if (limit > 0 && jobs->waiting + asked_count(jobs->asked) + count > limit)
+        asked_look(jobs->asked);
     if (limit == 0 || jobs->waiting + asked_count(jobs->asked) + count <= limit)
         return true;
     request_add_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "10");

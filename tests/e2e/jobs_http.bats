@@ -57,6 +57,10 @@ load rig
     scenario jobs_http.py absent
 }
 
+@test "a token's user is the user of its jobs, and orders for these alone" {
+    scenario jobs_http.py users
+}
+
 @test "above the limit, and without a spool, nothing is acknowledged" {
     scenario jobs_http.py bounded
 }
