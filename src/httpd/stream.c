@@ -119,19 +119,14 @@ static void go_to_files(struct stream *stream)
     stream->replay = replay_open(streams_front(stream->streams)->spool, stream->at, true);
 }
 
-/* What the tail keeps. Whoever is behind that reads files, or is cut when he is that slow. */
-static void fill_from_tail(struct stream *stream, bool slow)
+/* What the tail keeps. Whoever is behind that reads files. */
+static void fill_from_tail(struct stream *stream)
 {
     const struct tail *tail = tail_of(stream);
 
     while (wants_more(stream) && stream->number < tail_next(tail)) {
         const struct event *event = tail_event(tail, stream->number);
 
-        if (event == NULL && slow) {
-            sse_retry(&stream->out, stream->retry_ms);
-            stream->over = true;
-            return;
-        }
         if (event == NULL) {
             go_to_files(stream);
             return;
@@ -200,19 +195,36 @@ static void fill_from_files(struct stream *stream)
     }
 }
 
+/* Who heard everything at once, fell behind and took nothing for long comes again when he can; who
+ * is told what was before he came may take his time. */
+static bool is_to_be_cut(const struct stream *stream)
+{
+    const struct tail *tail = tail_of(stream);
+
+    return stream->live && stream->slow &&
+           (stream->number == 0 ||
+            (stream->number < tail_next(tail) && tail_event(tail, stream->number) == NULL));
+}
+
 /* Formats what comes next into the empty buffer, if there is anything. */
-static void fill(struct stream *stream, bool slow)
+static void fill(struct stream *stream)
 {
     buffer_clear(&stream->out);
     stream->taken = 0;
     if (stream->over)
         return;
+    if (is_to_be_cut(stream)) {
+        sse_retry(&stream->out, stream->retry_ms);
+        stream->over = true;
+        return;
+    }
     if (stream->held.text != NULL)
         take_held(stream);
     else if (stream->number != 0)
-        fill_from_tail(stream, slow);
+        fill_from_tail(stream);
     else
         fill_from_files(stream);
+    stream->live |= is_caught_up(stream);
     if (stream->watched != NULL && !stream->asking && is_caught_up(stream)) {
         watched_look(stream->watched, false, &stream->out);
         stream->over = watched_end(stream->watched, &stream->out);
@@ -232,11 +244,13 @@ static ssize_t stream_read(void *state, char *bytes, size_t room)
 {
     struct stream *stream = state;
     int64_t now = now_ms(stream);
-    bool slow = now - stream->taken_ms >= STALL_MS;
 
+    stream->slow |= now - stream->taken_ms >= STALL_MS;
     stream->taken_ms = now;
-    if (stream->taken == stream->out.length)
-        fill(stream, slow);
+    if (stream->taken == stream->out.length) {
+        fill(stream);
+        stream->slow = false;
+    }
     if (!is_pending(stream)) {
         buffer_free(&stream->out);
         stream->taken = 0;
@@ -372,7 +386,7 @@ static void ask_on(struct stream *stream)
 void stream_work(struct stream *stream)
 {
     if (stream->taken == stream->out.length)
-        fill(stream, false);
+        fill(stream);
     if (stream->asking)
         ask_on(stream);
     else if (is_pending(stream))
@@ -436,7 +450,7 @@ void stream_glance(struct stream *stream)
 {
     if (!stream->hungry)
         return;
-    fill(stream, false);
+    fill(stream);
     if (is_pending(stream))
         wake(stream);
 }

@@ -44,6 +44,8 @@ struct stream {
     struct event held; /* the job's end, while more of its text comes; its text is NULL: none */
     int64_t taken_ms;  /* when the client took something, or was offered something anew */
     unsigned retry_ms;
+    bool live;    /* was told all that there was, once */
+    bool slow;    /* took nothing for long while there was something */
     bool hungry;  /* the client was given all there is */
     bool busy;    /* waits for its turn to read files */
     bool glances; /* its job is looked at now and then */
