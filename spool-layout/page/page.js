@@ -3,6 +3,8 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
+const all = (selector) => document.querySelectorAll(selector);
+const on = (id, event, heard) => $(id).addEventListener(event, heard);
 const POLL_MS = 2000; // without events
 const LIVE_MS = 15000; // with them: ages and countdowns move on
 const SOON_MS = 700; // events come in bursts
@@ -12,9 +14,9 @@ const SIGNS = { good: "✓", warn: "!", bad: "✕", wait: "·" };
 const KINDS = { completed: "good", running: "good", held: "warn", delayed: "warn", cancelled: "warn",
   failed: "bad", expired: "bad", refused: "bad", open: "good", probing: "warn", closed: "warn", ok: "good",
   throttled: "warn", transient: "bad" };
-const EVENTS = ("begin accepted duplicate started throttled retry completed failed cancelled expired refused held " +
-  "released rerun retried doubt fallback gate_closed gate_opened budget paused resumed draining drain_ended " +
-  "daemon_started daemon_stopping daemon_stopped run_finished gap").split(" ");
+const EVENTS = ("accepted started retry completed failed cancelled expired refused held " +
+  "released rerun retried gate_closed gate_opened budget paused resumed draining drain_ended " +
+  "daemon_started daemon_stopping daemon_stopped").split(" ");
 
 let session = { user: null, scopes: [] };
 let status = null; // of /v1/status
@@ -30,8 +32,8 @@ function h(tag, attributes, ...children) {
   const svg = ["svg", "rect", "path", "line"].includes(tag);
   const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {}))
-    if (value !== undefined && value !== null && value !== false) element.setAttribute(name, value);
-  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined));
+    if (value != null) element.setAttribute(name, value);
+  element.append(...children.flat(9).filter((child) => child != null));
   return element;
 }
 
@@ -39,6 +41,12 @@ const tag = (word, kind) => {
   const found = kind || KINDS[word] || "wait";
   return h("span", { class: "tag", "data-kind": found, "data-sign": SIGNS[found] }, word);
 };
+
+const dim = (...children) => h("p", { class: "dim" }, children);
+
+// An item of a list: what it is, how it is, and more of it.
+const item = (what, how, ...more) => h("div", { class: "item" },
+  h("div", { class: "head" }, h("span", {}, what), h("span", {}, how)), more);
 
 function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -68,14 +76,15 @@ function fill(box, items, build, nothing) {
 
 // --- words ---
 
-const number = (value) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en"));
+const number = (value) => (value == null ? "–" : Number(value).toLocaleString("en"));
 const money = (value) => number(value === undefined ? null : Math.round(value * 1e4) / 1e4);
 const short = (id) => (id || "").slice(0, 12);
 const jobs = (count) => `${number(count)} ${count === 1 ? "job" : "jobs"}`;
-const sum = (list) => (list || []).reduce((all, value) => all + (value || 0), 0);
+const sum = (list) => (list || []).reduce((before, value) => before + (value || 0), 0);
+const waits = (of) => sum([of.states.waiting, of.states.delayed, of.states.held, of.states.dropped]);
 
 function span(ms) {
-  if (ms === null || ms === undefined || Number.isNaN(ms)) return "–";
+  if (ms == null || Number.isNaN(ms)) return "–";
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60e3) return `${ms < 10e3 ? (ms / 1e3).toFixed(1) : Math.round(ms / 1e3)} s`;
   const minutes = Math.floor(ms / 60e3);
@@ -85,11 +94,10 @@ function span(ms) {
 }
 
 function bytes(count) {
-  if (count === null || count === undefined) return "–";
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  if (count == null) return "–";
   let i = 0;
-  while (count >= 1000 && i < units.length - 1) { count /= 1000; i++; }
-  return `${count.toFixed(count < 10 && i ? 1 : 0)} ${units[i]}`;
+  while (count >= 1000 && i < 4) { count /= 1000; i++; }
+  return `${count.toFixed(count < 10 ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][i]}`;
 }
 
 function moment(text) {
@@ -102,14 +110,13 @@ function moment(text) {
 const when = (text) => (text ? h("time", { datetime: text, title: text }, moment(text)) : "–");
 
 function countdown(until) {
-  const element = h("span", { "data-until": until });
-  tick(element);
-  return element;
+  return tick(h("span", { "data-until": until }));
 }
 
 function tick(element) {
   const left = new Date(element.dataset.until) - Date.now();
   put(element, left > 0 ? `in ${span(left < 60e3 ? Math.ceil(left / 1000) * 1000 : left).replace(".0", "")}` : "now");
+  return element;
 }
 
 // Said to whoever cannot see: what changed in kind, and not each count.
@@ -118,8 +125,6 @@ function say(text) {
 }
 
 // --- the server ---
-
-class Refused extends Error {}
 
 async function ask(method, path, body, headers) {
   let reply;
@@ -130,10 +135,10 @@ async function ask(method, path, body, headers) {
     throw new Error("llmspool-httpd does not answer.");
   }
   const text = await reply.text();
-  let value = null;
+  let value = {};
   try { value = JSON.parse(text); } catch { /* an answer without a body */ }
   if (reply.ok) return value;
-  const error = new Refused((value && value.detail) || `${reply.status} ${reply.statusText}`);
+  const error = new Error(value.detail || `${reply.status} ${reply.statusText}`);
   error.status = reply.status;
   if (reply.status === 401) login();
   throw error;
@@ -217,7 +222,7 @@ function tellLive() {
 }
 
 setInterval(() => {
-  document.querySelectorAll("[data-until]").forEach(tick);
+  all("[data-until]").forEach(tick);
   if (Date.now() - refreshed >= (live && !away ? LIVE_MS : POLL_MS)) refresh();
 }, 1000);
 setInterval(listen, 10e3);
@@ -231,10 +236,10 @@ function tell(kind, text) {
 }
 
 function standing(s) {
-  const waiting = sum([s.states.waiting, s.states.delayed, s.states.held, s.states.dropped]);
+  const waiting = waits(s);
   const loud = (s.gates || []).find((gate) => gate.loud);
-  const reason = (s.reasons || []).find((each) => each.reason !== "paused");
-  if (!s.daemon_up) return ["bad", `No daemon runs: ${waiting ? jobs(waiting) + " wait" + (waiting === 1 ? "s" : "") : "jobs wait"} until llmspoold is started.`];
+  const reason = (s.reasons || []).find((each) => !["paused", "held"].includes(each.reason));
+  if (!s.daemon_up) return ["bad", `No daemon runs: ${waiting ? jobs(waiting) : "whatever is asked"} will wait until llmspoold is started.`];
   if (s.trouble) return ["bad", `Nothing is sent: ${s.trouble}.`];
   if (loud) return ["bad", `Somebody must act: gate ${loud.gate} is ${loud.state} (${loud.reason || "no reason told"}).`];
   if (s.paused) return ["warn", "Paused: nothing is sent until it is resumed."];
@@ -251,11 +256,9 @@ function showStatus() {
   tell(...standing(s));
   put($("pause"), s.paused ? "Resume" : "Pause");
   $("pause").dataset.to = s.paused ? "resume" : "pause";
-  document.querySelectorAll(".path").forEach((element) => put(element, s.spool || "DIR"));
+  all(".path").forEach((element) => put(element, s.spool || "DIR"));
   fill($("models"), [...new Set((s.models || []).map((model) => model.model))], (model) => h("option", { value: model }));
   if (view !== "overview") return;
-  const known = ["dropped", "waiting", "delayed", "held", "running", "done", "failed", "refused"];
-  $("first").hidden = known.some((state) => s.states[state]) || sum(Object.values(s.finished || {})) > 0;
   showFigures(s);
   showStates(s);
   showAges(s);
@@ -271,8 +274,8 @@ function showFigures(s) {
   const today = (s.money || {}).today || {};
   const list = [
     [number((s.rates || {}).per_minute || 0), "ended in the last minute"],
-    [span(latency.p50), "median of late requests"],
-    [number(sum([s.states.waiting, s.states.delayed, s.states.held, s.states.dropped])), "waiting in all"],
+    [span(latency.p50), "median request of late"],
+    [number(waits(s)), "waiting in all"],
     [money(today.cost || 0), `${(s.money || {}).currency || "spent"} today`],
   ];
   fill($("figures"), list, ([value, words]) => h("li", {}, h("b", {}, value), h("span", { class: "dim small" }, words)));
@@ -338,9 +341,7 @@ function steps(values, most, name) {
 let drawn = "";
 
 function showTrend(trend) {
-  const key = JSON.stringify(trend);
-  if (key === drawn) return;
-  drawn = key;
+  if (drawn === (drawn = JSON.stringify(trend))) return;
   const most = Math.max(1, ...trend.completed.map((count, i) => (count || 0) + (trend.failed[i] || 0)));
   const done = sum(trend.completed);
   const failed = sum(trend.failed);
@@ -361,27 +362,25 @@ function showTrend(trend) {
 
 function gate(of) {
   const limits = (of.limits || []).map((limit) => `${number(limit.left)} of ${number(limit.limit)} ${limit.of.replace("_", " ")} left`).join(", ");
-  return h("div", { class: "item" },
-    h("div", { class: "head" }, h("strong", {}, of.gate),
-      h("span", {}, tag(of.state, of.loud ? "bad" : KINDS[of.state]), of.reason ? ` ${of.reason}` : "",
-        of.until ? [", tried again ", countdown(of.until)] : of.loud ? ", until somebody acts" : "")),
-    h("p", { class: "dim" }, `${number(of.in_flight)} of ${number(of.window)} under way, ${number(of.waiting)} waiting, ` +
+  return item(h("strong", {}, of.gate),
+    [tag(of.state, of.loud ? "bad" : KINDS[of.state]), of.reason ? ` ${of.reason}` : "",
+      of.until ? [", tried again ", countdown(of.until)] : of.loud ? ", until somebody acts" : ""],
+    dim(`${number(of.in_flight)} of ${number(of.window)} under way, ${number(of.waiting)} waiting, ` +
       `${number(of.succeeded)} good, ${number(of.failed)} bad, ${number(of.throttled)} throttled${limits ? `; ${limits}` : ""}`));
 }
 
 function failure(of) {
-  return h("div", { class: "item" },
-    h("div", { class: "head" }, h("span", {}, tag(of.status), ` ${of.reason}`), h("strong", {}, jobs(of.jobs))),
-    of.message ? h("p", {}, of.message) : null,
-    h("p", { class: "dim" }, of.id ? ["such as ", h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.finished ? [", ", when(of.finished)] : "", ". "] : "", of.advice));
+  return item([tag(of.status), ` ${of.reason}`], h("strong", {}, jobs(of.jobs)), of.message ? h("p", {}, of.message) : null,
+    dim(of.id ? ["such as ", h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)),
+      of.finished ? [", ", when(of.finished)] : "", ". "] : "", of.advice));
 }
 
 function meter(label, used, limit, words, full) {
   const part = limit > 0 ? Math.min(1, used / limit) : 1;
   const inner = h("i");
   inner.style.width = `${100 * part}%`;
-  return h("div", { class: "meter", role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": limit,
-    "aria-valuenow": Math.min(used, limit), "aria-valuetext": words, "data-kind": full || part >= 1 ? "bad" : part >= 0.8 ? "warn" : "" }, inner);
+  return h("div", { class: "meter", role: "meter", "aria-label": label, "aria-valuenow": Math.round(100 * part),
+    "aria-valuetext": words, "data-kind": full || part >= 1 ? "bad" : part >= 0.8 ? "warn" : "" }, inner);
 }
 
 function showMoney(of) {
@@ -394,20 +393,18 @@ function showMoney(of) {
     if (sums) {
       const more = [sums.in_doubt ? `${money(sums.in_doubt)} in doubt` : "", sums.reserved ? `${money(sums.reserved)} reserved` : "",
         sums.unpriced ? `${number(sums.unpriced)} without a price` : ""].filter(Boolean).join(", ");
-      return h("div", { class: "item" }, h("div", { class: "head" }, h("span", {}, label), h("strong", {}, `${money(sums.cost)} ${currency}`)),
-        h("p", { class: "dim" }, `${number(sums.requests)} requests${more ? `; ${more}` : ""}`));
+      return item(label, h("strong", {}, `${money(sums.cost)} ${currency}`), dim(`${number(sums.requests)} requests${more ? `; ${more}` : ""}`));
     }
     const used = budget.used + budget.reserved;
     const words = `${money(used)} of ${money(budget.limit)} ${currency}`;
     const name = `Budget a ${budget.period}${budget.run ? ` ${budget.run}` : ""}, ${budget.scope}`;
-    return h("div", { class: "item" }, h("div", { class: "head" }, h("span", {}, name), h("strong", {}, words)),
-      meter(name, used, budget.limit, words, budget.used_up),
+    return item(name, h("strong", {}, words), meter(name, used, budget.limit, words, budget.used_up),
       budget.used_up ? h("p", {}, tag("used up", "bad"), budget.until ? [" begins anew ", when(budget.until)] : "") : null);
   }, "Nothing was spent yet.");
 }
 
 function facts(box, rows) {
-  box.replaceChildren(...rows.filter(([, value]) => value !== null && value !== undefined && value !== "")
+  box.replaceChildren(...rows.filter(([, value]) => value != null && value !== "")
     .flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
@@ -419,7 +416,6 @@ function showKeeping(s) {
     ["Disk", s.disk ? `${bytes(s.disk.free_bytes)} free` : null],
     ["Webhooks", `${number(hooks.owed)} owed, ${number(hooks.failed)} given up`],
     ["Orders", s.folders.orders ? `${number(s.folders.orders)} not obeyed yet` : null],
-    ["Kept", `${number(s.states.done)} done, ${number(s.states.failed)} failed`],
     ["Pruning", s.upkeep ? `not since ${moment(s.upkeep.since)}: see llmspool-prune(1)` : null],
     ["Spool", h("code", {}, s.spool)],
   ]);
@@ -437,10 +433,12 @@ async function loadJobs() {
   const page = await ask("GET", `/v1/jobs?${query}`);
   if (view !== "jobs" || key !== wanted.toString()) return;
   next = page.next;
+  $("pages").hidden = false;
   fill($("rows"), page.jobs, (of) => h("tr", {},
-    h("td", {}, h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.name ? h("span", { class: "dim small" }, of.name) : null),
-    h("td", {}, tag(of.state), of.reason ? h("span", { class: "dim small" }, of.reason) : null),
-    h("td", { class: "wider" }, of.model || "–"), h("td", { class: "wider" }, of.user || "–"), h("td", {}, when(of.submitted))));
+    h("td", {}, h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.name ? h("span", { class: "dim small" }, of.name) : null,
+      h("span", { class: "dim small narrower" }, when(of.submitted))),
+    h("td", {}, tag(of.state), of.reason ? h("span", { class: "dim small few" }, of.reason) : null),
+    h("td", { class: "wider" }, of.model || "–"), h("td", { class: "wider" }, of.user || "–"), h("td", { class: "wider" }, when(of.submitted))));
   $("no-rows").hidden = page.jobs.length > 0;
   put($("no-rows"), wanted.get("name") || wanted.get("state") ? "No job is like that." : next ? "None here; the next page goes on." : "No job yet.");
   $("page-next").disabled = !next;
@@ -469,11 +467,8 @@ let follow = null; // its stream
 let text = ""; // of the answer, as it comes
 let again = 0; // timer
 
-const size = (of) => new TextEncoder().encode(of).length;
-
 function token(data) {
-  if (data.offset < size(text)) text = new TextDecoder().decode(new TextEncoder().encode(text).slice(0, data.offset));
-  text += data.text;
+  text = new TextDecoder().decode(new TextEncoder().encode(text).slice(0, data.offset)) + data.text;
   if (job && !FINAL.includes(job.state)) put($("answer"), text);
 }
 
@@ -488,8 +483,8 @@ function watch(id) {
   if (follow || typeof EventSource === "undefined") return;
   follow = new EventSource(`/v1/jobs/${id}/events?tokens=1`);
   follow.addEventListener("token", (event) => token(JSON.parse(event.data)));
-  for (const kind of [...EVENTS, "state", "end"]) follow.addEventListener(kind, () => later(id, 150));
-  follow.addEventListener("end", unfollow);
+  for (const kind of [...EVENTS, "state"]) follow.addEventListener(kind, () => later(id, 150));
+  follow.addEventListener("end", () => { unfollow(); later(id, 50); });
   follow.onerror = () => { if (follow && follow.readyState === EventSource.CLOSED) unfollow(); later(id, POLL_MS); };
 }
 
@@ -519,17 +514,11 @@ async function loadJob(id) {
   }
 }
 
-const shown = (output) => (output === null || output === undefined ? "" : typeof output === "string" ? output : JSON.stringify(output, null, 2));
+const shown = (output) => (output == null ? "" : typeof output === "string" ? output : JSON.stringify(output, null, 2));
 
 function question(of) {
-  if (!of) return "";
-  const parts = [];
-  if (of.system) parts.push(`System: ${of.system}`);
-  if (of.prompt !== undefined) parts.push(shown(of.prompt));
-  for (const message of of.messages || []) parts.push(`${message.role}: ${shown(message.content)}`);
-  if (of.input !== undefined) parts.push(shown(of.input));
-  if (of.template) parts.push(`Template ${of.template}: ${JSON.stringify(of.vars || of.fields || {}, null, 2)}`);
-  return parts.join("\n\n");
+  return [of.system && `System: ${of.system}`, shown(of.prompt), shown(of.input), of.template && `Template ${of.template}: ${shown(of.vars)}`,
+    ...(of.messages || []).map((each) => `${each.role}: ${shown(each.content)}`)].filter(Boolean).join("\n\n");
 }
 
 async function showJob() {
@@ -538,7 +527,7 @@ async function showJob() {
   $("job-state").replaceChildren(tag(job.state), job.reason ? ` ${job.reason}` : "");
   const own = may("admin") || (may("submit") && session.user === job.user);
   const orders = { cancel: !FINAL.includes(job.state), retry: ["failed", "cancelled", "expired"].includes(job.state), rerun: job.state === "completed" };
-  for (const button of document.querySelectorAll("[data-order]")) button.hidden = !own || !orders[button.dataset.order];
+  for (const button of all("[data-order]")) button.hidden = !own || !orders[button.dataset.order];
   put($("asked"), question(of));
   await showVersions();
   showStory(of);
@@ -595,7 +584,7 @@ function showStory(of) {
     ["Next try", record.next_try ? [when(record.next_try), ", ", countdown(record.next_try)] : null],
     ["Took", record.latency_ms ? span(record.latency_ms) : null],
     ["Tokens", usage.input_tokens !== undefined ? `${number(usage.input_tokens)} in, ${number(usage.output_tokens)} out` : null],
-    ["Cost", record.cost !== undefined && record.cost !== null ? (typeof record.cost === "object" ? JSON.stringify(record.cost) : money(record.cost)) : null],
+    ["Cost", record.cost ? `${money(record.cost.amount)} ${record.cost.currency}` : null],
     ["Answered by", record.mock ? "the mock" : null],
   ]);
   const attempts = record.attempts || [];
@@ -663,7 +652,7 @@ function show(name) {
   for (const each of Object.keys(TITLES)) {
     $(`view-${each}`).hidden = each !== name;
     const link = $(`nav-${each}`);
-    if (link) each === name ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+    if (link) link.ariaCurrent = each === name ? "page" : null;
   }
   document.title = `${TITLES[name]} – llmspool`;
   if (name === "login") $("token").focus();
@@ -680,9 +669,8 @@ async function route() {
     answers = {};
     text = "";
     $("version").dataset.list = "";
-    for (const box of ["asked", "answer", "job-error"]) put($(box), "");
-    for (const box of ["facts", "attempts", "job-state"]) $(box).replaceChildren();
-    document.querySelectorAll("[data-order]").forEach((button) => { button.hidden = true; });
+    for (const box of ["asked", "answer", "job-error", "facts", "attempts", "job-state"]) $(box).replaceChildren();
+    all("[data-order]").forEach((button) => { button.hidden = true; });
     put($("job-title"), `Job ${short(decodeURIComponent(id))}`);
     show("job");
     await loadJob(decodeURIComponent(id));
@@ -700,7 +688,10 @@ async function route() {
     if (!status) await refresh();
     if (view === "login") return;
     show("overview");
-    if (status) showStatus();
+    if (!status) return;
+    // Stays while the view does: what is below it does not jump.
+    $("first").hidden = sum(Object.values(status.states)) + sum(Object.values(status.finished || {})) > 0;
+    showStatus();
   }
 }
 
@@ -736,21 +727,21 @@ function stored(value) {
 // --- the beginning ---
 
 theme(THEMES.includes(stored()) ? stored() : "auto");
-$("theme").addEventListener("click", () => {
+on("theme", "click", () => {
   const name = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
   stored(name);
   theme(name);
 });
-$("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
-$("pause").addEventListener("click", async () => {
+on("skip", "click", (event) => { event.preventDefault(); $("main").focus(); });
+on("pause", "click", async () => {
   try { await ask("POST", `/v1/${$("pause").dataset.to || "pause"}`); await refresh(); } catch (error) { tell("bad", error.message); }
 });
-$("leave").addEventListener("click", async () => {
+on("leave", "click", async () => {
   try { await ask("DELETE", "/v1/session"); } finally { location.reload(); }
 });
-$("page-first").addEventListener("click", () => { wanted.delete("cursor"); location.hash = `#/jobs?${wanted}`; });
-$("page-next").addEventListener("click", () => { wanted.set("cursor", next); location.hash = `#/jobs?${wanted}`; });
-for (const button of document.querySelectorAll("[data-order]")) {
+on("page-first", "click", () => { wanted.delete("cursor"); location.hash = `#/jobs?${wanted}`; });
+on("page-next", "click", () => { wanted.set("cursor", next); location.hash = `#/jobs?${wanted}`; });
+for (const button of all("[data-order]")) {
   button.addEventListener("click", async () => {
     const { id } = job;
     try {
@@ -766,13 +757,12 @@ for (const button of document.querySelectorAll("[data-order]")) {
     }
   });
 }
-for (const select of ["version", "against"]) $(select).addEventListener("change", async () => { await showAnswer(); showStory(job.job || {}); });
+for (const select of ["version", "against"]) on(select, "change", async () => { await showAnswer(); showStory(job.job || {}); });
 guard($("filter"), null, () => find($("q").value.trim()));
 guard($("submit"), $("submit-error"), submit);
 guard($("login"), $("login-error"), async () => {
   session = await ask("POST", "/v1/session", null, { Authorization: `Bearer ${$("token").value.trim()}` });
-  $("token").value = "";
-  view = "";
+  $("token").value = view = "";
   await begin();
 });
 addEventListener("hashchange", () => { if (view !== "login") route(); });

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
+#include "httpd/filter.h"
 #include "httpd/front.h"
 #include "httpd/request.h"
 #include "httpd/survey.h"
@@ -70,17 +71,9 @@ static void gather(uv_work_t *work)
 
 /* --- answering --- */
 
-static bool sees_all(const struct request *request)
-{
-    const struct spool *spool = request->front->spool;
-
-    return request->caller.user == NULL || (request->caller.scopes & SCOPE_ADMIN) != 0 ||
-           !spool->shared || !spool->owner_only;
-}
-
 static void answer(const struct glance *glance, struct request *request)
 {
-    const struct buffer *text = sees_all(request) ? &glance->whole : &glance->restricted;
+    const struct buffer *text = filter_restricts(request) ? &glance->restricted : &glance->whole;
     struct buffer copy = {0};
 
     if (glance->error.kind != ERROR_NONE) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * glance: the spool at a glance, as GET /v1/status answers it: gathered in libuv's pool, once for all
- * who ask meanwhile, and kept for a while.
+ * glance: the spool at a glance, as GET /v1/status answers it: gathered in libuv's pool, once for
+ * all who ask meanwhile, and kept for a while.
  *
- * Floor: httpd. Bounded on a spool of a million jobs: of folders that the daemon does not count itself no
- * more than TALLY_LIMIT entries are looked at, and what took long is gathered less often.
+ * Floor: httpd. Bounded on a spool of a million jobs: of folders that the daemon does not count
+ * itself no more than TALLY_LIMIT entries are looked at, and what took long is gathered less often.
  */
 #ifndef HTTPD_GLANCE_H
 #define HTTPD_GLANCE_H

@@ -11,7 +11,8 @@
 #include "httpd/request.h"
 #include "httpd/route.h"
 
-/* Whatever ends up in the page, it can load, run and reach nothing but this server (CSP level 3). */
+/* Whatever ends up in the page, it can load, run and reach nothing but this server (CSP level 3).
+ */
 #define POLICY                                                                                     \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "              \
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -69,8 +69,8 @@ static void ages_told(const json_t *overview, uint64_t jobs[SHAPE_COLUMNS])
     }
 }
 
-/* A job's file of cur/ has the time of its submission, and a mark while it is running. Returns whether
- * there are more than were counted. */
+/* A job's file of cur/ has the time of its submission, and a mark while it is running. Returns
+ * whether there are more than were counted. */
 static bool ages_count(const struct spool *spool, struct wall now, uint64_t jobs[SHAPE_COLUMNS])
 {
     DIR *list = file_list(spool->dir[FOLDER_CUR]);
@@ -85,7 +85,8 @@ static bool ages_count(const struct spool *spool, struct wall now, uint64_t jobs
         if (entry_read(entry->d_name).kind == ENTRY_JOB &&
             fstatat(spool->dir[FOLDER_CUR], entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             (status.st_mode & S_IXUSR) == 0) {
-            int64_t submitted_ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
+            int64_t submitted_ms =
+                (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
 
             jobs[shape_column(now.ms - submitted_ms)]++;
         }

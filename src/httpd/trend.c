@@ -159,8 +159,7 @@ static void take_block(struct trend *trend, struct buffer *text, bool cut)
     const char *end;
 
     trend->at += (off_t)at;
-    while (at < text->length &&
-           (end = memchr(text->bytes + at, '\n', text->length - at)) != NULL) {
+    while (at < text->length && (end = memchr(text->bytes + at, '\n', text->length - at)) != NULL) {
         size_t length = (size_t)(end - (text->bytes + at));
 
         take_line(trend, text->bytes + at, length);
@@ -218,8 +217,9 @@ void trend_read(struct trend *trend, struct wall now)
 
 static json_t *percentile(const struct minute *minute, unsigned percent)
 {
-    return minute->latency.total == 0 ? json_null()
-                                      : json_integer(histogram_percentile(&minute->latency, percent));
+    return minute->latency.total == 0
+               ? json_null()
+               : json_integer(histogram_percentile(&minute->latency, percent));
 }
 
 json_t *trend_json(const struct trend *trend, struct wall now)

@@ -24,9 +24,9 @@ struct trend *trend_open(const struct spool *spool);
 /* Reads what was added since the last time. A log that cannot be read adds nothing. */
 void trend_read(struct trend *trend, struct wall now);
 
-/* {"from": TIME, "completed": […], "failed": […], "p50_ms": […], "p95_ms": […]}, each of TREND_MINUTES
- * minutes, the oldest first, the last one under way; null where it is not known, and for a
- * percentile without requests. */
+/* {"from": TIME, "completed": […], "failed": […], "p50_ms": […], "p95_ms": […]}, each of
+ * TREND_MINUTES minutes, the oldest first, the last one under way; null where it is not known, and
+ * for a percentile without requests. */
 json_t *trend_json(const struct trend *trend, struct wall now);
 
 /* NULL is allowed. */

@@ -278,7 +278,7 @@ def looks(rig):
     """Pictures of all views, narrow and wide, light and dark; axe finds nothing serious; nothing moves by
     itself; nothing is wider than the window."""
     other = prepare(rig, "--latency", "lognormal:120ms,0.6", "--max-concurrent", "3",
-                    general='budget {\n    day = "0.20"\n    month = "40.00"\n}\n')
+                    general='budget {\n    day = "2.00"\n    month = "40.00"\n}\n')
     rig.daemon()
     server = rig.httpd()
     jobs = [rig.spool.drop({**job, "user": ("ann", "ben")[i % 2], "name": f"letter-{i}"})
