@@ -17,7 +17,7 @@
 #include "base/xalloc.h"
 #include "client/attached.h"
 #include "client/input.h"
-#include "client/receivers.h"
+#include "client/door.h"
 #include "job/expand.h"
 #include "job/question.h"
 #include "job/templates.h"
@@ -28,7 +28,7 @@ struct draft {
     struct templates *templates;
     char *owner; /* of what we drop, in a shared spool */
     struct attached *attached;
-    struct receivers *receivers;
+    struct door *door;
     char *folder; /* of paths in whole jobs; NULL: the working directory */
     struct wall now;
 };
@@ -328,7 +328,7 @@ struct draft *draft_new(const struct spool *spool, struct wall now)
         .templates = templates_new(spool, &clock_system),
         .owner = spool->shared ? own_name() : NULL,
         .attached = attached_new(spool),
-        .receivers = receivers_new(spool),
+        .door = door_new(spool),
         .now = now,
     };
     return draft;
@@ -339,7 +339,7 @@ void draft_free(struct draft *draft)
     if (draft != NULL) {
         json_decref(draft->changes);
         attached_free(draft->attached);
-        receivers_free(draft->receivers);
+        door_free(draft->door);
         free(draft->folder);
         templates_free(draft->templates);
         free(draft->owner);
@@ -473,7 +473,7 @@ static int attach(const struct draft *draft, json_t *document, struct error *err
 
 int draft_check_webhook(const struct draft *draft, const char *webhook, struct error *error)
 {
-    return webhook != NULL ? receivers_check(draft->receivers, webhook, error) : 0;
+    return webhook != NULL ? door_check_webhook(draft->door, webhook, error) : 0;
 }
 
 /* Checks and completes a document, which it takes over, in the form in which the daemon would read

@@ -309,6 +309,10 @@ def submitting(rig):
     equal(sorted(os.listdir(rig.spool.at("new"))), before, "what is in new/")
     equal(submit(rig, "--webhook", "http://name.test/", "again").returncode, 0, "a name")
     daemon.stop()
+    equal(submit(rig, "--webhook", "http://10.1.1.1/", "again").returncode, 65, "with no daemon")
+    rig.configure(rig.mocks[-1], section('allow = {"10.0.0.0/8"}'))
+    equal(submit(rig, "--webhook", "http://10.1.1.1/", "again").returncode, 0,
+          "with a configuration that the daemon has not seen")
 
 
 @scenario

@@ -238,6 +238,7 @@ def readme(rig):
         if answer:
             output = receiver.stdout.readline().strip()
             equal(output, rig.spool.json("done", rig.spool.outputs()[0])["output"], "what it prints")
+            until(lambda: not rig.spool.names("outbox", ".json"), "the receiver's answer")
         else:
             until(lambda: os.path.isdir(rig.spool.at("outbox", "failed"))
                   and rig.spool.names("outbox/failed"), "a webhook that is given up")

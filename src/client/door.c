@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * receivers: whether webhooks may go where jobs send them, by what the daemon of the spool said last.
+ * door: whether webhooks may go where jobs send them, by what the daemon of the spool said last.
  */
-#include "client/receivers.h"
+#include "client/door.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -16,18 +16,18 @@
 #include "client/records.h"
 #include "job/webhook.h"
 
-struct receivers {
+struct door {
     const struct spool *spool;
     bool looked;
     bool told; /* rules are the daemon's */
     struct webhook_rules rules;
 };
 
-struct receivers *receivers_new(const struct spool *spool)
+struct door *door_new(const struct spool *spool)
 {
-    struct receivers *receivers = xmalloc(sizeof *receivers);
-    *receivers = (struct receivers){.spool = spool};
-    return receivers;
+    struct door *door = xmalloc(sizeof *door);
+    *door = (struct door){.spool = spool};
+    return door;
 }
 
 /* The texts of an array, for texts_free. */
@@ -60,34 +60,34 @@ static bool outdated(const json_t *status, const char *place)
            stat(place, &file) == 0 && file.st_mtim.tv_sec >= written.ms / 1000;
 }
 
-static void look(struct receivers *receivers)
+static void look(struct door *door)
 {
-    json_t *status = records_status(receivers->spool);
+    json_t *status = records_status(door->spool);
     const json_t *webhook = json_object_get(status, "webhook");
     const char *place = jsontext_get_text(webhook, "configuration", NULL);
     char **allow = texts_of(json_object_get(webhook, "allow"));
     char **endpoints = texts_of(json_object_get(webhook, "endpoints"));
-    receivers->looked = true;
-    receivers->told =
+    door->looked = true;
+    door->told =
         place != NULL && !outdated(status, place) &&
-        webhook_rules_make(&receivers->rules, allow, endpoints, place, NULL) == 0;
+        webhook_rules_make(&door->rules, allow, endpoints, place, NULL) == 0;
     texts_free(allow);
     texts_free(endpoints);
     json_decref(status);
 }
 
-int receivers_check(struct receivers *receivers, const char *webhook, struct error *error)
+int door_check_webhook(struct door *door, const char *webhook, struct error *error)
 {
     const char *reason;
-    if (!receivers->looked)
-        look(receivers);
-    return !receivers->told || webhook_allowed(&receivers->rules, webhook, &reason, error) ? 0 : -1;
+    if (!door->looked)
+        look(door);
+    return !door->told || webhook_allowed(&door->rules, webhook, &reason, error) ? 0 : -1;
 }
 
-void receivers_free(struct receivers *receivers)
+void door_free(struct door *door)
 {
-    if (receivers == NULL)
+    if (door == NULL)
         return;
-    webhook_rules_clear(&receivers->rules);
-    free(receivers);
+    webhook_rules_clear(&door->rules);
+    free(door);
 }

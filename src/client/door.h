@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * receivers: whether webhooks may go where jobs send them, by what the daemon of the spool said last.
+ * door: whether webhooks may go where jobs send them, by what the daemon of the spool said last.
  *
  * Floor: client. So that a webhook to localhost fails where it is asked for, with the line that
  * allows it, and not later in failed/.
  */
-#ifndef CLIENT_RECEIVERS_H
-#define CLIENT_RECEIVERS_H
+#ifndef CLIENT_DOOR_H
+#define CLIENT_DOOR_H
 
 #include "base/error.h"
 #include "spool/spool.h"
 
-struct receivers;
+struct door;
 
 /* Reads state/status.json at the first check. spool must outlive it. */
-struct receivers *receivers_new(const struct spool *spool);
+struct door *door_new(const struct spool *spool);
 
 /* Whether a webhook of a job, which was read well, may come in. Where no daemon has told its rules yet,
  * or it stopped and its configuration was changed since, all may. Returns 0, or -1 with an error of
  * kind ERROR_DATA. */
-int receivers_check(struct receivers *receivers, const char *webhook, struct error *error);
+int door_check_webhook(struct door *door, const char *webhook, struct error *error);
 
 /* NULL is allowed. */
-void receivers_free(struct receivers *receivers);
+void door_free(struct door *door);
 
 #endif
