@@ -22,6 +22,7 @@ NOT_HERE = [
     (r"^\./bootstrap && \./configure", "installs; its parts are what tests begin with"),
     (r"^dpkg-buildpackage|^sudo apt install", "is what package.bats does"),
     (r"--watch( |$)|--follow( |$)", "needs a terminal, or ends when a person ends it: screen.bats has both"),
+    (r"--mail ", "needs a daemon that sends mail: hooks.bats has one"),
     (r"^\$? ?duckdb ", "Debian has no package of it"),
     (r"^install -m 600 -o llmspool|^cat >/etc/llmspool/", "needs the service's user, and a key typed at a terminal"),
 ]

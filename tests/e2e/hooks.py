@@ -515,7 +515,7 @@ def letters(rig: Rig):
             expect(not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", body), "control characters")
             expect("\n.\n" not in body, "a line with a dot alone")
     text = [m for m in mails(rig) if "run " in m and "cost" in m][0]
-    expect("\ncost        1.25 USD\n" in text and "\nduration    1m1s\n" in text, text)
+    expect("\ncost        1.25 USD\n" in text and "\nduration    1m 1s\n" in text, text)
     for words, stdin, code in ((["a b"], b"{}", 64), (["--from", "x\ny", "bob"], b"{}", 64), ([], b"{}", 65),
                                (["bob"], b"nothing", 65), (["bob"], b'{"event": "budget"}', 65), (["bob"], b"", 65),
                                (["--sendmail", "/nowhere", "bob"], json.dumps(notices[0]).encode(), 78),

@@ -277,7 +277,7 @@ static void unknown_words_are_refused_with_the_nearest_one(void **state)
          "there is no setting \"concurency\"; did you mean \"concurrency\"?"},
         {"zzzzzzzzzz = 5", 1, "there is no setting \"zzzzzzzzzz\"; see llmspoold.conf(5)"},
         {"webhok { }", 1, "there is no setting \"webhok\"; did you mean \"webhook\"?"},
-        {"hook { }", 1, "there is no setting \"hook\""},
+        {"hoax { }", 1, "there is no setting \"hoax\""},
         {"include(\"/etc/passwd\")", 1, "quotes"},
         {"provider a {\n urll = http://a\n}", 2, "\"urll\" in this section; did you mean \"url\"?"},
         {"provider a { rpn = 5 }", 1, "\"rpn\" in this section; did you mean \"rpm\"?"},
