@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAIR(group)   (group) >> 8, (group)&0xff
+#define PAIR(group) (group) >> 8, (group)&0xff
 #define IPV4(a, b, c, d, prefix)                                                                   \
     {                                                                                              \
         {a, b, c, d}, 4, prefix                                                                    \

@@ -24,8 +24,8 @@ int networks_read(char *const *texts, struct networks *networks, struct error *e
 /* Leaves an empty list. */
 void networks_clear(struct networks *networks);
 
-/* The network of special purpose that closes an address, unless one of the list opens it; NULL: it is
- * open. */
+/* The network of special purpose that closes an address, unless one of the list opens it; NULL: it
+ * is open. */
 const struct network_special *networks_closed(const struct networks *networks,
                                               const struct network *address);
 

@@ -164,9 +164,14 @@ static bool is_below(const char *text, const char *name)
 bool weburl_is_local(const struct weburl *url)
 {
     static const char *const names[] = {
-        "localhost",          "localhost.localdomain", "localhost4",
-        "localhost6",         "ip6-localhost",         "ip6-loopback",
-        "localhost4.localdomain4", "localhost6.localdomain6",
+        "localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost6",
+        "ip6-localhost",
+        "ip6-loopback",
+        "localhost4.localdomain4",
+        "localhost6.localdomain6",
     };
     for (size_t i = 0; !url->is_address && i < sizeof names / sizeof *names; i++) {
         if (is_below(url->host, names[i]))

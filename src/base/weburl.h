@@ -31,8 +31,8 @@ struct weburl {
  * URL, which may hold a password. */
 int weburl_read(const char *text, struct weburl *url, struct error *error);
 
-/* Whether the host is a name by which a machine calls itself: localhost, a name below it (RFC 6761),
- * and those of usual hosts files. */
+/* Whether the host is a name by which a machine calls itself: localhost, a name below it (RFC
+ * 6761), and those of usual hosts files. */
 bool weburl_is_local(const struct weburl *url);
 
 #endif

@@ -68,9 +68,8 @@ static void look(struct door *door)
     char **allow = texts_of(json_object_get(webhook, "allow"));
     char **endpoints = texts_of(json_object_get(webhook, "endpoints"));
     door->looked = true;
-    door->told =
-        place != NULL && !outdated(status, place) &&
-        webhook_rules_make(&door->rules, allow, endpoints, place, NULL) == 0;
+    door->told = place != NULL && !outdated(status, place) &&
+                 webhook_rules_make(&door->rules, allow, endpoints, place, NULL) == 0;
     texts_free(allow);
     texts_free(endpoints);
     json_decref(status);

@@ -16,9 +16,9 @@ struct door;
 /* Reads state/status.json at the first check. spool must outlive it. */
 struct door *door_new(const struct spool *spool);
 
-/* Whether a webhook of a job, which was read well, may come in. Where no daemon has told its rules yet,
- * or it stopped and its configuration was changed since, all may. Returns 0, or -1 with an error of
- * kind ERROR_DATA. */
+/* Whether a webhook of a job, which was read well, may come in. Where no daemon has told its rules
+ * yet, or it stopped and its configuration was changed since, all may. Returns 0, or -1 with an
+ * error of kind ERROR_DATA. */
 int door_check_webhook(struct door *door, const char *webhook, struct error *error);
 
 /* NULL is allowed. */

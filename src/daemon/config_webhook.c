@@ -97,8 +97,7 @@ int config_endpoint_end(const struct config_endpoint *endpoint, struct error *er
 /* The schedule of Standard Webhooks 1.0, after the first try: three days in all. */
 static void complete_retries(struct config_webhook *webhook)
 {
-    static const char *const delays[] = {"5s",  "5m",  "30m", "2h", "5h",
-                                         "10h", "14h", "20h", "24h"};
+    static const char *const delays[] = {"5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"};
     const struct setting *retries = setting_find(webhook_settings, "retries");
     if (webhook->retries != NULL)
         return;

@@ -11,22 +11,23 @@
 #include "base/jsontext.h"
 
 /* What is passed on of a record, in this order, and what of it may be left out. Attempts, the
- * provider's own answer and what could not be read of one are not: they are long and in the record. */
+ * provider's own answer and what could not be read of one are not: they are long and in the record.
+ */
 static const struct {
     struct jsonspan key;
     bool keep;
 } members[] = {
-    {JSONSPAN("status"), true},       {JSONSPAN("reason"), true},
-    {JSONSPAN("message"), false},     {JSONSPAN("output"), false},
-    {JSONSPAN("tool_calls"), false},  {JSONSPAN("refusal"), false},
+    {JSONSPAN("status"), true},         {JSONSPAN("reason"), true},
+    {JSONSPAN("message"), false},       {JSONSPAN("output"), false},
+    {JSONSPAN("tool_calls"), false},    {JSONSPAN("refusal"), false},
     {JSONSPAN("finish_reason"), false}, {JSONSPAN("truncated"), true},
-    {JSONSPAN("model"), false},       {JSONSPAN("fallback"), false},
-    {JSONSPAN("provider"), false},    {JSONSPAN("mock"), true},
-    {JSONSPAN("user"), false},        {JSONSPAN("in_run"), false},
-    {JSONSPAN("metadata"), false},    {JSONSPAN("names"), false},
-    {JSONSPAN("usage"), true},        {JSONSPAN("cost"), true},
-    {JSONSPAN("times"), true},        {JSONSPAN("latency_ms"), true},
-    {JSONSPAN("request_id"), false},  {JSONSPAN("expires_at"), true},
+    {JSONSPAN("model"), false},         {JSONSPAN("fallback"), false},
+    {JSONSPAN("provider"), false},      {JSONSPAN("mock"), true},
+    {JSONSPAN("user"), false},          {JSONSPAN("in_run"), false},
+    {JSONSPAN("metadata"), false},      {JSONSPAN("names"), false},
+    {JSONSPAN("usage"), true},          {JSONSPAN("cost"), true},
+    {JSONSPAN("times"), true},          {JSONSPAN("latency_ms"), true},
+    {JSONSPAN("request_id"), false},    {JSONSPAN("expires_at"), true},
     {JSONSPAN("sha256"), true},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * webhook_body: the body of a webhook: what a debt says and what is told of its job's record, within
- * a bound of size.
+ * webhook_body: the body of a webhook: what a debt says and what is told of its job's record,
+ * within a bound of size.
  *
  * Floor: daemon. Text in, text out. spool-layout/README, section 28, and the schema webhook say
  * what is in it.

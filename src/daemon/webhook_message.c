@@ -113,9 +113,8 @@ static int body_make(const struct core *core, const struct webhook_debt *debt, s
     struct buffer text = {0};
     int failed = record_read(core, debt, &text, error);
     if (failed == 0)
-        webhook_body_write(body, debt,
-                           (struct jsonspan){text.length > 0 ? text.bytes : NULL, text.length},
-                           &form);
+        webhook_body_write(
+            body, debt, (struct jsonspan){text.length > 0 ? text.bytes : NULL, text.length}, &form);
     buffer_free(&text);
     return failed;
 }
@@ -157,7 +156,8 @@ int webhook_message_make(struct core *core, const json_t *debt, struct wall now,
     const char *id = jsontext_get_text(debt, "webhook_id", NULL);
     struct webhook_debt told;
     *message = (struct webhook_message){0};
-    if (webhook == NULL || id == NULL || strchr(id, '.') != NULL) { /* a dot ends an id when signed */
+    if (webhook == NULL || id == NULL ||
+        strchr(id, '.') != NULL) { /* a dot ends an id when signed */
         error_set(error, ERROR_DATA, "the debt names no webhook, or has no webhook_id");
         return -1;
     }

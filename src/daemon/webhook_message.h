@@ -26,8 +26,8 @@ struct webhook_message {
     struct buffer body;                 /* JSON; the same at each try */
 };
 
-/* The URL that a debt's `webhook` (a URL, or the name of an endpoint) means now, borrowed from it or
- * from the configuration; or NULL with an error of kind ERROR_ABSENT: there is no such endpoint
+/* The URL that a debt's `webhook` (a URL, or the name of an endpoint) means now, borrowed from it
+ * or from the configuration; or NULL with an error of kind ERROR_ABSENT: there is no such endpoint
  * any more. For the gate of its receiver, before anything is read. */
 const char *webhook_message_url(const struct config *config, const char *webhook,
                                 struct error *error);
@@ -36,7 +36,8 @@ const char *webhook_message_url(const struct config *config, const char *webhook
  * Returns 0, or -1 with an error: ERROR_ABSENT when the endpoint is not there any more (another
  * configuration may bring it back), ERROR_DATA when the debt is none (trying again does not help),
  * ERROR_SYSTEM when a file cannot be read. A record that is not there any more, or tells of another
- * run, is no error: the debt alone is told. Members of *message are owned; webhook_message_clear. */
+ * run, is no error: the debt alone is told. Members of *message are owned; webhook_message_clear.
+ */
 int webhook_message_make(struct core *core, const json_t *debt, struct wall now,
                          struct webhook_message *message, struct error *error);
 

@@ -42,8 +42,9 @@ static char *secret_read(const struct spool *spool, const struct buffer *text,
 {
     const char *place = "state/" WEBHOOK_SECRET_NAME;
     if (status->st_uid != geteuid() || (status->st_mode & 077) != 0)
-        return secret_problem(spool, "is not the daemon's alone: remove it, and a new one is made at"
-                                     " the next start",
+        return secret_problem(spool,
+                              "is not the daemon's alone: remove it, and a new one is made at"
+                              " the next start",
                               error);
     if (text->length == 0 || strlen(text->bytes) != text->length)
         return secret_problem(spool, "is no secret: remove it", error);
@@ -65,8 +66,8 @@ static char *secret_make(const struct spool *spool, struct error *error)
     explicit_bzero(bytes, sizeof bytes);
     char *secret = key_copy(text.bytes, WEBHOOK_SECRET_NAME, error);
     buffer_byte(&text, '\n');
-    int result = file_replace(spool->dir[FOLDER_TMP], spool->dir[FOLDER_STATE],
-                              WEBHOOK_SECRET_NAME, 0600, text.bytes, text.length, true);
+    int result = file_replace(spool->dir[FOLDER_TMP], spool->dir[FOLDER_STATE], WEBHOOK_SECRET_NAME,
+                              0600, text.bytes, text.length, true);
     wipe(&text);
     if (result == 0)
         return secret;

@@ -16,7 +16,7 @@
 struct webhooks {
     struct core *core;
     struct webhook_rules rules; /* its place is absolute: others read it from where they are */
-    char *secret; /* the spool's own; NULL: not needed, or not there yet */
+    char *secret;               /* the spool's own; NULL: not needed, or not there yet */
 };
 
 /* Rules. */
@@ -36,8 +36,7 @@ static void rules_make(struct webhooks *webhooks)
     char **names = xcalloc(config->endpoint_count + 1, sizeof *names);
     for (size_t i = 0; i < config->endpoint_count; i++)
         names[i] = config->endpoints[i].name;
-    int failed = webhook_rules_make(&webhooks->rules, config->webhook.allow, names,
-                                    place, NULL);
+    int failed = webhook_rules_make(&webhooks->rules, config->webhook.allow, names, place, NULL);
     assert(failed == 0); /* the configuration was checked */
     free(names);
     free(place);

@@ -67,7 +67,8 @@ bool webhook_is_url(const char *webhook)
     return strchr(webhook, ':') != NULL; /* which no name has */
 }
 
-/* The address that a URL's host is or stands for without asking a resolver; false: there is none. */
+/* The address that a URL's host is or stands for without asking a resolver; false: there is none.
+ */
 static bool host_address(const struct weburl *url, struct network *address)
 {
     *address = url->address;

@@ -22,18 +22,17 @@ struct webhook_rules {
     char *place;           /* the configuration's path */
 };
 
-/* Fills *rules with copies. Either list may be NULL: empty. Returns 0, or -1 with an error about what
- * is no network. */
+/* Fills *rules with copies. Either list may be NULL: empty. Returns 0, or -1 with an error about
+ * what is no network. */
 int webhook_rules_make(struct webhook_rules *rules, char *const *allow, char *const *endpoints,
                        const char *place, struct error *error);
 
 /* Leaves empty ones. */
 void webhook_rules_clear(struct webhook_rules *rules);
 
-/* Whether an address is forbidden; words (WEBHOOK_WORDS_SIZE bytes) then receive what it is, and the
- * line of the configuration that allows it. */
-bool webhook_forbids(const struct webhook_rules *rules, const struct network *address,
-                     char *words);
+/* Whether an address is forbidden; words (WEBHOOK_WORDS_SIZE bytes) then receive what it is, and
+ * the line of the configuration that allows it. */
+bool webhook_forbids(const struct webhook_rules *rules, const struct network *address, char *words);
 
 /* Whether a job's webhook, a URL or the name of an endpoint, may come in. Where not, *reason is a
  * machine word, bad_value, webhook_forbidden or unknown_endpoint, and error a sentence. */
