@@ -273,6 +273,17 @@ void request_end_soon(struct request *request)
         drain(request->state);
 }
 
+static void forget_headers(struct request *request)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        free(request->headers[i].name);
+        free(request->headers[i].value);
+    }
+    free(request->headers);
+    request->headers = NULL;
+    request->header_count = 0;
+}
+
 enum MHD_Result request_send(struct request *request)
 {
     enum MHD_Result result = MHD_YES;
@@ -284,6 +295,7 @@ enum MHD_Result request_send(struct request *request)
     if (result == MHD_YES)
         result = MHD_queue_response(request->connection, request->status, request->response);
     request->queued = true;
+    forget_headers(request); /* the library has copies; a stream may last for days */
     return result;
 }
 
@@ -298,11 +310,7 @@ void request_free(struct request *request)
         request->calls.close(request->state);
     if (request->response != NULL)
         MHD_destroy_response(request->response);
-    for (size_t i = 0; i < request->header_count; i++) {
-        free(request->headers[i].name);
-        free(request->headers[i].value);
-    }
-    free(request->headers);
+    forget_headers(request);
     free(request->own_user);
     for (size_t i = 0; i < ROUTE_PARAMS; i++)
         free(request->params[i]);

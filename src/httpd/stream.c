@@ -17,7 +17,7 @@
 enum {
     FILL = 32 * 1024, /* bytes that are formatted at once, about */
     STEP = 64 * 1024, /* bytes of the log that are read at once */
-    BLOCK = 1024,     /* of the library's, for each stream; it needs it for HTTP/1.0 alone */
+    BLOCK = 128,     /* of the library's, for each stream; it needs it for HTTP/1.0 alone */
     STALL_MS = 5000,  /* who is behind and takes nothing for so long is cut */
     STUCK_MS = 60000, /* who takes nothing at all for so long is cut off */
     DAY_MS = 24 * 60 * 60 * 1000,
