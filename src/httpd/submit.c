@@ -12,6 +12,7 @@
 #include "httpd/gather.h"
 #include "httpd/idempotency.h"
 #include "job/flow.h"
+#include "job/mail.h"
 
 enum {
     BODY_LIMIT = 64 * 1024 * 1024,
@@ -75,6 +76,20 @@ static bool claim(const struct submit_context *context, json_t *document,
     return false;
 }
 
+/* The daemon trusts this server in whom mail goes to, so whom a token's user may name is settled here. */
+static bool may_mail(const struct submit_context *context, const json_t *document,
+                     struct submit_problem *problem)
+{
+    const char *to = mail_to(json_object_get(document, "mail"));
+
+    if (context->user == NULL || to == NULL || mail_allowed(to, context->user, NULL))
+        return true;
+    error_set(&problem->error, ERROR_DATA, MAIL_FOREIGN, to, context->user);
+    point(problem, "mail", strlen("mail"));
+    (void)refuse(problem, MHD_HTTP_FORBIDDEN, "forbidden", "foreign_mail");
+    return false;
+}
+
 static struct job *read_document(const struct submit_context *context, json_t *document,
                                  struct submit_problem *problem)
 {
@@ -94,7 +109,8 @@ static struct job *read_document(const struct submit_context *context, json_t *d
                   "this is a flow of several jobs: llmspool-submit --flow takes it");
         return refuse(problem, MHD_HTTP_UNPROCESSABLE_CONTENT, "refused", "unsupported");
     }
-    if (json_is_object(document) && !claim(context, document, problem))
+    if (json_is_object(document) &&
+        (!claim(context, document, problem) || !may_mail(context, document, problem)))
         return NULL;
     job = job_from_json(document, &job_context, &problem->error);
     if (job != NULL)

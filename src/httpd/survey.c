@@ -193,4 +193,6 @@ void survey_restrict(json_t *survey)
             json_object_del(group, samples[k]);
     }
     json_object_del(survey, "users");
+    json_object_del(survey, "spool");
+    json_object_del(survey, "webhook");
 }

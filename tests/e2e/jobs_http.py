@@ -504,6 +504,10 @@ def users(rig: Rig):
     equal(problem["pointer"], "/user", "what is forbidden")
     refused(server.post("/v1/jobs", lines_of([job, {**job, "user": "bob"}]), headers={**alice, **LINES}),
             403, "forbidden", "line 2")
+    refused(server.post("/v1/jobs", {**job, "mail": {"to": "bob@example.org", "on": ["end"]}}, headers=dict(alice)),
+            403, "forbidden")
+    equal(server.post("/v1/jobs", {"prompt": "told", "mail": {"to": "alice", "on": ["end"]}}, headers=dict(alice)).status,
+          201, "mail to alice")
     expect(server.post("/v1/jobs", job, headers=dict(bob)).json["id"] != posted.json["id"], "bob's is another")
     key = {"Idempotency-Key": "k"}
     equal(server.post("/v1/jobs", {"prompt": "a"}, headers={**alice, **key}).status, 201, "alice's key")
