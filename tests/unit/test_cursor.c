@@ -8,8 +8,8 @@
 
 static void test_both_ways(void **state)
 {
-    static const char *const texts[] = {"c",       "f",       "d",      "c" HEX,
-                                        "f" HEX,   "d" HEX,   "r0",     "r999999999999999"};
+    static const char *const texts[] = {"c",       "f",       "d",      ("c" HEX),
+                                        ("f" HEX), ("d" HEX),   "r0",     "r999999999999999"};
     struct cursor cursor;
     char text[CURSOR_SIZE];
     (void)state;
@@ -30,7 +30,7 @@ static void test_both_ways(void **state)
 
 static void test_others_are_none(void **state)
 {
-    static const char *const texts[] = {"",   "x",   "d1",  "d" HEX "0", "D" HEX, "r",
+    static const char *const texts[] = {"",   "x",   "d1",  ("d" HEX "0"), ("D" HEX), "r",
                                         "r-1", "r1x", "r 1", "r9999999999999999", HEX};
     struct cursor cursor;
     (void)state;
