@@ -23,7 +23,7 @@
 
 enum {
     DESCRIPTORS_KEPT = 64,         /* for all but connections */
-    CONNECTION_MEMORY = 7 * 1024, /* of a request's head and of one write: all that an idle stream keeps */
+    CONNECTION_MEMORY = 6656, /* of a request's head and of one write: all that an idle stream keeps */
 };
 
 struct server {
