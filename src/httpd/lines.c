@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/jsontext.h"
 #include "base/random.h"
 #include "base/xalloc.h"
@@ -17,6 +18,9 @@
 #include "httpd/idempotency.h"
 #include "httpd/submit.h"
 #include "retain/members.h"
+
+/* 2^53 - 1: what is beyond is no JSON to the daemon. */
+#define POSITION_LAST INT64_C(9007199254740991)
 
 enum {
     LINES_MAX = 100 * 1000,
@@ -87,6 +91,7 @@ static const char *header_flaw(struct lines *lines, const json_t *header)
     const char *run = json_string_value(json_object_get(header, "run"));
     const json_t *first = json_object_get(header, "first");
     json_t *max_cost = json_object_get(header, "max_cost");
+    int64_t nano;
 
     if (run == NULL || !layout_name_ok(run))
         return "its name is none: 1 to 100 of A-Z a-z 0-9 . _ -, no leading dot, not 6 to 64 hex digits";
@@ -96,7 +101,9 @@ static const char *header_flaw(struct lines *lines, const json_t *header)
         return "it has keys other than run, first and max_cost";
     if (first != NULL && (!json_is_integer(first) || json_integer_value(first) < 0))
         return "first is no position (0 or more)";
-    if (max_cost != NULL && !json_is_number(max_cost) && !json_is_string(max_cost))
+    if (json_integer_value(first) > POSITION_LAST - LINES_MAX)
+        return "first leaves no positions for its jobs";
+    if (max_cost != NULL && !amount_of_json(max_cost, &nano))
         return "max_cost is no amount of money";
     (void)snprintf(lines->run, sizeof lines->run, "%s", run);
     lines->first = (uint64_t)json_integer_value(first);

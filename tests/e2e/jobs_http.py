@@ -196,7 +196,10 @@ def lines(rig: Rig):
     equal((problem["line"], problem["pointer"]), (41, "/priority"), "where it is wrong")
     equal(rig.spool.names("new"), [], "what was dropped of it")
     for text, status in (("", 422), ("\n\n", 422), ("{\n", 400), ('{"run": "../x"}\n{"prompt": "a"}\n', 422),
-                         ('{"run": "a", "x": 1}\n{"prompt": "a"}\n', 422)):
+                         ('{"run": "a", "x": 1}\n{"prompt": "a"}\n', 422),
+                         *((f'{{"run": "a", {key}}}\n{{"prompt": "a"}}\n', 422) for key in
+                           ('"max_cost": "5 EUR"', '"max_cost": "-1"', '"max_cost": -1', '"max_cost": true',
+                            '"max_cost": 1e300', f'"first": {2**53 - 1}', f'"first": {2**53 - 100000}', '"first": -1'))):
         equal(server.post("/v1/jobs", text, headers=LINES).status, status, f"{text!r}")
     refused(server.post("/v1/jobs?run=a%2fb", "{}", headers=LINES), 400, "bad-request")
     answer = server.post("/v1/jobs", '{"run": "big", "first": 0}\n\r\n' + lines_of(jobs),
