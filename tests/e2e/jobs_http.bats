@@ -37,6 +37,10 @@ load rig
     scenario jobs_http.py keys
 }
 
+@test "a write of keys that failed spoils no other key" {
+    scenario jobs_http.py unwritten
+}
+
 @test "what failed is tried again, and what is too old asked again" {
     scenario jobs_http.py again
 }

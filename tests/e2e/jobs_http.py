@@ -297,6 +297,27 @@ def keys(rig: Rig):
 
 
 @scenario
+def unwritten(rig: Rig):
+    """A key whose write failed spoils no other key, and is durable with the next."""
+    def post(server, name):
+        return server.post("/v1/jobs", {"prompt": name}, headers={"Idempotency-Key": name})
+
+    for number, fault in enumerate(("fdatasync:EIO:1", "fdatasync:EIO:1,renameat:EIO:1")):
+        server = rig.httpd(environment=preload(fault))
+        names = [f"failed-{number}", f"next-{number}", f"last-{number}"]
+        for name in names:
+            equal(post(server, name).status, 201, name)
+            if name == names[0]:
+                with open(rig.spool.at("state", "httpd-keys"), "ab") as file:
+                    file.write(b"torn 12")
+        server.kill()
+        server = rig.httpd()
+        for name in names:
+            equal(post(server, name).headers["Idempotency-Replayed"], "true", f"{name} after {fault}")
+        server.stop()
+
+
+@scenario
 def again(rig: Rig):
     """What failed is tried again by a post; an answer that is too old is asked for again."""
     mock = rig.mock()
