@@ -69,6 +69,10 @@ load rig
     scenario jobs_http.py bounded
 }
 
+@test "of too many lists at once some are told to come again" {
+    scenario jobs_http.py crowd
+}
+
 @test "on a full disk nothing is acknowledged" {
     scenario jobs_http.py full
 }

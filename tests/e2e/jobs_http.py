@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -159,6 +160,38 @@ def templates(rig: Rig):
     equal(rig.spool.jobs("done"), {*posted, changed}, "jobs in done/")
 
 
+def places_of_a_run(rig, server, other):
+    """While nobody takes r1, its positions are 50 jobs' all the same."""
+    def post(run, text):
+        return server.post(f"/v1/jobs?run={run}", text, headers=LINES)
+
+    refused(post("r1", lines_of(numbered(1, 50))), 409, "conflict", "position 0")
+    refused(post("r1", '{"run": "r1", "first": 49}\n' + lines_of(numbered(50, 2))), 409, "conflict", "position 49")
+    equal(post("r1", lines_of(numbered(0, 50))).status, 201, "the same run once more")
+    unclear = rig.spool.put('{"run": "r2", "first": 3}\n\n{"prompt": 1}\n', name="unclear.jsonl")
+    answer = post("r2", lines_of(numbered(0, 4)))
+    refused(answer, 409, "conflict", "not taken")
+    expect(int(answer.headers["Retry-After"]) > 0, "Retry-After")
+    equal(post("r2", lines_of(numbered(0, 3))).status, 201, "what has other positions")
+    os.unlink(rig.spool.at("new", unclear))
+    statuses = []
+
+    def client(number):
+        text = lines_of([{"prompt": f"{other} {number}"}])
+        statuses.append(server.post(f"/v1/jobs?run={other}", text, headers=LINES, connection=server.connect()).status)
+
+    all_at_once(client, 20)
+    equal(sorted(statuses), [201] + 19 * [409], "many that begin a run")
+
+
+def all_at_once(client, count):
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+
+
 @scenario
 def alone(rig: Rig):
     """Without a daemon jobs wait, and are told; then they are done, over restarts of the server."""
@@ -171,11 +204,13 @@ def alone(rig: Rig):
     for job in wanted + [many.json["jobs"][7]["id"]]:
         equal(job_at(server, job)["state"], "dropped", "a job that nobody has taken")
     equal(job_at(server, wanted[0])["job"]["name"], "a", "its name")
+    places_of_a_run(rig, server, "r3")
     before = time.monotonic()
     equal(job_at(server, wanted[0], wait="200ms")["state"], "dropped", "after waiting")
     expect(time.monotonic() - before >= 0.2, "it did not wait")
     server.stop()
     server = rig.httpd()
+    places_of_a_run(rig, server, "r4")
     for job, name in zip(wanted, names):
         equal(job_at(server, job)["state"], "dropped", "after a restart")
         equal(job_at(server, name)["id"], job, "by its name")
@@ -221,7 +256,7 @@ def lines(rig: Rig):
     same = server.post("/v1/jobs?run=big", lines_of(jobs), headers=LINES)
     equal((same.status, same.json["jobs"][0]["state"]), (201, "completed"), "the same run once more")
     refused(server.post("/v1/jobs?run=big", lines_of(jobs[1:]), headers=LINES), 409, "conflict",
-            "position 0")
+            "another job at position")
     rig.until_empty()
     rig.judge(exact=True)
 
@@ -475,6 +510,30 @@ def bounded(rig: Rig):
     os.rename(rig.spool.path + ".away", rig.spool.path)
     os.unlink(rig.spool.at("new", rig.spool.names("new")[0]))
     until(lambda: server.post("/v1/jobs", {"prompt": "nowhere"}).status == 201, "it is there again")
+
+
+@scenario
+def crowd(rig: Rig):
+    """So many lists at once that some have to come again."""
+    server = rig.httpd()
+    text = lines_of(numbered(0, 300)) + "{"
+    answers = []
+    server.process.send_signal(signal.SIGSTOP)
+    threads = [threading.Thread(target=lambda: answers.append(
+        server.post("/v1/jobs", text, headers=LINES, connection=server.connect()))) for _ in range(120)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    server.process.send_signal(signal.SIGCONT)
+    for thread in threads:
+        thread.join(PATIENCE)
+    equal(len(answers), 120, "answers")
+    late = [answer for answer in answers if answer.status != 400]
+    expect(late and len(late) <= 120 - 64, f"{len(late)} were put off")
+    for answer in late:
+        refused(answer, 503, "full", "64 lists")
+        equal(answer.headers["Retry-After"], "1", "Retry-After")
+    equal(server.post("/v1/jobs", lines_of(numbered(0, 2)), headers=LINES).status, 201, "later")
 
 
 @scenario
