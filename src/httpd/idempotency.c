@@ -171,7 +171,7 @@ static enum idempotency_begin refuse(struct request *request, enum keys_verdict 
 }
 
 enum idempotency_begin idempotency_begin(struct request *request, struct idempotency_use *use,
-                                         unsigned *status)
+                                         struct key_answer *answer)
 {
     struct idempotency *idempotency = request->front->jobs->idempotency;
     const char *text = request_header(request, "Idempotency-Key");
@@ -187,7 +187,7 @@ enum idempotency_begin idempotency_begin(struct request *request, struct idempot
                         "an Idempotency-Key has 1 to %d visible characters", KEYS_TEXT_MAX);
         return IDEMPOTENCY_ANSWERED;
     }
-    verdict = keys_begin(idempotency->keys, &use->use, clock_wall(request->front->clock), status);
+    verdict = keys_begin(idempotency->keys, &use->use, clock_wall(request->front->clock), answer);
     if (verdict == KEYS_SAME)
         return IDEMPOTENCY_REPEATED;
     if (verdict != KEYS_NEW)
@@ -259,13 +259,13 @@ static void start(struct idempotency *idempotency)
                         keys_written);
 }
 
-void idempotency_end(struct idempotency *idempotency, struct idempotency_use *use, unsigned status,
-                     void (*done)(void *context), void *context)
+void idempotency_end(struct idempotency *idempotency, struct idempotency_use *use,
+                     const struct key_answer *answer, void (*done)(void *context), void *context)
 {
     struct ending *ending;
 
     if (use->used)
-        keys_end(idempotency->keys, &use->use, status,
+        keys_end(idempotency->keys, &use->use, answer,
                  clock_wall(idempotency->jobs->front->clock));
     if (!use->used || !idempotency->kept) {
         done(context);

@@ -34,6 +34,34 @@ static void gone(void *state)
     ((struct lines *)state)->request = NULL;
 }
 
+/* What is remembered with a key: RUN/COUNT/DIGEST, where the run may be none. */
+static void write_known(const struct lines *lines, struct key_answer *known)
+{
+    known->status = MHD_HTTP_CREATED;
+    (void)snprintf(known->what, sizeof known->what, "%.100s/%zu/%s", lines->run, lines->count,
+                   lines->digest);
+}
+
+/* Puts what was acknowledged before in the place of what the lines would be by now, with other templates
+ * or another default model. Nothing where that is not known. */
+static void recall(struct lines *lines)
+{
+    const char *what = lines->before.what, *slash = strchr(what, '/');
+    char digest[SHA256_HEX_SIZE];
+    size_t count;
+
+    if (slash == NULL || slash - what > 100 ||
+        sscanf(slash, "/%6zu/%64s", &count, digest) != 2) /* NOLINT: both are bounded */
+        return;
+    if (lines->refused || count != lines->count || strcmp(digest, lines->digest) != 0) {
+        json_decref(lines->told);
+        lines->told = NULL;
+    }
+    lines->refused = false;
+    lines->count = count;
+    (void)snprintf(lines->run, sizeof lines->run, "%.*s", (int)(slash - what), what);
+}
+
 static void answer(void *context)
 {
     struct lines *lines = context;
@@ -43,7 +71,7 @@ static void answer(void *context)
 
     if (run != NULL)
         json_object_set_new(links, "run", json_sprintf("/v1/runs/%s", run));
-    if (request != NULL && lines->repeated != 0)
+    if (request != NULL && lines->before.status != 0)
         request_add_header(request, "Idempotency-Replayed", "true");
     if (request != NULL)
         request_json(request, MHD_HTTP_CREATED,
@@ -64,6 +92,7 @@ static void give_up(struct lines *lines)
 static void dropped(void *context, int result, int failed_file)
 {
     struct lines *lines = context;
+    struct key_answer known;
 
     (void)failed_file;
     lines->jobs->busy--;
@@ -77,7 +106,8 @@ static void dropped(void *context, int result, int failed_file)
     for (size_t i = 0; i < lines->list_count; i++)
         asked_add(lines->jobs->asked, FOLDER_NEW, lines->lists[i]->name, lines->lists[i]->jobs,
                   lines->lists[i]->count);
-    idempotency_end(lines->jobs->idempotency, &lines->use, MHD_HTTP_CREATED, answer, lines);
+    write_known(lines, &known);
+    idempotency_end(lines->jobs->idempotency, &lines->use, &known, answer, lines);
 }
 
 static void drop(struct lines *lines)
@@ -144,15 +174,18 @@ static void run_begin(void *context)
 static void judged(uv_work_t *work, int status)
 {
     struct lines *lines = work->data;
+    bool again = lines->before.status != 0;
 
     (void)status;
     lines->jobs->busy--;
+    if (again)
+        recall(lines);
     if (lines->request == NULL) {
         give_up(lines);
     } else if (lines->refused) {
         refuse_request(lines);
         give_up(lines);
-    } else if (lines->repeated != 0) {
+    } else if (again) {
         answer(lines);
     } else if (lines->run[0] != '\0') {
         turns_take(&lines->jobs->runs, &lines->turn, lines->run, run_begin, lines);
@@ -189,7 +222,7 @@ void lines_post(struct request *request)
     lines = xcalloc(1, sizeof *lines);
     lines->jobs = request->front->jobs;
     lines->jobs->lists++;
-    if (idempotency_begin(request, &lines->use, &lines->repeated) == IDEMPOTENCY_ANSWERED) {
+    if (idempotency_begin(request, &lines->use, &lines->before) == IDEMPOTENCY_ANSWERED) {
         lines_free(lines);
         return;
     }

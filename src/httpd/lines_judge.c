@@ -243,6 +243,19 @@ static void finish_lists(struct lines *lines)
     }
 }
 
+/* Of the IDs, in their order. */
+static void digest_ids(struct lines *lines)
+{
+    struct sha256 *sha256 = sha256_start();
+    unsigned char digest[SHA256_SIZE];
+
+    for (size_t i = 0; i < lines->list_count; i++)
+        for (size_t job = 0; job < lines->lists[i]->count; job++)
+            sha256_add(sha256, lines->lists[i]->jobs[job].id.bytes, ID_SIZE);
+    sha256_end(sha256, digest);
+    hex_write(digest, SHA256_SIZE, lines->digest);
+}
+
 static struct submit_context context_of(const struct lines *lines)
 {
     const struct front *front = lines->jobs->front;
@@ -265,6 +278,7 @@ void lines_judge(uv_work_t *work)
     read_lines(lines, &context);
     templates_free(context.templates);
     buffer_free(&lines->body);
+    digest_ids(lines);
     if (lines->count > IDS_TOLD && lines->run[0] == '\0')
         runname_make(context.spool, NULL, context.now, lines->run);
     if (!lines->refused)

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <uv.h>
 
+#include "base/sha256.h"
 #include "httpd/idempotency.h"
 #include "httpd/submit.h"
 
@@ -32,8 +33,8 @@ struct lines {
     struct jobs *jobs;
     struct request *request; /* NULL: it is gone */
     struct idempotency_use use;
-    unsigned repeated; /* the status of the answer before, or 0 */
-    struct turn turn;  /* of the run */
+    struct key_answer before; /* to the same request; status 0: it is the first */
+    struct turn turn;         /* of the run */
     uv_work_t work;
     struct buffer body;
     char *user;
@@ -50,7 +51,8 @@ struct lines {
     size_t bad_line; /* 0: none */
     bool refused;
     bool unclear; /* it may be taken later */
-    json_t *told; /* array of {id, state}; NULL: too many */
+    char digest[SHA256_HEX_SIZE];
+    json_t *told; /* array of {id, state}; NULL: too many, or not known */
 };
 
 /* In the pool: makes lists of the body, or finds what is wrong with it. */

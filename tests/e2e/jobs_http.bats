@@ -37,6 +37,10 @@ load rig
     scenario jobs_http.py keys
 }
 
+@test "a replay is answered with what was dropped, whatever became of templates" {
+    scenario jobs_http.py replays
+}
+
 @test "a write of keys that failed spoils no other key" {
     scenario jobs_http.py unwritten
 }

@@ -332,6 +332,39 @@ def keys(rig: Rig):
 
 
 @scenario
+def replays(rig: Rig):
+    """A replay tells of what was dropped, whatever the same body would be by now."""
+    server = rig.httpd()
+    path = rig.spool.at("templates", "shout.json")
+
+    def template(words):
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"prompt": words + " {text}", "model": "loud"}, file)
+
+    job = {"type": "shout", "prompt": "hello"}
+    text = lines_of([job, {"prompt": "plain"}])
+    posts = [("/v1/jobs", job, {"Idempotency-Key": "t"}),
+             ("/v1/jobs", text, {**LINES, "Idempotency-Key": "tl"}),
+             ("/v1/jobs?run=t", text, {**LINES, "Idempotency-Key": "tr"}),
+             ("/v1/jobs", lines_of(numbered(0, 10001)), {**LINES, "Idempotency-Key": "tm"})]
+    template("Shout")
+    first = [server.post(path, body, headers=headers) for path, body, headers in posts]
+    expect(first[3].json["run"] is not None and first[3].json["jobs"] is None, "a name for many")
+    for change in (lambda: None, lambda: template("Whisper"), lambda: os.unlink(path)):
+        change()
+        for (where, body, headers), before in zip(posts, first):
+            same = server.post(where, body, headers=headers)
+            equal((same.status, same.headers["Location"], same.headers["Idempotency-Replayed"]),
+                  (201, before.headers["Location"], "true"), where)
+            for member in ("id", "run", "count", "links"):
+                equal(same.json.get(member), before.json.get(member), f"{member} of {where}")
+            expect(same.json.get("jobs") in (None, before.json.get("jobs")), "its jobs are others")
+        server.stop()
+        server = rig.httpd()
+    refused(server.post("/v1/jobs", job), 422, "refused")
+
+
+@scenario
 def unwritten(rig: Rig):
     """A key whose write failed spoils no other key, and is durable with the next."""
     def post(server, name):
