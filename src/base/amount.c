@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/moneytext.h"
 
 enum { NANO_DIGITS = 9 };
 
@@ -49,6 +50,13 @@ bool amount_of_double(double units, int64_t *nano)
     }
     *nano = value;
     return true;
+}
+
+bool amount_of_json(const json_t *value, int64_t *nano)
+{
+    return json_is_string(value)
+               ? moneytext_read(json_string_value(value), nano) == 0
+               : json_is_number(value) && amount_of_double(json_number_value(value), nano);
 }
 
 void amount_show(int64_t nano, char out[AMOUNT_SIZE])

@@ -8,6 +8,7 @@
 #ifndef BASE_AMOUNT_H
 #define BASE_AMOUNT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@ enum { AMOUNT_SIZE = 32 };
 /* Reads a JSON number of units that stands for a decimal: 0.15 is exactly 0.15. What is finer than
  * a nano is rounded to the nearest, halves up. false when it is negative or too large. */
 bool amount_of_double(double units, int64_t *nano);
+
+/* Reads a JSON number, as amount_of_double, or a string, as moneytext_read. false for anything else. */
+bool amount_of_json(const json_t *value, int64_t *nano);
 
 /* Writes it for a person: two digits behind the point from 1.00 on, four below (six below 0.01),
  * rounded to the nearest. */

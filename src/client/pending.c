@@ -96,24 +96,26 @@ static json_t *first_line(const struct spool *spool, const char *name)
     return end != NULL ? jsontext_read_object(text, (size_t)(end - text), NULL) : NULL;
 }
 
-bool pending_run(const struct spool *spool, const char *run)
+bool pending_lists(const struct spool *spool, const char *run, pending_list *list, void *context)
 {
-    DIR *list = file_list(spool->dir[FOLDER_NEW]);
+    DIR *folder = file_list(spool->dir[FOLDER_NEW]);
     const struct dirent *entry = NULL;
-    bool found = false;
+    bool more = true;
 
-    while (list != NULL && !found && file_list_next(list, &entry) == 0 && entry != NULL) {
+    while (folder != NULL && more && file_list_next(folder, &entry) == 0 && entry != NULL) {
         if (drop_read(entry->d_name) == DROP_LIST) {
             json_t *line = first_line(spool, entry->d_name);
 
-            found = strcmp(jsontext_get_text(line, "run", ""), run) == 0;
+            if (strcmp(jsontext_get_text(line, "run", ""), run) == 0) {
+                more = list(context, entry->d_name, line);
+            }
             json_decref(line);
         }
     }
-    if (list != NULL) {
-        closedir(list);
+    if (folder != NULL) {
+        closedir(folder);
     }
-    return found;
+    return more;
 }
 
 static bool runs_again(const char *name)

@@ -7,6 +7,7 @@
 #ifndef CLIENT_PENDING_H
 #define CLIENT_PENDING_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "spool/spool.h"
@@ -25,8 +26,12 @@ bool pending_drops(const struct spool *spool, pending_job *job, void *context);
  * not lead to it yet. Returns whether there is one. Reads them all. */
 bool pending_name(const struct spool *spool, const char *name, struct id *id);
 
-/* Whether a list of a run lies in new/: its jobs are not all in runs/RUN/manifest.jsonl yet. */
-bool pending_run(const struct spool *spool, const char *run);
+/* Told of a list in new/ and its first line. Returns whether to go on. */
+typedef bool pending_list(void *context, const char *name, const json_t *header);
+
+/* Names each list of a run that lies in new/: its jobs are not all in runs/RUN/manifest.jsonl yet. Returns
+ * whether it was always to go on. */
+bool pending_lists(const struct spool *spool, const char *run, pending_list *list, void *context);
 
 /* Names each job of the orders to retry or rerun. */
 void pending_orders(const struct spool *spool, pending_job *job, pending_all *all, void *context);

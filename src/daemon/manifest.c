@@ -15,7 +15,6 @@
 
 #include "base/amount.h"
 #include "base/jsontext.h"
-#include "base/moneytext.h"
 #include "base/xalloc.h"
 #include "daemon/debt_hook.h"
 #include "job/expand.h"
@@ -63,11 +62,7 @@ struct manifest {
 static bool read_max_cost(const json_t *value, int64_t *nano)
 {
     *nano = -1;
-    if (value == NULL)
-        return true;
-    return json_is_string(value) ? moneytext_read(json_string_value(value), nano) == 0
-                                 : json_is_number(value) &&
-                                       amount_of_double(json_number_value(value), nano);
+    return value == NULL || amount_of_json(value, nano);
 }
 
 /* What of the line is no header, or NULL. */

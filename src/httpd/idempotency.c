@@ -33,7 +33,8 @@ struct idempotency {
     struct jobs *jobs;
     struct keys *keys;
     int dir;      /* where the file is; -1: nowhere */
-    int fd;       /* of the file, locked and appended to; -1: there is none */
+    bool kept;    /* keys go to the file */
+    int fd;       /* of the file, locked and appended to; -1: it must be written anew */
     size_t lines; /* of the file */
 
     struct endings waiting; /* for the next write */
@@ -56,27 +57,40 @@ static int open_file(int dir)
     int fd = openat(dir, KEYS_FILE, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+        int problem = errno;
+
         (void)close(fd);
+        errno = problem;
         return -1;
     }
     return fd;
 }
 
-/* Puts all that is known into a new file. The old one's lock goes with it. */
+/* Puts all that is known into a new file. The old one's lock goes with it. After a failure it may be that the
+ * file is another already: it is opened again, and its lock taken, before the next is made. */
 static int write_anew(struct idempotency *idempotency, const struct buffer *text)
 {
-    int dir = idempotency->dir;
-    int result = file_replace_as_guest(dir, dir, KEYS_FILE, 0600,
-                                       text->bytes != NULL ? text->bytes : "", text->length, true);
-    int fd = result == 0 ? open_file(dir) : -1;
+    int dir = idempotency->dir, old = idempotency->fd, result;
 
-    if (result < 0)
-        return result;
-    if (fd < 0)
-        return -EAGAIN;
-    (void)close(idempotency->fd);
-    idempotency->fd = fd;
-    return 0;
+    if (old < 0)
+        old = open_file(dir);
+    if (old < 0)
+        return -errno;
+    result = file_replace_as_guest(dir, dir, KEYS_FILE, 0600,
+                                   text->bytes != NULL ? text->bytes : "", text->length, true);
+    idempotency->fd = result == 0 ? open_file(dir) : -1;
+    if (result == 0 && idempotency->fd < 0)
+        result = -errno;
+    (void)close(old);
+    return result;
+}
+
+/* What a failed write left may be torn, and what is appended to that is lost: the next write is one anew. */
+static void note_failure(struct idempotency *idempotency, int result)
+{
+    idempotency->lines = LINES_MAX + 1;
+    log_warning(&idempotency->jobs->front->log, KEYS_FILE " cannot be written: %s",
+                strerror(-result));
 }
 
 static void load(struct idempotency *idempotency)
@@ -94,7 +108,7 @@ static void load(struct idempotency *idempotency)
     if (kept != lines || result < 0)
         result = write_anew(idempotency, &fresh);
     if (result < 0)
-        log_warning(&jobs->front->log, KEYS_FILE " cannot be written: %s", strerror(-result));
+        note_failure(idempotency, result);
     buffer_free(&text);
     buffer_free(&fresh);
 }
@@ -120,7 +134,8 @@ struct idempotency *idempotency_new(struct jobs *jobs)
     STAILQ_INIT(&idempotency->written);
     idempotency->dir = open_folder(jobs->front->spool);
     idempotency->fd = idempotency->dir >= 0 ? open_file(idempotency->dir) : -1;
-    if (idempotency->fd >= 0)
+    idempotency->kept = idempotency->fd >= 0;
+    if (idempotency->kept)
         load(idempotency);
     else
         log_warning(&jobs->front->log,
@@ -156,7 +171,7 @@ static enum idempotency_begin refuse(struct request *request, enum keys_verdict 
 }
 
 enum idempotency_begin idempotency_begin(struct request *request, struct idempotency_use *use,
-                                         unsigned *status)
+                                         struct key_answer *answer)
 {
     struct idempotency *idempotency = request->front->jobs->idempotency;
     const char *text = request_header(request, "Idempotency-Key");
@@ -172,7 +187,7 @@ enum idempotency_begin idempotency_begin(struct request *request, struct idempot
                         "an Idempotency-Key has 1 to %d visible characters", KEYS_TEXT_MAX);
         return IDEMPOTENCY_ANSWERED;
     }
-    verdict = keys_begin(idempotency->keys, &use->use, clock_wall(request->front->clock), status);
+    verdict = keys_begin(idempotency->keys, &use->use, clock_wall(request->front->clock), answer);
     if (verdict == KEYS_SAME)
         return IDEMPOTENCY_REPEATED;
     if (verdict != KEYS_NEW)
@@ -217,8 +232,7 @@ static void keys_written(uv_work_t *work, int status)
     idempotency->writing = false;
     idempotency->jobs->busy--;
     if (idempotency->result < 0)
-        log_warning(&idempotency->jobs->front->log, KEYS_FILE " cannot be written: %s",
-                    strerror(-idempotency->result));
+        note_failure(idempotency, idempotency->result);
     buffer_free(&idempotency->writes);
     while ((ending = STAILQ_FIRST(&idempotency->written)) != NULL) {
         STAILQ_REMOVE_HEAD(&idempotency->written, entry);
@@ -245,15 +259,15 @@ static void start(struct idempotency *idempotency)
                         keys_written);
 }
 
-void idempotency_end(struct idempotency *idempotency, struct idempotency_use *use, unsigned status,
-                     void (*done)(void *context), void *context)
+void idempotency_end(struct idempotency *idempotency, struct idempotency_use *use,
+                     const struct key_answer *answer, void (*done)(void *context), void *context)
 {
     struct ending *ending;
 
     if (use->used)
-        keys_end(idempotency->keys, &use->use, status,
+        keys_end(idempotency->keys, &use->use, answer,
                  clock_wall(idempotency->jobs->front->clock));
-    if (!use->used || idempotency->fd < 0) {
+    if (!use->used || !idempotency->kept) {
         done(context);
         return;
     }

@@ -24,7 +24,7 @@ void idempotency_free(struct idempotency *idempotency);
 /* What the header of a request says. */
 enum idempotency_begin {
     IDEMPOTENCY_NONE,     /* there is none, or it is new: go on, and end it */
-    IDEMPOTENCY_REPEATED, /* it was done before: answer with *status, and do nothing */
+    IDEMPOTENCY_REPEATED, /* it was done before: answer as *answer tells, and do nothing */
     IDEMPOTENCY_ANSWERED, /* it cannot be done: the request is answered */
 };
 
@@ -35,12 +35,12 @@ struct idempotency_use {
 };
 
 enum idempotency_begin idempotency_begin(struct request *request, struct idempotency_use *use,
-                                         unsigned *status);
+                                         struct key_answer *answer);
 
 /* The request will be answered so; done is called on the loop when that is remembered, at once where there is no
  * key. */
-void idempotency_end(struct idempotency *idempotency, struct idempotency_use *use, unsigned status,
-                     void (*done)(void *context), void *context);
+void idempotency_end(struct idempotency *idempotency, struct idempotency_use *use,
+                     const struct key_answer *answer, void (*done)(void *context), void *context);
 
 /* It came to nothing. */
 void idempotency_abandon(struct idempotency *idempotency, struct idempotency_use *use);

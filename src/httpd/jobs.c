@@ -50,6 +50,7 @@ struct jobs *jobs_open(struct front *front)
     jobs->kept = kept_new(front->spool);
     jobs->listing = listing_new(jobs);
     jobs->lookup = lookup_new(jobs);
+    TAILQ_INIT(&jobs->runs);
     return jobs;
 }
 

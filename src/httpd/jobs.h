@@ -17,6 +17,7 @@
 #include "httpd/front.h"
 #include "httpd/reasons.h"
 #include "httpd/request.h"
+#include "httpd/turns.h"
 #include "job/templates.h"
 #include "spool/publish.h"
 
@@ -43,6 +44,8 @@ struct jobs {
     struct gather *gather;
     struct mono checked; /* when the spool was last found to be there, and its jobs counted */
     uint64_t waiting;    /* jobs in cur/ by then */
+    struct turns runs;   /* lists of a run, one after the other */
+    size_t lists;        /* that are judged or dropped */
     size_t busy;         /* works in the pool, and whatever else must end before all of this may go */
 };
 

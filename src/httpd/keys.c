@@ -12,7 +12,9 @@
 #define uthash_malloc(size) xmalloc(size)
 #include <uthash.h>
 
-enum { LINE_MAX = 2 * (SHA256_HEX_SIZE - 1) + 32 };
+enum { LINE_MAX = 2 * (SHA256_HEX_SIZE - 1) + 32 + KEYS_WHAT_SIZE };
+
+#define WHAT_FORMAT "%191s" /* KEYS_WHAT_SIZE */
 
 struct used {
     UT_hash_handle hh;
@@ -20,6 +22,7 @@ struct used {
     struct key_use use;
     unsigned status; /* 0: in use */
     int64_t time_ms; /* of the answer, or of the begin */
+    char *what;      /* was answered, or NULL */
 };
 
 struct keys {
@@ -41,6 +44,7 @@ static void forget(struct keys *keys, struct used *used)
 {
     HASH_DEL(keys->used, used);
     TAILQ_REMOVE(&keys->order, used, entry);
+    free(used->what);
     free(used);
 }
 
@@ -124,43 +128,52 @@ static void forget_old(struct keys *keys, struct wall now)
     }
 }
 
-static struct used *add(struct keys *keys, const struct key_use *use, unsigned status,
-                        int64_t time_ms)
+static char *copy_what(const char *what)
+{
+    return what[0] != '\0' ? xstrdup(what) : NULL;
+}
+
+static void add(struct keys *keys, const struct key_use *use, const struct key_answer *answer,
+                int64_t time_ms)
 {
     struct used *used = xcalloc(1, sizeof *used);
 
     used->use = *use;
-    used->status = status;
+    used->status = answer->status;
+    used->what = copy_what(answer->what);
     used->time_ms = time_ms;
     HASH_ADD(hh, keys->used, use.key, sizeof used->use.key, used);
     TAILQ_INSERT_TAIL(&keys->order, used, entry);
-    return used;
 }
 
 enum keys_verdict keys_begin(struct keys *keys, const struct key_use *use, struct wall now,
-                             unsigned *status)
+                             struct key_answer *answer)
 {
     const struct used *used;
 
     forget_old(keys, now);
     used = find(keys, use);
     if (used == NULL) {
-        (void)add(keys, use, 0, now.ms);
+        add(keys, use, &(struct key_answer){0}, now.ms);
         return KEYS_NEW;
     }
     if (memcmp(used->use.request, use->request, sizeof use->request) != 0)
         return KEYS_OTHER;
-    *status = used->status;
+    answer->status = used->status;
+    (void)snprintf(answer->what, sizeof answer->what, "%s", used->what != NULL ? used->what : "");
     return used->status == 0 ? KEYS_BUSY : KEYS_SAME;
 }
 
-void keys_end(struct keys *keys, const struct key_use *use, unsigned status, struct wall now)
+void keys_end(struct keys *keys, const struct key_use *use, const struct key_answer *answer,
+              struct wall now)
 {
     struct used *used = find(keys, use);
 
     if (used == NULL)
         return;
-    used->status = status;
+    used->status = answer->status;
+    free(used->what);
+    used->what = copy_what(answer->what);
     used->time_ms = now.ms;
     TAILQ_REMOVE(&keys->order, used, entry);
     TAILQ_INSERT_TAIL(&keys->order, used, entry);
@@ -187,7 +200,8 @@ static void write_used(const struct used *used, struct buffer *out)
 
     hex_write(used->use.key, SHA256_SIZE, key);
     hex_write(used->use.request, SHA256_SIZE, request);
-    buffer_printf(out, "%s %s %u %" PRId64 "\n", key, request, used->status, used->time_ms);
+    buffer_printf(out, "%s %s %u %" PRId64 "%s%s\n", key, request, used->status, used->time_ms,
+                  used->what != NULL ? " " : "", used->what != NULL ? used->what : "");
 }
 
 void keys_write(const struct keys *keys, const struct key_use *use, struct buffer *out)
@@ -213,22 +227,38 @@ size_t keys_write_all(const struct keys *keys, struct buffer *out)
     return count;
 }
 
-/* A line as write_used writes it, without its newline. */
-static bool read_used(const char *line, size_t length, struct used *used)
+/* What stands behind the digests: all of it, with or without the last. */
+static bool read_answer(const char *text, struct key_answer *answer, int64_t *time_ms)
 {
-    const char *rest = line + 2 * (SHA256_HEX_SIZE - 1) + 1;
-    char numbers[LINE_MAX];
     int end = 0;
 
-    if (length <= (size_t)(rest - line) || length >= LINE_MAX ||
-        !hex_read(line, used->use.key, SHA256_SIZE) || line[SHA256_HEX_SIZE - 1] != ' ' ||
-        !hex_read(line + SHA256_HEX_SIZE, used->use.request, SHA256_SIZE))
-        return false;
-    memcpy(numbers, rest, length - (size_t)(rest - line));
-    numbers[length - (size_t)(rest - line)] = '\0';
     /* Both numbers are bounded by the line's length. */
-    return sscanf(numbers, " %3u %18" SCNd64 "%n", &used->status, &used->time_ms, &end) == 2 && /* NOLINT */
-           numbers[end] == '\0' && used->status >= 200 && used->status <= 599;
+    if (sscanf(text, " %3u %18" SCNd64 "%n", &answer->status, time_ms, &end) != 2) /* NOLINT */
+        return false;
+    if (text[end] != '\0') {
+        int more = 0;
+
+        if (sscanf(text + end, " " WHAT_FORMAT "%n", answer->what, &more) != 1)
+            return false;
+        end += more;
+    }
+    return text[end] == '\0' && answer->status >= 200 && answer->status <= 599;
+}
+
+/* A line as write_used writes it, without its newline. */
+static bool read_used(const char *line, size_t length, struct key_use *use,
+                      struct key_answer *answer, int64_t *time_ms)
+{
+    const char *rest = line + 2 * (SHA256_HEX_SIZE - 1) + 1;
+    char text[LINE_MAX];
+
+    if (length <= (size_t)(rest - line) || length >= LINE_MAX ||
+        !hex_read(line, use->key, SHA256_SIZE) || line[SHA256_HEX_SIZE - 1] != ' ' ||
+        !hex_read(line + SHA256_HEX_SIZE, use->request, SHA256_SIZE))
+        return false;
+    memcpy(text, rest, length - (size_t)(rest - line));
+    text[length - (size_t)(rest - line)] = '\0';
+    return read_answer(text, answer, time_ms);
 }
 
 size_t keys_read(struct keys *keys, const char *text, size_t length, struct wall now)
@@ -237,17 +267,20 @@ size_t keys_read(struct keys *keys, const char *text, size_t length, struct wall
 
     while (length > 0) {
         const char *end = memchr(text, '\n', length);
-        struct used used = {0}, *known;
+        struct key_answer answer = {0};
+        struct key_use use;
+        struct used *known;
+        int64_t time_ms;
 
         lines++;
         if (end == NULL)
             break;
-        if (read_used(text, (size_t)(end - text), &used) &&
-            used.time_ms >= now.ms - KEYS_AGE_MS && used.time_ms <= now.ms + KEYS_AGE_MS) {
-            known = find(keys, &used.use);
+        if (read_used(text, (size_t)(end - text), &use, &answer, &time_ms) &&
+            time_ms >= now.ms - KEYS_AGE_MS && time_ms <= now.ms + KEYS_AGE_MS) {
+            known = find(keys, &use);
             if (known != NULL)
                 forget(keys, known);
-            (void)add(keys, &used.use, used.status, used.time_ms);
+            add(keys, &use, &answer, time_ms);
         }
         length -= (size_t)(end + 1 - text);
         text = end + 1;

@@ -1,63 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * lines: many jobs posted as JSON Lines: judged in the pool, all or none, and dropped as lists.
- *
- * A first line {"run": NAME, "first": POSITION, "max_cost": AMOUNT} is that of lists in new/
- * (spool-layout/README, Lists).
- */
+/* lines: many jobs posted as JSON Lines: judged in the pool, all or none, and dropped as lists. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsontext.h"
 #include "base/random.h"
 #include "base/xalloc.h"
-#include "client/locate.h"
-#include "client/runname.h"
 #include "httpd/gather.h"
-#include "httpd/idempotency.h"
-#include "httpd/submit.h"
-#include "retain/members.h"
+#include "httpd/lines_parts.h"
 
-enum {
-    LINES_MAX = 100 * 1000,
-    LIST_JOBS = 1000,
-    LIST_BYTES = 4 * 1024 * 1024,
-    IDS_TOLD = 10 * 1000, /* above, the answer names a run only */
-};
-
-/* One file for new/. */
-struct list {
-    char name[NAME_LIMIT];
-    struct buffer text;
-    struct asked_for jobs[LIST_JOBS];
-    size_t count;
-};
-
-struct lines {
-    struct jobs *jobs;
-    struct request *request; /* NULL: it is gone */
-    struct idempotency_use use;
-    unsigned repeated; /* the status of the answer before, or 0 */
-    uv_work_t work;
-    struct buffer body;
-    char *user;
-    char run[NAME_LIMIT]; /* "": none */
-    json_t *max_cost;
-    uint64_t first;
-    bool headed; /* the first line was no job */
-
-    /* What the pool made of it. */
-    struct list **lists;
-    size_t list_count;
-    size_t count; /* of jobs */
-    struct submit_problem problem;
-    size_t bad_line; /* 0: none */
-    bool refused;
-    json_t *told; /* array of {id, state}; NULL: too many */
-};
+/* Posts that are judged or dropped at once: each holds its jobs in memory. */
+enum { LISTS_AT_ONCE = 64 };
 
 static void lines_free(struct lines *lines)
 {
+    turns_end(&lines->jobs->runs, &lines->turn);
+    lines->jobs->lists--;
     for (size_t i = 0; i < lines->list_count; i++) {
         buffer_free(&lines->lists[i]->text);
         free(lines->lists[i]);
@@ -70,255 +28,38 @@ static void lines_free(struct lines *lines)
     free(lines);
 }
 
-static void refuse(struct lines *lines, unsigned status, const char *kind, const char *reason,
-                   size_t line)
-{
-    lines->problem.status = status;
-    lines->problem.kind = kind;
-    lines->problem.reason = reason;
-    lines->bad_line = line;
-    lines->refused = true;
-}
-
-/* --- in the pool: the header --------------------------------------------------------------------- */
-
-static const char *header_flaw(struct lines *lines, const json_t *header)
-{
-    const char *run = json_string_value(json_object_get(header, "run"));
-    const json_t *first = json_object_get(header, "first");
-    json_t *max_cost = json_object_get(header, "max_cost");
-
-    if (run == NULL || !layout_name_ok(run))
-        return "its name is none: 1 to 100 of A-Z a-z 0-9 . _ -, no leading dot, not 6 to 64 hex digits";
-    if (lines->run[0] != '\0' && strcmp(lines->run, run) != 0)
-        return "the query names another";
-    if (json_object_size(header) != 1U + (first != NULL) + (max_cost != NULL))
-        return "it has keys other than run, first and max_cost";
-    if (first != NULL && (!json_is_integer(first) || json_integer_value(first) < 0))
-        return "first is no position (0 or more)";
-    if (max_cost != NULL && !json_is_number(max_cost) && !json_is_string(max_cost))
-        return "max_cost is no amount of money";
-    (void)snprintf(lines->run, sizeof lines->run, "%s", run);
-    lines->first = (uint64_t)json_integer_value(first);
-    lines->max_cost = json_incref(max_cost);
-    return NULL;
-}
-
-/* Whether a line is the header, which may be bad. */
-static bool read_header(struct lines *lines, const char *text, size_t length)
-{
-    json_t *header = jsontext_read(text, length, NULL);
-    const char *flaw;
-
-    lines->headed = json_object_get(header, "run") != NULL;
-    flaw = lines->headed ? header_flaw(lines, header) : NULL;
-    json_decref(header);
-    if (flaw != NULL) {
-        error_set(&lines->problem.error, ERROR_DATA, "it names a run, but %s", flaw);
-        refuse(lines, MHD_HTTP_UNPROCESSABLE_CONTENT, "refused", "bad_run", 1);
-    }
-    return lines->headed;
-}
-
-/* --- in the pool: jobs --------------------------------------------------------------------------- */
-
-static struct list *list_for(struct lines *lines, size_t length)
-{
-    struct list *list = lines->list_count > 0 ? lines->lists[lines->list_count - 1] : NULL;
-
-    if (list != NULL && list->count < LIST_JOBS && list->text.length + length <= LIST_BYTES)
-        return list;
-    lines->lists = xrealloc(lines->lists, (lines->list_count + 1) * sizeof(struct list *));
-    list = xcalloc(1, sizeof *list);
-    lines->lists[lines->list_count++] = list;
-    return list;
-}
-
-static bool lies_in(const struct spool *spool, enum folder folder, const struct id *id)
-{
-    char name[ENTRY_NAME_SIZE];
-
-    entry_write(ENTRY_JOB, id, 0, name);
-    return faccessat(spool->dir[folder], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-/* How a job stands that is asked for once more by this; *again: it will be run once more. */
-static const char *standing(const struct spool *spool, const struct job *job, bool *again)
-{
-    const char *state = NULL;
-
-    *again = false;
-    if (lies_in(spool, FOLDER_CUR, &job->id))
-        state = locate_state(spool, &job->id);
-    else if (lies_in(spool, FOLDER_FAILED, &job->id))
-        *again = true;
-    else if (lies_in(spool, FOLDER_DONE, &job->id) && !(*again = job->max_age == 0))
-        state = "completed";
-    return state != NULL ? state : "dropped";
-}
-
-static void add_job(struct lines *lines, const struct job *job)
-{
-    const struct spool *spool = lines->jobs->front->spool;
-    struct buffer text = {0};
-    struct list *list;
-    struct asked_for *wanted;
-    const char *state;
-    char hex[ID_TEXT_SIZE];
-
-    job_write(job, &text);
-    list = list_for(lines, text.length);
-    wanted = &list->jobs[list->count++];
-    *wanted = (struct asked_for){.id = job->id, .at = list->text.length, .length = text.length};
-    state = standing(spool, job, &wanted->again);
-    buffer_append(&list->text, text.bytes, text.length);
-    buffer_free(&text);
-    lines->count++;
-    if (lines->count > IDS_TOLD)
-        return;
-    id_write(&job->id, hex);
-    json_array_append_new(lines->told, json_pack("{s:s, s:s}", "id", hex, "state", state));
-}
-
-static void read_line(struct lines *lines, const struct submit_context *context, const char *text,
-                      size_t length, size_t number)
-{
-    struct job *job;
-
-    if (strspn(text, " \t\r") >= length || (number == 1 && read_header(lines, text, length)))
-        return;
-    if (lines->count == LINES_MAX) {
-        error_set(&lines->problem.error, ERROR_DATA, "there are more than %d jobs", LINES_MAX);
-        refuse(lines, MHD_HTTP_CONTENT_TOO_LARGE, "too-large", "too_large", number);
-        return;
-    }
-    job = submit_read(context, text, length, &lines->problem);
-    if (job != NULL && job->after != NULL && lines->run[0] != '\0') {
-        error_set(&lines->problem.error, ERROR_DATA,
-                  "a job of a run cannot be after others: that is what flows are for");
-        (void)snprintf(lines->problem.pointer, sizeof lines->problem.pointer, "/after");
-        refuse(lines, MHD_HTTP_UNPROCESSABLE_CONTENT, "refused", "unsupported", number);
-    } else if (job != NULL) {
-        add_job(lines, job);
-    } else {
-        refuse(lines, lines->problem.status, lines->problem.kind, lines->problem.reason, number);
-    }
-    job_free(job);
-}
-
-static void read_lines(struct lines *lines, const struct submit_context *context)
-{
-    const char *text = lines->body.bytes;
-    size_t left = lines->body.length;
-
-    for (size_t number = 1; left > 0 && !lines->refused; number++) {
-        const char *end = memchr(text, '\n', left);
-        size_t length = end != NULL ? (size_t)(end - text) : left;
-
-        read_line(lines, context, text, length, number);
-        text += length + (end != NULL);
-        left -= length + (end != NULL);
-    }
-    if (lines->count == 0 && !lines->refused) {
-        error_set(&lines->problem.error, ERROR_DATA, "there is no job in it");
-        refuse(lines, MHD_HTTP_UNPROCESSABLE_CONTENT, "refused", "bad_value", 0);
-    }
-}
-
-/* The job that is to have a position. */
-static const struct id *at_position(const struct lines *lines, uint64_t position)
-{
-    for (size_t i = 0; i < lines->list_count && position >= lines->first; i++) {
-        const struct list *list = lines->lists[i];
-
-        if (position - lines->first < list->count)
-            return &list->jobs[position - lines->first].id;
-        position -= list->count;
-    }
-    return NULL;
-}
-
-/* A run that is there keeps the places that it has: the same jobs may be posted again, others not. */
-static void check_run(struct lines *lines)
-{
-    const struct spool *spool = lines->jobs->front->spool;
-    struct member *members;
-    size_t count;
-
-    if (lines->refused || lines->run[0] == '\0' || !members_known(spool, lines->run))
-        return;
-    members = members_read(spool, lines->run, &count, NULL);
-    for (size_t i = 0; members != NULL && i < count && !lines->refused; i++) {
-        const struct id *id = at_position(lines, members[i].position);
-
-        if (id == NULL || id_equal(id, &members[i].id))
-            continue;
-        error_set(&lines->problem.error, ERROR_DATA,
-                  "run %s has another job at position %llu: name another run, or the first position "
-                  "in a first line {\"run\": …, \"first\": …}",
-                  lines->run, (unsigned long long)members[i].position);
-        refuse(lines, MHD_HTTP_CONFLICT, "conflict", "run_exists", 0);
-    }
-    free(members);
-}
-
-/* Each list names itself and, in a run, where in it its jobs are. */
-static void finish_lists(struct lines *lines)
-{
-    uint64_t position = lines->first;
-
-    for (size_t i = 0; i < lines->list_count; i++) {
-        struct list *list = lines->lists[i];
-        struct buffer text = {0};
-        char unique[RANDOM_NAME_SIZE];
-
-        random_name(unique);
-        (void)snprintf(list->name, sizeof list->name, "%s.jsonl", unique);
-        if (lines->run[0] != '\0') {
-            json_t *header = json_pack("{s:s, s:I, s:O*}", "run", lines->run, "first",
-                                       (json_int_t)position, "max_cost", lines->max_cost);
-
-            jsontext_write(&text, header);
-            buffer_byte(&text, '\n');
-            json_decref(header);
-        }
-        for (size_t job = 0; job < list->count; job++)
-            list->jobs[job].at += text.length;
-        buffer_append(&text, list->text.bytes, list->text.length);
-        buffer_free(&list->text);
-        list->text = text;
-        position += list->count;
-    }
-}
-
-static void judge(uv_work_t *work)
-{
-    struct lines *lines = work->data;
-    const struct front *front = lines->jobs->front;
-    const struct submit_context context = {
-        .spool = front->spool,
-        .templates = templates_new(front->spool, front->clock),
-        .owner = lines->jobs->owner,
-        .user = lines->user,
-        .now = clock_wall(front->clock),
-    };
-
-    lines->told = json_array();
-    read_lines(lines, &context);
-    templates_free(context.templates);
-    if (lines->count > IDS_TOLD && lines->run[0] == '\0')
-        runname_make(front->spool, NULL, context.now, lines->run);
-    check_run(lines);
-    if (!lines->refused)
-        finish_lists(lines);
-}
-
-/* --- on the loop --------------------------------------------------------------------------------- */
-
 /* request_gone */
 static void gone(void *state)
 {
     ((struct lines *)state)->request = NULL;
+}
+
+/* What is remembered with a key: RUN/COUNT/DIGEST, where the run may be none. */
+static void write_known(const struct lines *lines, struct key_answer *known)
+{
+    known->status = MHD_HTTP_CREATED;
+    (void)snprintf(known->what, sizeof known->what, "%.100s/%zu/%s", lines->run, lines->count,
+                   lines->digest);
+}
+
+/* Puts what was acknowledged before in the place of what the lines would be by now, with other templates
+ * or another default model. Nothing where that is not known. */
+static void recall(struct lines *lines)
+{
+    const char *what = lines->before.what, *slash = strchr(what, '/');
+    char digest[SHA256_HEX_SIZE];
+    size_t count;
+
+    if (slash == NULL || slash - what > 100 ||
+        sscanf(slash, "/%6zu/%64s", &count, digest) != 2) /* NOLINT: both are bounded */
+        return;
+    if (lines->refused || count != lines->count || strcmp(digest, lines->digest) != 0) {
+        json_decref(lines->told);
+        lines->told = NULL;
+    }
+    lines->refused = false;
+    lines->count = count;
+    (void)snprintf(lines->run, sizeof lines->run, "%.*s", (int)(slash - what), what);
 }
 
 static void answer(void *context)
@@ -330,7 +71,7 @@ static void answer(void *context)
 
     if (run != NULL)
         json_object_set_new(links, "run", json_sprintf("/v1/runs/%s", run));
-    if (request != NULL && lines->repeated != 0)
+    if (request != NULL && lines->before.status != 0)
         request_add_header(request, "Idempotency-Replayed", "true");
     if (request != NULL)
         request_json(request, MHD_HTTP_CREATED,
@@ -341,23 +82,32 @@ static void answer(void *context)
     lines_free(lines);
 }
 
+/* Nothing is dropped, and the request answered or gone. */
+static void give_up(struct lines *lines)
+{
+    idempotency_abandon(lines->jobs->idempotency, &lines->use);
+    lines_free(lines);
+}
+
 static void dropped(void *context, int result, int failed_file)
 {
     struct lines *lines = context;
+    struct key_answer known;
 
     (void)failed_file;
     lines->jobs->busy--;
+    turns_end(&lines->jobs->runs, &lines->turn);
     if (result < 0) {
-        idempotency_abandon(lines->jobs->idempotency, &lines->use);
         if (lines->request != NULL)
             jobs_not_durable(lines->request, result);
-        lines_free(lines);
+        give_up(lines);
         return;
     }
     for (size_t i = 0; i < lines->list_count; i++)
         asked_add(lines->jobs->asked, FOLDER_NEW, lines->lists[i]->name, lines->lists[i]->jobs,
                   lines->lists[i]->count);
-    idempotency_end(lines->jobs->idempotency, &lines->use, MHD_HTTP_CREATED, answer, lines);
+    write_known(lines, &known);
+    idempotency_end(lines->jobs->idempotency, &lines->use, &known, answer, lines);
 }
 
 static void drop(struct lines *lines)
@@ -377,25 +127,83 @@ static void drop(struct lines *lines)
     publish_add(lines->jobs->publish, publication);
 }
 
-static void judged(uv_work_t *work, int status)
+static void refuse_request(struct lines *lines)
+{
+    if (lines->unclear)
+        request_add_header(lines->request, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+    submit_refuse(lines->request, &lines->problem, lines->bad_line);
+}
+
+/* All was found right but that the client may be gone or the spool full. */
+static void go_on(struct lines *lines)
+{
+    if (lines->request != NULL && submit_has_room(lines->request, lines->count))
+        drop(lines);
+    else
+        give_up(lines);
+}
+
+static void checked(uv_work_t *work, int status)
 {
     struct lines *lines = work->data;
-    struct request *request = lines->request;
 
     (void)status;
     lines->jobs->busy--;
-    if (request != NULL && !lines->refused && lines->repeated == 0 &&
-        submit_has_room(request, lines->count)) {
-        drop(lines);
+    if (!lines->refused) {
+        go_on(lines);
         return;
     }
-    idempotency_abandon(lines->jobs->idempotency, &lines->use);
-    if (request != NULL && lines->refused)
-        submit_refuse(request, &lines->problem, lines->bad_line);
-    if (request != NULL && !lines->refused && lines->repeated != 0)
+    if (lines->request != NULL)
+        refuse_request(lines);
+    give_up(lines);
+}
+
+/* No other list of the run is on its way: until this one is in new/ or has failed, none will be. */
+static void run_begin(void *context)
+{
+    struct lines *lines = context;
+
+    if (lines->request == NULL) {
+        give_up(lines);
+        return;
+    }
+    lines->jobs->busy++;
+    (void)uv_queue_work(lines->jobs->front->loop, &lines->work, lines_check_run, checked);
+}
+
+static void judged(uv_work_t *work, int status)
+{
+    struct lines *lines = work->data;
+    bool again = lines->before.status != 0;
+
+    (void)status;
+    lines->jobs->busy--;
+    if (again)
+        recall(lines);
+    if (lines->request == NULL) {
+        give_up(lines);
+    } else if (lines->refused) {
+        refuse_request(lines);
+        give_up(lines);
+    } else if (again) {
         answer(lines);
-    else
-        lines_free(lines);
+    } else if (lines->run[0] != '\0') {
+        turns_take(&lines->jobs->runs, &lines->turn, lines->run, run_begin, lines);
+    } else {
+        go_on(lines);
+    }
+}
+
+/* Whether another list may be taken; else the request is answered. */
+static bool has_turn(struct request *request)
+{
+    if (request->front->jobs->lists < LISTS_AT_ONCE)
+        return true;
+    request_add_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    request_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE, "full",
+                    "%d lists of jobs are being taken, and the limit is %d", LISTS_AT_ONCE,
+                    LISTS_AT_ONCE);
+    return false;
 }
 
 void lines_post(struct request *request)
@@ -409,12 +217,15 @@ void lines_post(struct request *request)
                         "hex digits");
         return;
     }
+    if (!has_turn(request))
+        return;
     lines = xcalloc(1, sizeof *lines);
-    if (idempotency_begin(request, &lines->use, &lines->repeated) == IDEMPOTENCY_ANSWERED) {
+    lines->jobs = request->front->jobs;
+    lines->jobs->lists++;
+    if (idempotency_begin(request, &lines->use, &lines->before) == IDEMPOTENCY_ANSWERED) {
         lines_free(lines);
         return;
     }
-    lines->jobs = request->front->jobs;
     lines->request = request;
     lines->body = request->body;
     request->body = (struct buffer){0};
@@ -423,5 +234,5 @@ void lines_post(struct request *request)
     lines->work.data = lines;
     lines->jobs->busy++;
     request_wait(request, gone, lines);
-    (void)uv_queue_work(lines->jobs->front->loop, &lines->work, judge, judged);
+    (void)uv_queue_work(lines->jobs->front->loop, &lines->work, lines_judge, judged);
 }

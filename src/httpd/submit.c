@@ -243,9 +243,11 @@ static void dropped(void *context, int result)
 {
     struct submission *submission = context;
     struct idempotency *idempotency = submission->jobs->idempotency;
+    struct key_answer known = {.status = submission->status};
 
     if (result == 0) {
-        idempotency_end(idempotency, &submission->use, submission->status, answer, submission);
+        id_write(&submission->brief.id, known.what);
+        idempotency_end(idempotency, &submission->use, &known, answer, submission);
         return;
     }
     idempotency_abandon(idempotency, &submission->use);
@@ -285,58 +287,8 @@ static void drop(struct submission *submission, const struct job *job, struct bu
         submission->brief.submitted_ms = clock_wall(jobs->front->clock).ms;
 }
 
-/* The same was posted before with this key: the answer is that one, with the job as it is now. */
-static void repeat(struct request *request, const struct job *job, struct buffer *text,
-                   unsigned status)
-{
-    struct brief brief;
-    char hex[ID_TEXT_SIZE];
-
-    if (!jobs_brief(request->front->jobs, &job->id, &brief))
-        brief_dropped(&brief, &job->id, text);
-    id_write(&job->id, hex);
-    request_add_header(request, MHD_HTTP_HEADER_LOCATION, "/v1/jobs/%s", hex);
-    request_add_header(request, "Idempotency-Replayed", "true");
-    jobs_answer(request, status, &brief, status == MHD_HTTP_OK);
-    brief_clear(&brief);
-}
-
-static void post(struct request *request, const struct job *job)
-{
-    struct idempotency_use use;
-    struct buffer text = {0};
-    unsigned status;
-
-    job_write(job, &text);
-    if (text.length > JOB_SIZE_LIMIT) {
-        request_problem(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
-                        "the completed job has %zu bytes, and the limit is %d", text.length,
-                        JOB_SIZE_LIMIT);
-    } else {
-        switch (idempotency_begin(request, &use, &status)) {
-        case IDEMPOTENCY_REPEATED:
-            repeat(request, job, &text, status);
-            break;
-        case IDEMPOTENCY_NONE:
-            if (submit_has_room(request, 1)) {
-                struct submission *submission = xcalloc(1, sizeof *submission);
-
-                submission->jobs = request->front->jobs;
-                submission->request = request;
-                submission->use = use;
-                drop(submission, job, &text);
-            } else {
-                idempotency_abandon(request->front->jobs->idempotency, &use);
-            }
-            break;
-        case IDEMPOTENCY_ANSWERED:
-            break;
-        }
-    }
-    buffer_free(&text);
-}
-
-static void post_one(struct request *request)
+/* The job that the body is, as it would be submitted now; or NULL with a problem. */
+static struct job *read_body(struct request *request, struct submit_problem *problem)
 {
     struct jobs *jobs = request->front->jobs;
     const struct submit_context context = {
@@ -346,17 +298,96 @@ static void post_one(struct request *request)
         .user = request->caller.user,
         .now = clock_wall(request->front->clock),
     };
+
+    templates_look_again(jobs->templates);
+    return submit_read(&context, request->body.bytes != NULL ? request->body.bytes : "",
+                       request->body.length, problem);
+}
+
+static void tell_again(struct request *request, const struct id *id, const struct job *job,
+                       unsigned status)
+{
+    struct buffer text = {0};
+    struct brief brief;
+    char hex[ID_TEXT_SIZE];
+
+    if (!jobs_brief(request->front->jobs, id, &brief)) {
+        if (job != NULL && id_equal(&job->id, id))
+            job_write(job, &text);
+        brief_dropped(&brief, id, &text);
+    }
+    id_write(id, hex);
+    request_add_header(request, MHD_HTTP_HEADER_LOCATION, "/v1/jobs/%s", hex);
+    request_add_header(request, "Idempotency-Replayed", "true");
+    jobs_answer(request, status, &brief, status == MHD_HTTP_OK);
+    brief_clear(&brief);
+}
+
+/* The same was posted before with this key: the answer is that one, with that job as it is now. What the body
+ * would be by now, with another template or default model, says nothing of it. */
+static void repeat(struct request *request, const struct key_answer *before)
+{
+    struct submit_problem problem;
+    struct job *job = read_body(request, &problem);
+    struct id id;
+
+    if (id_read(before->what, &id))
+        tell_again(request, &id, job, before->status);
+    else if (job != NULL) /* remembered by a server that did not know for what */
+        tell_again(request, &job->id, job, before->status);
+    else
+        submit_refuse(request, &problem, 0);
+    job_free(job);
+}
+
+/* Whether the drop has begun; else the request is answered. */
+static bool post(struct request *request, const struct job *job,
+                 const struct idempotency_use *use)
+{
+    struct buffer text = {0};
+    bool fits;
+
+    job_write(job, &text);
+    fits = text.length <= JOB_SIZE_LIMIT;
+    if (!fits)
+        request_problem(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
+                        "the completed job has %zu bytes, and the limit is %d", text.length,
+                        JOB_SIZE_LIMIT);
+    fits = fits && submit_has_room(request, 1);
+    if (fits) {
+        struct submission *submission = xcalloc(1, sizeof *submission);
+
+        submission->jobs = request->front->jobs;
+        submission->request = request;
+        submission->use = *use;
+        drop(submission, job, &text);
+    }
+    buffer_free(&text);
+    return fits;
+}
+
+static void post_one(struct request *request)
+{
+    struct idempotency_use use;
+    struct key_answer before;
     struct submit_problem problem;
     struct job *job;
 
-    templates_look_again(jobs->templates);
-    job = submit_read(&context, request->body.bytes != NULL ? request->body.bytes : "",
-                      request->body.length, &problem);
-    if (job == NULL)
-        submit_refuse(request, &problem, 0);
-    else
-        post(request, job);
-    job_free(job);
+    switch (idempotency_begin(request, &use, &before)) {
+    case IDEMPOTENCY_REPEATED:
+        repeat(request, &before);
+        break;
+    case IDEMPOTENCY_NONE:
+        job = read_body(request, &problem);
+        if (job == NULL)
+            submit_refuse(request, &problem, 0);
+        if (job == NULL || !post(request, job, &use))
+            idempotency_abandon(request->front->jobs->idempotency, &use);
+        job_free(job);
+        break;
+    case IDEMPOTENCY_ANSWERED:
+        break;
+    }
 }
 
 /* Whether a Content-Type is of this media type, whatever its parameters are. */

@@ -37,6 +37,14 @@ load rig
     scenario jobs_http.py keys
 }
 
+@test "a replay is answered with what was dropped, whatever became of templates" {
+    scenario jobs_http.py replays
+}
+
+@test "a write of keys that failed spoils no other key" {
+    scenario jobs_http.py unwritten
+}
+
 @test "what failed is tried again, and what is too old asked again" {
     scenario jobs_http.py again
 }
@@ -63,6 +71,10 @@ load rig
 
 @test "above the limit, and without a spool, nothing is acknowledged" {
     scenario jobs_http.py bounded
+}
+
+@test "of too many lists at once some are told to come again" {
+    scenario jobs_http.py crowd
 }
 
 @test "on a full disk nothing is acknowledged" {

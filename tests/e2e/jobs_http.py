@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -159,6 +160,38 @@ def templates(rig: Rig):
     equal(rig.spool.jobs("done"), {*posted, changed}, "jobs in done/")
 
 
+def places_of_a_run(rig, server, other):
+    """While nobody takes r1, its positions are 50 jobs' all the same."""
+    def post(run, text):
+        return server.post(f"/v1/jobs?run={run}", text, headers=LINES)
+
+    refused(post("r1", lines_of(numbered(1, 50))), 409, "conflict", "position 0")
+    refused(post("r1", '{"run": "r1", "first": 49}\n' + lines_of(numbered(50, 2))), 409, "conflict", "position 49")
+    equal(post("r1", lines_of(numbered(0, 50))).status, 201, "the same run once more")
+    unclear = rig.spool.put('{"run": "r2", "first": 3}\n\n{"prompt": 1}\n', name="unclear.jsonl")
+    answer = post("r2", lines_of(numbered(0, 4)))
+    refused(answer, 409, "conflict", "not taken")
+    expect(int(answer.headers["Retry-After"]) > 0, "Retry-After")
+    equal(post("r2", lines_of(numbered(0, 3))).status, 201, "what has other positions")
+    os.unlink(rig.spool.at("new", unclear))
+    statuses = []
+
+    def client(number):
+        text = lines_of([{"prompt": f"{other} {number}"}])
+        statuses.append(server.post(f"/v1/jobs?run={other}", text, headers=LINES, connection=server.connect()).status)
+
+    all_at_once(client, 20)
+    equal(sorted(statuses), [201] + 19 * [409], "many that begin a run")
+
+
+def all_at_once(client, count):
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+
+
 @scenario
 def alone(rig: Rig):
     """Without a daemon jobs wait, and are told; then they are done, over restarts of the server."""
@@ -171,11 +204,13 @@ def alone(rig: Rig):
     for job in wanted + [many.json["jobs"][7]["id"]]:
         equal(job_at(server, job)["state"], "dropped", "a job that nobody has taken")
     equal(job_at(server, wanted[0])["job"]["name"], "a", "its name")
+    places_of_a_run(rig, server, "r3")
     before = time.monotonic()
     equal(job_at(server, wanted[0], wait="200ms")["state"], "dropped", "after waiting")
     expect(time.monotonic() - before >= 0.2, "it did not wait")
     server.stop()
     server = rig.httpd()
+    places_of_a_run(rig, server, "r4")
     for job, name in zip(wanted, names):
         equal(job_at(server, job)["state"], "dropped", "after a restart")
         equal(job_at(server, name)["id"], job, "by its name")
@@ -196,7 +231,10 @@ def lines(rig: Rig):
     equal((problem["line"], problem["pointer"]), (41, "/priority"), "where it is wrong")
     equal(rig.spool.names("new"), [], "what was dropped of it")
     for text, status in (("", 422), ("\n\n", 422), ("{\n", 400), ('{"run": "../x"}\n{"prompt": "a"}\n', 422),
-                         ('{"run": "a", "x": 1}\n{"prompt": "a"}\n', 422)):
+                         ('{"run": "a", "x": 1}\n{"prompt": "a"}\n', 422),
+                         *((f'{{"run": "a", {key}}}\n{{"prompt": "a"}}\n', 422) for key in
+                           ('"max_cost": "5 EUR"', '"max_cost": "-1"', '"max_cost": -1', '"max_cost": true',
+                            '"max_cost": 1e300', f'"first": {2**53 - 1}', f'"first": {2**53 - 100000}', '"first": -1'))):
         equal(server.post("/v1/jobs", text, headers=LINES).status, status, f"{text!r}")
     refused(server.post("/v1/jobs?run=a%2fb", "{}", headers=LINES), 400, "bad-request")
     answer = server.post("/v1/jobs", '{"run": "big", "first": 0}\n\r\n' + lines_of(jobs),
@@ -218,7 +256,7 @@ def lines(rig: Rig):
     same = server.post("/v1/jobs?run=big", lines_of(jobs), headers=LINES)
     equal((same.status, same.json["jobs"][0]["state"]), (201, "completed"), "the same run once more")
     refused(server.post("/v1/jobs?run=big", lines_of(jobs[1:]), headers=LINES), 409, "conflict",
-            "position 0")
+            "another job at position")
     rig.until_empty()
     rig.judge(exact=True)
 
@@ -291,6 +329,60 @@ def keys(rig: Rig):
     refused(server.post("/v1/jobs", {"prompt": 1}, headers={"Idempotency-Key": "bad"}), 422, "refused")
     equal(server.post("/v1/jobs", other, headers={"Idempotency-Key": "bad"}).status, 201,
           "a key whose request was refused is free")
+
+
+@scenario
+def replays(rig: Rig):
+    """A replay tells of what was dropped, whatever the same body would be by now."""
+    server = rig.httpd()
+    path = rig.spool.at("templates", "shout.json")
+
+    def template(words):
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"prompt": words + " {text}", "model": "loud"}, file)
+
+    job = {"type": "shout", "prompt": "hello"}
+    text = lines_of([job, {"prompt": "plain"}])
+    posts = [("/v1/jobs", job, {"Idempotency-Key": "t"}),
+             ("/v1/jobs", text, {**LINES, "Idempotency-Key": "tl"}),
+             ("/v1/jobs?run=t", text, {**LINES, "Idempotency-Key": "tr"}),
+             ("/v1/jobs", lines_of(numbered(0, 10001)), {**LINES, "Idempotency-Key": "tm"})]
+    template("Shout")
+    first = [server.post(path, body, headers=headers) for path, body, headers in posts]
+    expect(first[3].json["run"] is not None and first[3].json["jobs"] is None, "a name for many")
+    for change in (lambda: None, lambda: template("Whisper"), lambda: os.unlink(path)):
+        change()
+        for (where, body, headers), before in zip(posts, first):
+            same = server.post(where, body, headers=headers)
+            equal((same.status, same.headers["Location"], same.headers["Idempotency-Replayed"]),
+                  (201, before.headers["Location"], "true"), where)
+            for member in ("id", "run", "count", "links"):
+                equal(same.json.get(member), before.json.get(member), f"{member} of {where}")
+            expect(same.json.get("jobs") in (None, before.json.get("jobs")), "its jobs are others")
+        server.stop()
+        server = rig.httpd()
+    refused(server.post("/v1/jobs", job), 422, "refused")
+
+
+@scenario
+def unwritten(rig: Rig):
+    """A key whose write failed spoils no other key, and is durable with the next."""
+    def post(server, name):
+        return server.post("/v1/jobs", {"prompt": name}, headers={"Idempotency-Key": name})
+
+    for number, fault in enumerate(("fdatasync:EIO:1", "fdatasync:EIO:1,renameat:EIO:1")):
+        server = rig.httpd(environment=preload(fault))
+        names = [f"failed-{number}", f"next-{number}", f"last-{number}"]
+        for name in names:
+            equal(post(server, name).status, 201, name)
+            if name == names[0]:
+                with open(rig.spool.at("state", "httpd-keys"), "ab") as file:
+                    file.write(b"torn 12")
+        server.kill()
+        server = rig.httpd()
+        for name in names:
+            equal(post(server, name).headers["Idempotency-Replayed"], "true", f"{name} after {fault}")
+        server.stop()
 
 
 @scenario
@@ -451,6 +543,30 @@ def bounded(rig: Rig):
     os.rename(rig.spool.path + ".away", rig.spool.path)
     os.unlink(rig.spool.at("new", rig.spool.names("new")[0]))
     until(lambda: server.post("/v1/jobs", {"prompt": "nowhere"}).status == 201, "it is there again")
+
+
+@scenario
+def crowd(rig: Rig):
+    """So many lists at once that some have to come again."""
+    server = rig.httpd()
+    text = lines_of(numbered(0, 300)) + "{"
+    answers = []
+    server.process.send_signal(signal.SIGSTOP)
+    threads = [threading.Thread(target=lambda: answers.append(
+        server.post("/v1/jobs", text, headers=LINES, connection=server.connect()))) for _ in range(120)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    server.process.send_signal(signal.SIGCONT)
+    for thread in threads:
+        thread.join(PATIENCE)
+    equal(len(answers), 120, "answers")
+    late = [answer for answer in answers if answer.status != 400]
+    expect(late and len(late) <= 120 - 64, f"{len(late)} were put off")
+    for answer in late:
+        refused(answer, 503, "full", "64 lists")
+        equal(answer.headers["Retry-After"], "1", "Retry-After")
+    equal(server.post("/v1/jobs", lines_of(numbered(0, 2)), headers=LINES).status, 201, "later")
 
 
 @scenario

@@ -34,6 +34,30 @@ static void numbers_of_json_mean_what_was_written(void **state)
     assert_false(amount_of_double((double)NAN, &nano));
 }
 
+static void a_number_or_a_text_is_an_amount(void **state)
+{
+    static const struct {
+        const char *json;
+        int64_t nano; /* -1: it is none */
+    } cases[] = {
+        {"5", 5 * AMOUNT_UNIT}, {"0.15", 150000000}, {"\"0.15\"", 150000000}, {"\"5 EUR\"", -1},
+        {"\"-1\"", -1},         {"-1", -1},          {"1e300", -1},           {"true", -1},
+        {"null", -1},           {"[5]", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < UNIT_COUNT(cases); i++) {
+        json_t *value = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
+        int64_t nano;
+
+        assert_int_equal(amount_of_json(value, &nano), cases[i].nano >= 0);
+        if (cases[i].nano >= 0)
+            assert_int_equal(nano, cases[i].nano);
+        json_decref(value);
+    }
+    assert_false(amount_of_json(NULL, &(int64_t){0}));
+}
+
 static void amounts_are_shown_as_a_person_reads_them(void **state)
 {
     static const struct {
@@ -81,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_of_json_mean_what_was_written),
+        cmocka_unit_test(a_number_or_a_text_is_an_amount),
         cmocka_unit_test(amounts_are_shown_as_a_person_reads_them),
         cmocka_unit_test(a_hundred_cents_are_one),
         cmocka_unit_test(too_much_is_as_much_as_there_can_be),
