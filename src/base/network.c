@@ -104,6 +104,28 @@ static bool unmap(const struct network *address, struct network *inner)
     return true;
 }
 
+/* Networks through which a translator or a tunnel leads to an IPv4 address, and where it stands. */
+static const struct {
+    struct network network;
+    unsigned char at; /* first of its four bytes */
+} carriers[] = {
+    {IPV6(0, 0, 0, 0, 0, 0xffff, 0, 0, 96), 12},
+    {IPV6(0x64, 0xff9b, 0, 0, 0, 0, 0, 0, 96), 12},
+    {IPV6(0x2002, 0, 0, 0, 0, 0, 0, 0, 16), 2},
+};
+
+bool network_inner(const struct network *address, struct network *inner)
+{
+    for (size_t i = 0; address->family == 6 && i < sizeof carriers / sizeof *carriers; i++) {
+        if (same_bits(carriers[i].network.bytes, address->bytes, carriers[i].network.prefix)) {
+            *inner = (struct network){.family = 4, .prefix = 32};
+            memcpy(inner->bytes, address->bytes + carriers[i].at, 4);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool read_plain(const char *text, struct network *address)
 {
     *address = (struct network){0};

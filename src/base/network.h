@@ -41,6 +41,10 @@ const char *network_write(const struct network *network, char out[NETWORK_TEXT_S
  * hold what it maps, too. */
 bool network_holds(const struct network *network, const struct network *address);
 
+/* The IPv4 address to which an IPv6 address leads that is IPv4-mapped, of NAT64 (64:ff9b::/96) or of
+ * 6to4. false: it is none of these. */
+bool network_inner(const struct network *address, struct network *inner);
+
 /* A network of special purpose. */
 struct network_special {
     struct network network;

@@ -39,10 +39,17 @@ const struct network_special *networks_closed(const struct networks *networks,
                                               const struct network *address)
 {
     const struct network_special *special = network_special(address);
-    for (size_t i = 0; special != NULL && i < networks->count; i++) {
+    struct network inner;
+    bool opened = special == NULL;
+    for (size_t i = 0; !opened && i < networks->count; i++) {
         const struct network *network = &networks->list[i];
-        if (network_holds(network, address) && (is_single(network) || !special->single))
+        if (!network_holds(network, address))
+            continue;
+        if (is_single(network))
             return NULL;
+        opened = !special->single;
     }
-    return special;
+    if (!opened)
+        return special;
+    return network_inner(address, &inner) ? networks_closed(networks, &inner) : NULL;
 }

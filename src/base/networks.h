@@ -25,7 +25,8 @@ int networks_read(char *const *texts, struct networks *networks, struct error *e
 void networks_clear(struct networks *networks);
 
 /* The network of special purpose that closes an address, unless one of the list opens it; NULL: it
- * is open. */
+ * is open. An address that leads to an IPv4 address (network_inner) is open only where that one is,
+ * too, or where the list has it by itself: who opens NAT64 opens no private network behind it. */
 const struct network_special *networks_closed(const struct networks *networks,
                                               const struct network *address);
 

@@ -35,13 +35,14 @@ struct sending {
     struct error error;
 };
 
-static bool is_known(void *context, const char *word)
+static bool is_known(void *context, const char *word, const char *user)
 {
     const struct sending *sending = context;
     const struct spool *spool = sending->spool;
     char target[NAME_LIMIT];
     struct id id;
 
+    (void)user; /* whose a job is the daemon looks at */
     return id_read(word, &id) ||
            readlinkat(spool->dir[FOLDER_BY_NAME], word, target, sizeof target) >= 0;
 }

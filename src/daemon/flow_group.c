@@ -24,6 +24,7 @@ enum { GROUP_BYTES = 64 * 1024 * 1024 }; /* resolved at once: what follows comes
 struct outputs {
     const struct spool *spool;
     struct step *step;
+    bool owner_only;
     json_t *record; /* that was read last */
 };
 
@@ -75,6 +76,33 @@ static json_t *read_output(const struct spool *spool, const struct id *id)
     return NULL;
 }
 
+/* Whether a parent is a job of another user, whose output is not for this step: a name may lead
+ * elsewhere than when it was waited for, and of an archived job nobody knew whose it is. */
+static bool is_foreign(const struct outputs *outputs, const char *word, const struct id *id)
+{
+    const struct step *step = outputs->step;
+    json_t *job;
+    bool foreign;
+
+    if (!outputs->owner_only || flow_record_find(step->flow->record, word) >= 0)
+        return false;
+    job = outputs->record != NULL ? json_incref(outputs->record)
+                                  : flows_read_job(outputs->spool, id);
+    foreign = flows_is_foreign(job, step->entry->user);
+    json_decref(job);
+    return foreign;
+}
+
+/* The same word among those of the step, which stays as long as it. */
+static const char *word_of(const struct step *step, const char *word)
+{
+    size_t i = 0;
+
+    while (strcmp(step->entry->after[i], word) != 0)
+        i++;
+    return step->entry->after[i];
+}
+
 static int parent_output(void *context, const char *word, const json_t **output,
                          struct error *error)
 {
@@ -87,6 +115,11 @@ static int parent_output(void *context, const char *word, const json_t **output,
     if (!parent_id(outputs, word, &id))
         return 0;
     outputs->record = read_output(outputs->spool, &id);
+    if (is_foreign(outputs, word, &id)) {
+        outputs->step->foreign = word_of(outputs->step, word);
+        error_set(error, ERROR_ABSENT, "there is no job %s", word);
+        return -1;
+    }
     if (outputs->record != NULL) {
         *output = json_object_get(outputs->record, "output");
         return 0;
@@ -139,7 +172,7 @@ static void cannot(struct step *step, const json_t *document, const char *reason
 /* Resolves a step, or reads what it will be kept as. Returns the bytes of its job. */
 static size_t work_step(const struct flows *flows, struct step *step)
 {
-    struct outputs outputs = {flows->core->spool, step, NULL};
+    struct outputs outputs = {flows->core->spool, step, flows->owner_only, NULL};
     struct error error = {0};
     json_t *document = flow_record_step(outputs.spool, step->flow->record->name, step->entry,
                                         &error);
@@ -147,13 +180,14 @@ static size_t work_step(const struct flows *flows, struct step *step)
     size_t bytes = 0;
 
     step->is_gone = step->left = false;
+    step->foreign = NULL;
     if (document == NULL) {
         step->left = true; /* an I/O error: again later */
         log_error(&flows->core->log, "%s", error.text);
     } else if (step->reason != NULL) {
         step->job = unresolved_job(document);
     } else if (flow_resolve(resolved, parent_output, &outputs, &error) < 0) {
-        if (!step->is_gone)
+        if (!step->is_gone && step->foreign == NULL)
             cannot(step, document, "no_field", &error);
     } else {
         bytes = make_job(step, resolved, flows->job_limit, &error);

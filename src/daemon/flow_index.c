@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "daemon/archived.h"
 #include "daemon/flows_core.h"
+#include "spool/file.h"
 
 /* --- where jobs are ------------------------------------------------------------------------------------ */
 
@@ -52,12 +54,49 @@ bool flows_by_name(const struct spool *spool, const char *name, struct id *id)
     return entry != NULL && entry_read(entry + 1).kind != ENTRY_OTHER;
 }
 
-/* Where the job is that a word means which is no step of the flow. */
-enum job_place flows_find_outside(struct core *core, const char *word)
+json_t *flows_read_job(const struct spool *spool, const struct id *id)
+{
+    static const enum folder folders[] = {FOLDER_CUR, FOLDER_DONE, FOLDER_FAILED};
+    char name[ENTRY_NAME_SIZE];
+    json_t *job = NULL;
+
+    entry_write(ENTRY_JOB, id, 0, name);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0] && job == NULL; i++) {
+        struct buffer text = {0};
+
+        if (file_read_at(spool->dir[folders[i]], name, SIZE_MAX, &text, NULL) == 0)
+            job = jsontext_read_object(text.bytes, text.length, NULL);
+        buffer_free(&text);
+    }
+    return job;
+}
+
+bool flows_is_foreign(const json_t *document, const char *user)
+{
+    return document != NULL &&
+           strcmp(jsontext_get_text(document, "user", ""), user != NULL ? user : "") != 0;
+}
+
+bool flows_find_own(const struct spool *spool, const char *word, const char *user, struct id *id)
+{
+    json_t *job;
+    bool own;
+
+    if (!id_read(word, id) && !flows_by_name(spool, word, id))
+        return false;
+    if (!spool->owner_only)
+        return true;
+    job = flows_read_job(spool, id);
+    own = !flows_is_foreign(job, user);
+    json_decref(job);
+    return own;
+}
+
+enum job_place flows_find_outside(struct core *core, const char *word, const char *user)
 {
     struct id id;
 
-    if (!id_read(word, &id) && !flows_by_name(core->spool, word, &id))
+    if (!flows_find_own(core->spool, word, user, &id))
         return JOB_NOWHERE;
     return flows_find_job(core, &id);
 }
@@ -129,23 +168,40 @@ void step_waits_for(struct step *step, const char *word)
     waiters->first = waiter;
 }
 
-static void waiters_ended(struct flows *flows, const char *word, bool failed)
+static void waiters_free_if_none(struct flows *flows, struct waiters *waiters)
 {
+    if (waiters->first != NULL)
+        return;
+    HASH_DEL(flows->waiters, waiters);
+    free(waiters->word);
+    free(waiters);
+}
+
+/* A job ended that a word means: its user's steps go on, all users' where the group may read it. */
+static void waiters_ended(struct flows *flows, const char *word, const struct id *id, bool failed)
+{
+    const struct spool *spool = flows->core->spool;
     struct waiters *waiters;
+    struct waiter **link;
+    json_t *job;
 
     HASH_FIND_STR(flows->waiters, word, waiters);
     if (waiters == NULL)
         return;
-    HASH_DEL(flows->waiters, waiters);
-    while (waiters->first != NULL) {
-        struct waiter *waiter = waiters->first;
+    job = spool->owner_only ? flows_read_job(spool, id) : NULL;
+    for (link = &waiters->first; *link != NULL;) {
+        struct waiter *waiter = *link;
 
-        waiters->first = waiter->next;
+        if (flows_is_foreign(job, waiter->step->entry->user)) {
+            link = &waiter->next;
+            continue;
+        }
+        *link = waiter->next;
         step_parent_ended(waiter->step, word, failed);
         free(waiter);
     }
-    free(waiters->word);
-    free(waiters);
+    json_decref(job);
+    waiters_free_if_none(flows, waiters);
 }
 
 /* A step that ended before its parents did waits for them no more. */
@@ -170,11 +226,7 @@ void step_waits_no_more(struct step *step)
                 link = &waiter->next;
             }
         }
-        if (waiters->first == NULL) {
-            HASH_DEL(flows->waiters, waiters);
-            free(waiters->word);
-            free(waiters);
-        }
+        waiters_free_if_none(flows, waiters);
     }
 }
 
@@ -183,13 +235,14 @@ static void name_ended(struct flows *flows, const char *name)
 {
     struct waiters *waiters;
     enum job_place place;
+    struct id id;
 
     HASH_FIND_STR(flows->waiters, name, waiters);
-    if (waiters == NULL)
+    if (waiters == NULL || !flows_by_name(flows->core->spool, name, &id))
         return;
-    place = flows_find_outside(flows->core, name);
+    place = flows_find_job(flows->core, &id);
     if (place == JOB_DONE || place == JOB_FAILED)
-        waiters_ended(flows, name, place == JOB_FAILED);
+        waiters_ended(flows, name, &id, place == JOB_FAILED);
 }
 
 void flows_ended(struct flows *flows, const struct id *id, const char *status, const char *name,
@@ -202,7 +255,7 @@ void flows_ended(struct flows *flows, const struct id *id, const char *status, c
 
     jobs_ended(flows, id, status);
     id_write(id, text);
-    waiters_ended(flows, text, failed);
+    waiters_ended(flows, text, id, failed);
     if (name != NULL)
         name_ended(flows, name);
     json_array_foreach(names, i, other)

@@ -193,7 +193,9 @@ static bool has_attachments(struct step *step)
 
 static void step_back(struct step *step, int noted)
 {
-    if (step->is_gone) {
+    if (step->foreign != NULL) {
+        step_waits_again(step, step->foreign);
+    } else if (step->is_gone) {
         step_miss(step);
     } else if (step->reason != NULL && step->job != NULL) {
         step_fail(step);
@@ -363,6 +365,7 @@ void flows_work(struct flows *flows)
         (!steps && TAILQ_EMPTY(&flows->noted) && TAILQ_EMPTY(&flows->makings)))
         return;
     flows->job_limit = core->config->job_limit;
+    flows->owner_only = core->spool->owner_only;
     group_fill(flows);
     flows->working = true;
     if (uv_queue_work(core->loop, &flows->work, pool_work, group_back) != 0)

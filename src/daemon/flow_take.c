@@ -125,12 +125,12 @@ void flows_take_job(struct flows *flows, struct job *job, struct drop *drop)
 /* --- a flow ---------------------------------------------------------------------------------------------- */
 
 /* Whether a job that is no step may be meant: one of that name, or any ID, whose job may come later. */
-static bool is_known(void *context, const char *word)
+static bool is_known(void *context, const char *word, const char *user)
 {
     const struct flows *flows = context;
     struct id id;
 
-    return id_read(word, &id) || flows_by_name(flows->core->spool, word, &id);
+    return id_read(word, &id) || flows_find_own(flows->core->spool, word, user, &id);
 }
 
 static bool steps_allowed(struct core *core, const struct flow_plan *plan, const char **reason,
@@ -203,6 +203,7 @@ bool flows_take(struct flows *flows, json_t *document, const struct job_context 
  * so on. */
 struct search {
     struct flows *flows;
+    const char *user;      /* the only one whose steps wait for its jobs; NULL: all do */
     const json_t *parents; /* of the new job */
     struct step *first;    /* found, and not looked at yet; linked by next_found */
     struct step **last;
@@ -217,7 +218,9 @@ static void search_add(struct search *search, const char *name, struct step *fro
          waiter = waiter->next) {
         struct step *step = waiter->step;
 
-        if (step->search == search->flows->searches)
+        if (step->search == search->flows->searches ||
+            (search->user != NULL && strcmp(step->entry->user != NULL ? step->entry->user : "",
+                                            search->user) != 0))
             continue;
         step->search = search->flows->searches;
         step->from = from;
@@ -254,7 +257,10 @@ static void refuse_way(const struct job *job, const struct step *step, struct er
 bool flows_allow(struct flows *flows, const struct job *job, const char **reason,
                  struct error *error)
 {
-    struct search search = {.flows = flows, .parents = job->after, .last = &search.first};
+    struct search search = {.flows = flows,
+                            .user = flows->core->spool->owner_only ? job->user : NULL,
+                            .parents = job->after,
+                            .last = &search.first};
     bool cycle = job->name != NULL && has_word(job->after, job->name);
     struct step *step = NULL;
 

@@ -138,7 +138,7 @@ void flow_connect(struct flow *flow)
  * step looked at again. */
 static void look_outside(struct step *step, const char *word)
 {
-    switch (flows_find_outside(step->flow->flows->core, word)) {
+    switch (flows_find_outside(step->flow->flows->core, word, step->entry->user)) {
     case JOB_DONE:
         step_parent_ended(step, word, false);
         break;
@@ -148,6 +148,19 @@ static void look_outside(struct step *step, const char *word)
     default:
         step_waits_for(step, word);
     }
+}
+
+void step_waits_again(struct step *step, const char *word)
+{
+    enum job_place place = flows_find_outside(step->flow->flows->core, word, step->entry->user);
+
+    if (place == JOB_DONE || place == JOB_FAILED) { /* by now it is another job, or was archived */
+        step_later(step);
+        return;
+    }
+    step_go(step, STEP_WAITING);
+    step->pending++;
+    step_waits_for(step, word);
 }
 
 /* A step that waits: for the parents outside, too; the flow's own tell it by themselves. */

@@ -42,6 +42,7 @@ struct step {
     struct job *job;            /* resolved, or unresolved where it is not asked */
     struct id gone;             /* a parent whose output is not in done/ … */
     bool is_gone;
+    const char *foreign;        /* a parent that is another user's job, or NULL */
     bool kept;                  /* in its flow's line of the kept */
     bool left;                  /* nothing was done: the group was large enough */
     struct note *note;          /* where its ID is noted */
@@ -141,6 +142,7 @@ struct flows {
     uv_timer_t timer;
     uv_work_t work;
     size_t job_limit;
+    bool owner_only;             /* as the spool's was when the group began */
     uint64_t searches;
 };
 
@@ -158,6 +160,9 @@ void flow_connect(struct flow *flow);
 /* Adds a line to what is to be written for a flow; takes it over. */
 void flow_note(struct flow *flow, json_t *line);
 
+/* A step whose parents had all ended waits for one of them again: it is another user's job. */
+void step_waits_again(struct step *step, const char *word);
+
 /* One of a step's parents has ended. */
 void step_parent_ended(struct step *step, const char *parent, bool failed);
 
@@ -173,8 +178,18 @@ enum job_place flows_find_job(struct core *core, const struct id *id);
 /* The ID that by-name/NAME leads to, or false. */
 bool flows_by_name(const struct spool *spool, const char *name, struct id *id);
 
-/* Where the job is that a word means which is no step of the flow. */
-enum job_place flows_find_outside(struct core *core, const char *word);
+/* The job that a word means which is no step of the flow, for a step of this user (or NULL). With
+ * visibility = owner another user's is none: its output is for nobody else. */
+bool flows_find_own(const struct spool *spool, const char *word, const char *user, struct id *id);
+
+/* Where that job is. */
+enum job_place flows_find_outside(struct core *core, const char *word, const char *user);
+
+/* The document of a job that is in the spool; NULL where it cannot be read, or is in an archive. */
+json_t *flows_read_job(const struct spool *spool, const struct id *id);
+
+/* Whether a document of a job or an output (or NULL: no) says another user than this (or NULL). */
+bool flows_is_foreign(const json_t *document, const char *user);
 
 /* A step is a job of the spool now, in cur/ or finished. */
 void step_is_job(struct step *step);

@@ -279,7 +279,7 @@ static int find_parents(const struct reading *reading, struct flow_step *step)
         const char *word = json_string_value(json_array_get(step->job->after, i));
         const json_t *number = json_object_get(reading->names, word);
         step->parents[i] = number != NULL ? (size_t)json_integer_value(number) : FLOW_OUTSIDE;
-        if (number == NULL && !context->known(context->context, word)) {
+        if (number == NULL && !context->known(context->context, word, step->job->user)) {
             return refuse_missing(reading, step->name, word);
         }
     }

@@ -39,7 +39,8 @@ struct flow_plan {
 struct flow_context {
     struct job_context job; /* completes and judges each step; its reason is where the machine word of
                                a refusal goes: bad_flow, cycle, missing_parent, and those of jobs */
-    bool (*known)(void *context, const char *word); /* is a job of this name or ID in the spool */
+    /* Is a job of this name or ID in the spool, for a job of this user (or NULL). */
+    bool (*known)(void *context, const char *word, const char *user);
     void *context;
 };
 

@@ -62,6 +62,7 @@ static bool read_entry(struct flow_record *record, struct flow_entry *entry, con
         flow_record_find(record, name) >= 0)
         return false;
     entry->name = xstrdup(name);
+    entry->user = xstrdup(jsontext_get_text(line, "user", NULL));
     entry->after_count = json_array_size(after);
     entry->after = entry->after_count > 0 ? xcalloc(entry->after_count, sizeof *entry->after) : NULL;
     for (size_t i = 0; i < entry->after_count; i++) {
@@ -276,6 +277,7 @@ void flow_record_free(struct flow_record *record)
             free(entry->after[n]);
         free(entry->after);
         free(entry->name);
+        free(entry->user);
         free(entry->status);
         free(entry->reason);
     }

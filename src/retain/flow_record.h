@@ -32,6 +32,7 @@ struct flow_entry {
     char **after;  /* the words of its `after` */
     size_t after_count;
     bool runs_on_failure;
+    char *user;           /* whose job it is, in a shared spool; or NULL */
     struct id unresolved; /* ID of the job as it waits */
     struct id id;         /* of the job that it became */
     bool noted;           /* id is known */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * addresses: where requests to strangers' URLs may go: anywhere but to addresses of this machine,
- * of private networks and of special purpose, unless a network is allowed.
+ * addresses: where requests to strangers' URLs may go: anywhere but to addresses of loopback, of
+ * private networks and of special purpose, unless a network is allowed. A public address that this
+ * machine has itself is a public one: who connects to it comes to what all the world may come to,
+ * unless a firewall says otherwise.
  *
  * Floor: upstream. transfers opened with addresses judge each connection when it is made, after the
  * name was resolved, and each request on a kept one: what a name led to before does not matter.

@@ -24,6 +24,10 @@ load rig
     scenario shared.py owner_runs
 }
 
+@test "and so is what others would have of them by being after them" {
+    scenario shared.py owner_parents
+}
+
 @test "visibility is taken up at a start and by SIGHUP, for what comes then" {
     scenario shared.py owner_and_back
 }

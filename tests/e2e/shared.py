@@ -252,6 +252,56 @@ def owner_runs(place):
 
 
 @office
+def owner_parents(place):
+    """Who is after another's job waits as if it were not there, and never has its output."""
+    place.start("owner", more='trusted_droppers = {"' + FRONT + '"}\n')
+    place.must(ALICE, "llmspool-submit", "--wait", "--name", "report", f"Report: {SECRET}")
+    report = os.path.basename(os.readlink(place.at("by-name", "report"))).split(".")[0]
+
+    def after(word, number, **more):
+        return json.dumps({"prompt": f"{number}: {{{{outputs.{word}}}}}", "after": [word], **more})
+
+    def fence(number):
+        """Her own job after it has an answer: what was dropped before it was looked at."""
+        place.drop(ALICE, after("report", number, name=f"fence-{number}"))
+        until(lambda: "/done/" in os.readlink(place.at("by-name", f"fence-{number}"))
+              if os.path.lexists(place.at("by-name", f"fence-{number}")) else False, "her own step")
+
+    def flow(word):
+        steps = [{"name": "one", "prompt": f"{{{{outputs.{word}}}}}", "after": [word]}]
+        refused = place.until_refused(place.drop(BOB, json.dumps({"flow": "spy", "steps": steps})))
+        return refused["reason"], refused["message"].replace(word, "X")
+
+    place.drop(BOB, after("report", 1))
+    place.drop(BOB, after(report, 2))
+    place.drop(BOB, after("report", 3, on_failure="run"))
+    place.drop(BOB, after("later", 4))
+    place.drop(FRONT, after("report", 5, user=BOB))
+    equal(flow("report"), flow("nobody"), "a flow after hers, and one after nobody's")
+    until(lambda: len(os.listdir(place.at("flows"))) == 5, "the steps that wait")
+    fence(1)
+    place.must(ALICE, "llmspool-submit", "--wait", "--name", "later", f"Later: {SECRET}")
+    place.drop(FRONT, after("report", 0, user=ALICE, name="front"))
+    until(lambda: os.path.lexists(place.at("by-name", "front")) and
+          "/done/" in os.readlink(place.at("by-name", "front")), "what is dropped for her")
+    place.stop()
+    place.start("owner")
+    fence(2)
+    equal(place.mock.requests(), 5, "requests: hers alone")
+    place.must(KEEPER, "llmspool-archive", "create", "--older-than", "0s")
+    place.drop(BOB, after(report, 6))
+    place.must(ALICE, "llmspool-submit", "--wait", "--name", "report", f"Report: {SECRET}")
+    fence(3)
+    equal(place.mock.requests(), 6, "requests: hers alone")
+    hers_alone(place, least=2)
+    place.drop(BOB, json.dumps({"prompt": "Mine.", "name": "later"}))
+    until(lambda: place.mock.requests() == 8, "his own job of that name, and what is after it")
+    place.stop()
+    place.start("group")
+    until(lambda: place.mock.requests() == 13, "the others, where the group may read it")
+
+
+@office
 def owner_and_back(place):
     """The setting is taken up at a start and by SIGHUP; what was there stays as it was."""
     place.start()

@@ -320,10 +320,10 @@ def allowed(rig):
     """What is allowed is reached, and its neighbours are not."""
     dress(rig)
     listeners = Listeners("10.0.0.1", PUBLIC, PUBLIC6)
-    rig.configure(rig.mock(), section('allow = {"10.0.0.1"}'))
+    rig.configure(rig.mock(), section('allow = {"10.0.0.1", "64:ff9b::/96"}'))
     daemon = rig.daemon()
     good = ["10.0.0.1", PUBLIC, f"[{PUBLIC6}]"]
-    bad = ["10.0.0.2", "127.0.0.1", "[::1]", "169.254.169.254"]
+    bad = ["10.0.0.2", "127.0.0.1", "[::1]", "169.254.169.254", "[64:ff9b::7f00:1]"]
     for number, host in enumerate(good + bad):
         rig.spool.put(json.dumps(hook(host, number)))
     until(lambda: len(listeners.got) == len(good), lambda: f"{listeners.came} and {daemon.text()}")

@@ -213,6 +213,24 @@ static void what_is_allowed_is_reached_and_nothing_else(void **state)
     free(seen.body);
 }
 
+static void behind_nat64_is_what_is_open_without_it(void **state)
+{
+    struct forms *forms = *state;
+    char *const nat64[] = {(char[]){"64:ff9b::/96"}, NULL};
+    struct seen seen = {0};
+    allow(forms, nat64);
+    assert_true(post_to(forms, "[64:ff9b::a9fe:a9fe]", &seen));
+    assert_true(seen.forbidden);
+    assert_string_equal(seen.message,
+                        "64:ff9b::a9fe:a9fe is a metadata address of clouds, where webhooks may not "
+                        "go; to allow it: webhook { allow += {\"169.254.169.254\"} }  in "
+                        "/etc/test.conf");
+    assert_true(post_to(forms, "[64:ff9b::10.0.0.1]", &seen));
+    assert_true(seen.forbidden);
+    assert_non_null(strstr(seen.message, "webhook { allow += {\"10.0.0.0/8\"} }"));
+    free(seen.body);
+}
+
 static void a_kept_connection_is_judged_by_the_rules_of_now(void **state)
 {
     struct forms *forms = *state;
@@ -278,6 +296,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_words_say_what_would_allow_it, open_forms,
                                         close_forms),
         cmocka_unit_test_setup_teardown(what_is_allowed_is_reached_and_nothing_else, open_forms,
+                                        close_forms),
+        cmocka_unit_test_setup_teardown(behind_nat64_is_what_is_open_without_it, open_forms,
                                         close_forms),
         cmocka_unit_test_setup_teardown(a_kept_connection_is_judged_by_the_rules_of_now,
                                         open_forms, close_forms),

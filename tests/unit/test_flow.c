@@ -9,8 +9,9 @@
 #include "base/xalloc.h"
 #include "unit.h"
 
-static bool known(void *context, const char *word)
+static bool known(void *context, const char *word, const char *user)
 {
+    (void)user;
     return context != NULL && strcmp(word, context) == 0;
 }
 

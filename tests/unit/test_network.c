@@ -119,6 +119,53 @@ static void what_is_allowed_is_open(void **state)
     assert_false(closed("0.0.0.0/0", "10.0.0.1"));
 }
 
+/* What leads to an IPv4 address is open where both are: opening the way opens nothing behind it. */
+static void what_leads_to_ipv4_is_judged_by_that_too(void **state)
+{
+    static const struct {
+        const char *allow[3], *address, *what; /* NULL: it is open */
+    } rows[] = {
+        {{NULL}, "64:ff9b::8.8.8.8", "an address of NAT64 (RFC 6052)"},
+        {{"64:ff9b::/96"}, "64:ff9b::8.8.8.8", NULL},
+        {{"64:ff9b::/96"}, "64:ff9b::a9fe:a9fe", "a metadata address of clouds"},
+        {{"64:ff9b::/96"}, "64:ff9b::10.0.0.1", "a private address (RFC 1918)"},
+        {{"64:ff9b::/96"}, "64:ff9b::127.0.0.1", "a loopback address (RFC 1122)"},
+        {{"::/0"}, "64:ff9b::10.0.0.1", "a private address (RFC 1918)"},
+        {{"64:ff9b::a00:0/104"}, "64:ff9b::10.0.0.1", "a private address (RFC 1918)"},
+        {{"10.0.0.0/8"}, "64:ff9b::10.0.0.1", "an address of NAT64 (RFC 6052)"},
+        {{"64:ff9b::/96", "10.0.0.0/8"}, "64:ff9b::10.0.0.1", NULL},
+        {{"64:ff9b::/96", "169.254.0.0/16"}, "64:ff9b::a9fe:a9fe", "a metadata address of clouds"},
+        {{"64:ff9b::/96", "169.254.169.254"}, "64:ff9b::a9fe:a9fe", NULL},
+        {{"64:ff9b::a9fe:a9fe"}, "64:ff9b::a9fe:a9fe", NULL},
+        {{NULL}, "2002:808:808::1", "an address of 6to4 (RFC 3056)"},
+        {{"2002::/16"}, "2002:808:808::1", NULL},
+        {{"2002::/16"}, "2002:a9fe:a9fe::1", "a metadata address of clouds"},
+        {{"2002::/16"}, "2002:c0a8:101::1", "a private address (RFC 1918)"},
+        {{"2002::/16", "192.168.0.0/16"}, "2002:c0a8:101::1", NULL},
+        {{"::ffff:0:0/96"}, "::ffff:8.8.8.8", NULL},
+        {{"::ffff:0:0/96"}, "::ffff:10.0.0.1", "a private address (RFC 1918)"},
+        {{"::ffff:10.0.0.1"}, "::ffff:10.0.0.1", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        char texts[3][NETWORK_TEXT_SIZE];
+        char *list[4] = {NULL};
+        struct networks networks;
+        struct network address;
+        for (size_t n = 0; rows[i].allow[n] != NULL; n++) {
+            (void)snprintf(texts[n], sizeof texts[n], "%s", rows[i].allow[n]);
+            list[n] = texts[n];
+        }
+        assert_int_equal(networks_read(list, &networks, NULL), 0);
+        assert_true(network_read_address(rows[i].address, &address));
+        const struct network_special *special = networks_closed(&networks, &address);
+        const char *what_it_is = special != NULL ? special->what : "open";
+        if (strcmp(what_it_is, rows[i].what != NULL ? rows[i].what : "open") != 0)
+            fail_msg("row %zu: %s is %s", i, rows[i].address, what_it_is);
+        networks_clear(&networks);
+    }
+}
+
 static void metadata_addresses_are_opened_by_their_own_names_only(void **state)
 {
     (void)state;
@@ -148,6 +195,7 @@ int main(void)
         cmocka_unit_test(what_is_no_network_is_refused),
         cmocka_unit_test(special_networks_end_where_they_should),
         cmocka_unit_test(what_is_allowed_is_open),
+        cmocka_unit_test(what_leads_to_ipv4_is_judged_by_that_too),
         cmocka_unit_test(metadata_addresses_are_opened_by_their_own_names_only),
         cmocka_unit_test(the_empty_list_opens_nothing),
     };
