@@ -29,6 +29,10 @@ load rig
     scenario hooks.py failing
 }
 
+@test "what is owed at a run's end and cannot be written is written later" {
+    scenario hooks.py not_written_at_first
+}
+
 @test "a command that hangs or floods harms nothing else" {
     scenario hooks.py hanging
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """hooks: commands of this machine that are told what happened, at least once, and given nothing else."""
+import hashlib
 import json
 import os
 import re
@@ -240,6 +241,28 @@ def failing(rig: Rig):
     expect("never any luck" in given["last"], given["last"])
     equal(len(rig.spool.events("hook_gave_up")), 1, "events")
     daemon.stop()
+
+
+@scenario
+def not_written_at_first(rig: Rig):
+    """What is owed at a run's end and cannot be written is written later."""
+    prepare(rig)
+    rig.configure(rig.mock(), hook(rig, "run-finished"))
+    rig.spool.switch("pause")
+    daemon = rig.daemon()
+    rig.spool.put(run_list("night", numbered(0, 2)), name="a.jsonl")
+    until(lambda: len(rig.spool.jobs("cur")) == 2, "the run's jobs")
+    since = rig.spool.json("runs", "night", "notice.json")["since"]
+    words = "hook\nrun-finished\nrun-finished\n\nnight\n" + since
+    path = rig.spool.at("outbox", hashlib.sha256(words.encode()).hexdigest() + ".json")
+    os.mkdir(path)
+    rig.spool.switch("pause", False)
+    until(lambda: daemon.text().count("run night: what is owed at its end cannot be written") >= 2, "two tries")
+    os.rmdir(path)
+    until(lambda: told(rig), "the notice")
+    paid(rig)
+    daemon.stop()
+    equal(told(rig)[0]["notice"]["run"]["completed"], 2, "jobs that were told")
 
 
 @scenario
