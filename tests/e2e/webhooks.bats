@@ -25,6 +25,7 @@ webhooks() {
 @test "what is in flight at a stop stays owed; --until-empty waits for first tries" { webhooks over_restarts; }
 @test "webhooks are delivered while the spool is paused" { webhooks while_paused; }
 @test "debts that cannot be read are kept and told" { webhooks odd_files; }
+@test "a secret that cannot be read makes webhooks wait" { webhooks secret_away; }
 @test "on a full disk counters are kept in memory" { webhooks full_disk; }
 @test "what is delivered and cannot be removed is told, and comes again" { webhooks stuck; }
 @test "killed before a receiver's answer, the daemon sends again with the same id" { webhooks killed_by_receiver; }

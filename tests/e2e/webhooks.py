@@ -477,6 +477,33 @@ def odd_files(rig: Rig):
 
 
 @scenario
+def secret_away(rig: Rig):
+    """A secret that cannot be read makes webhooks wait, and one that was read goes on."""
+    receiver = Receiver()
+    words = ", ".join(['"300ms"'] * 30)
+    rig.configure(rig.mock(), f'webhook {{\n    allow = {{"127.0.0.0/8"}}\n    retries = {{{words}}}\n}}\n')
+    rig.until_empty()
+    secret = rig.spool.at("state", "webhook.secret")
+    os.chmod(secret, 0o644)
+    daemon = rig.daemon()
+    expect(daemon.says("webhooks cannot be signed"), "not told")
+    rig.spool.drop(job(1, receiver.url + "/a"))
+    until(lambda: events(rig, "failed"), "a failed try")
+    expect("is not the daemon's alone" in events(rig, "failed")[0]["message"], "what was wrong")
+    equal(given_up(rig), [], "given up")
+    os.chmod(secret, 0o600)
+    until(lambda: receiver.on("/a") and not owed(rig), "the delivery")
+    failed = len(events(rig, "failed"))
+    os.chmod(secret, 0o644)
+    daemon.send(signal.SIGHUP)
+    daemon.until_says("webhooks are signed with the secret as it was")
+    rig.spool.drop(job(2, receiver.url + "/b"))
+    until(lambda: receiver.on("/b") and not owed(rig), "the second delivery")
+    daemon.stop()
+    equal(len(events(rig, "failed")), failed, "failed tries")
+
+
+@scenario
 def full_disk(rig: Rig):
     """Counters that cannot be written are kept in memory: nothing is lost and the schedule goes on."""
     receiver = start(rig, retries=("50ms", "50ms", "1h"))
