@@ -149,13 +149,16 @@ static void hook_ended(void *context, enum hook_end end, const char *words)
     errand_free(errand);
 }
 
-/* The configuration may have led it elsewhere since it was read: then it waits there. */
+/* The configuration may have led it elsewhere since it was read, or it could not be read before:
+ * then it waits there. */
 static bool receiver_is_another(struct outbox *outbox, struct debt *debt, const json_t *document)
 {
     char *key = outbox_key(outbox->core, document);
     bool another = strcmp(key, debt->receiver->key) != 0;
 
     if (another) {
+        if (jsontext_get_text(document, "hook", NULL) != NULL)
+            receivers_set_free(&outbox->receivers, key);
         receivers_settle(debt);
         receivers_wait(debt, debt->next_try);
         receivers_move(debt, key);
