@@ -236,13 +236,14 @@ int64_t outbox_wake_ms(const struct outbox *outbox)
 {
     int64_t wake =
         receivers_wake_ms(&outbox->receivers, clock_wall(outbox->core->clock).ms);
+    int64_t again = redeliver_wake_ms(outbox);
 
     if (outbox->stopped || outbox->core->spool_lost)
         return -1;
     if (outbox->look == NULL && receivers_hungry(&outbox->receivers) &&
         (wake < 0 || wake > LOOK_EVERY_MS))
         wake = LOOK_EVERY_MS;
-    return wake;
+    return again >= 0 && (wake < 0 || again < wake) ? again : wake;
 }
 
 void outbox_clock_moved(struct outbox *outbox, int64_t moved_ms)

@@ -16,7 +16,7 @@ import threading
 import time
 
 import killing
-from rig import (BUILD, LONG, Rig, Spool, equal, expect, preload, run_scenario, scenario,
+from rig import (BUILD, LONG, Rig, Skip, Spool, equal, expect, preload, run_scenario, scenario,
                  sweep_of_kills, until)
 
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of no great use").decode()
@@ -255,6 +255,42 @@ def flushed(rig: Rig):
     daemon.stop()
 
 
+def give_up_all(rig, receiver, count, then, **changes):
+    """Debts that were given up, with a daemon that goes on; then is what the receiver says afterwards."""
+    for n in range(count):
+        receiver.says(f"/{n}", 410, then)
+    rig.spool.drop_list([job(n, f"{receiver.url}/{n}") for n in range(count)])
+    daemon = rig.daemon()
+    until(lambda: len(given_up(rig)) == count and not owed(rig), "all given up")
+    for name in given_up(rig):
+        debt = rig.spool.json("outbox", "failed", name)
+        rig.spool.put(json.dumps({**debt, **changes}), folder="outbox/failed", name=name)
+    return daemon
+
+
+@scenario
+def orders_wait(rig: Rig):
+    """An order is obeyed when outbox/failed/ could be read, and not before; one behind it has its turn."""
+    receiver = start(rig)
+    daemon = give_up_all(rig, receiver, 2, 200)
+    path = rig.spool.at("outbox", "failed")
+    os.rename(path, path + ".away")
+    with open(path, "wb"):
+        pass
+    ids = [rig.spool.json("outbox", "failed.away", name)["id"] for name in os.listdir(path + ".away")]
+    rig.spool.order("redeliver", ids[0])
+    daemon.until_says("is not obeyed yet, outbox/failed/ cannot be read")
+    rig.spool.order("redeliver", ids[1])
+    time.sleep(0.3)
+    equal(len(rig.spool.names("ctl")), 2, "orders that wait")
+    os.unlink(path)
+    os.rename(path + ".away", path)
+    until(lambda: len(events(rig, "delivered")) == 2 and not rig.spool.names("ctl"), "both orders' ends")
+    daemon.stop()
+    equal((owed(rig), given_up(rig)), ([], []), "debts left")
+    rig.judge()
+
+
 def command(rig, program, *arguments):
     done = subprocess.run([os.path.join(BUILD, program), "-s", rig.spool.path, *arguments], check=True,
                           capture_output=True, text=True, timeout=60)
@@ -474,6 +510,28 @@ def odd_files(rig: Rig):
     daemon.stop()
     equal(given_up(rig), ["5" * 64 + ".json"], "the one given up")
     equal(rig.spool.json("outbox", "failed", given_up(rig)[0])["id"], job_id, "its job")
+
+
+@scenario
+def not_listed(rig: Rig):
+    """What came into outbox/ when it could not be listed is found the next time, though nothing changes."""
+    if os.geteuid() == 0:
+        raise Skip("no folder's mode keeps root out")
+    receiver = start(rig, retries=("1h",))
+    receiver.says("/a", 500, 200)
+    rig.spool.drop(job(1, receiver.url + "/a"))
+    rig.until_empty()
+    name = owed(rig)[0]
+    debt = {key: value for key, value in rig.spool.json("outbox", name).items() if key != "next_try"}
+    os.unlink(rig.spool.at("outbox", name))
+    daemon = rig.daemon(environment={"LLMSPOOL_NO_INOTIFY": "1"})  # its minute is a second
+    mode = os.stat(rig.spool.at("outbox")).st_mode & 0o7777
+    os.chmod(rig.spool.at("outbox"), 0o300)
+    rig.spool.put(json.dumps(debt), folder="outbox", name=name)
+    daemon.until_says("outbox/ cannot be read, trying again: Permission denied")
+    os.chmod(rig.spool.at("outbox"), mode)
+    until(lambda: len(receiver.on("/a")) == 2 and not owed(rig), "the second try")
+    daemon.stop()
 
 
 @scenario
