@@ -264,7 +264,12 @@ size_t outbox_due(const struct outbox *outbox)
 
 bool outbox_idle(const struct outbox *outbox)
 {
-    return outbox->receivers.in_flight == 0 && outbox->writing == 0 && outbox->redelivery == NULL;
+    /* An order that a stop cut short stays in ctl/ for the next daemon; one that waits for a folder
+     * does nothing meanwhile. */
+    bool redelivering =
+        outbox->redelivery != NULL && !outbox->stopped && redeliver_wake_ms(outbox) <= 0;
+
+    return outbox->receivers.in_flight == 0 && outbox->writing == 0 && !redelivering;
 }
 
 void outbox_stop(struct outbox *outbox)

@@ -269,6 +269,28 @@ def give_up_all(rig, receiver, count, then, **changes):
 
 
 @scenario
+def stopped_amid_order(rig: Rig):
+    """A stop while debts are being brought back does not wait for it: the next daemon obeys."""
+    receiver = start(rig)
+    os.mkdir(rig.spool.at("outbox", "failed"))
+    for n in range(1000):
+        name = hashlib.sha256(str(n).encode()).hexdigest()
+        rig.spool.put(json.dumps({"webhook_id": name, "id": "9" * 64, "run": 1, "event": "completed",
+                                  "webhook": receiver.url, "record": "done/" + "9" * 64 + ".v1.json",
+                                  "time": "2026-01-01T00:00:00Z", "attempts": 3, "last": "answered 500",
+                                  "gave_up": "2026-01-02T00:00:00Z"}),
+                      folder="outbox/failed", name=name + ".json")
+    daemon = rig.daemon()
+    rig.spool.order("redeliver", "ALL")
+    until(lambda: len(given_up(rig)) < 1000, "the order's begin")
+    daemon.stop()
+    daemon = rig.daemon()
+    until(lambda: not given_up(rig) and not owed(rig) and not rig.spool.names("ctl"), "the order's end")
+    daemon.stop()
+    equal(len(set(receiver.ids())), 1000, "ids")
+
+
+@scenario
 def orders_wait(rig: Rig):
     """An order is obeyed when outbox/failed/ could be read, and not before; one behind it has its turn."""
     receiver = start(rig)
