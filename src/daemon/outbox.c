@@ -32,9 +32,10 @@ struct newcomer {
 };
 
 /* Owed again while it waits: its file has fresh counters, so memory has them, too. */
-static void renew(struct outbox *outbox, struct debt *known)
+static void renew(struct outbox *outbox, struct debt *known, const struct debt *anew)
 {
     known->attempts = 0;
+    known->since = anew->since;
     receivers_hurry(known, clock_wall(outbox->core->clock).ms);
 }
 
@@ -46,7 +47,7 @@ static void owed_durably(void *context, int result, int failed_file)
 
     (void)failed_file;
     if (result == 0 && known != NULL)
-        renew(outbox, known);
+        renew(outbox, known, &newcomer->debt);
     if (result == 0 && known == NULL) {
         if (newcomer->hook)
             receivers_set_free(&outbox->receivers, newcomer->key);

@@ -77,6 +77,7 @@ char *outbox_remember(const struct outbox *outbox, const struct id *hash, const 
     *debt = (struct debt){.hash = *hash};
     debt->attempts = attempts > 0 && attempts < 1000000 ? (unsigned)attempts : 0;
     debt->made = made < now ? made : now;
+    debt->since = time_of(document, "again", debt->made);
     debt->next_try = time_of(document, "next_try", debt->made);
     if (debt->next_try > now + FARTHEST_MS)
         debt->next_try = now + FARTHEST_MS;
@@ -98,7 +99,7 @@ int outbox_open_failed(const struct outbox *outbox, bool make)
 
 void outbox_unreadable(struct outbox *outbox, const struct id *hash, const char *name, int result)
 {
-    struct debt debt = {.hash = *hash, .next_try = never_ms, .made = never_ms};
+    struct debt debt = {.hash = *hash, .next_try = never_ms, .made = never_ms, .since = never_ms};
     bool broken = result == -EINVAL || result == -EFBIG;
 
     if (!broken) /* a disk may answer later */

@@ -378,6 +378,7 @@ void receivers_clock_moved(struct receivers *receivers, int64_t moved_ms)
     for (struct debt *debt = receivers->by_hash; debt != NULL; debt = debt->hh.next) {
         debt->next_try += moved_ms;
         debt->made += moved_ms;
+        debt->since += moved_ms;
     }
     for (struct receiver *receiver = receivers->by_key; receiver != NULL;
          receiver = receiver->hh.next) {

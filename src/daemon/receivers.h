@@ -35,6 +35,7 @@ struct debt {
     unsigned attempts; /* failed */
     int64_t next_try;  /* wall ms */
     int64_t made;      /* wall ms */
+    int64_t since;     /* wall ms: made, or brought back by an order: from then on it counts as waiting */
     bool again;        /* its connection was lost before a word came: it may have a second one */
     bool at_once;      /* asked for while it was settling: it is due when that is over */
     size_t place;      /* in the heap of its receiver */

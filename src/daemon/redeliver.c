@@ -68,14 +68,16 @@ static void written(void *context, int result, int failed_file)
     orders_look(outbox->core->orders);
 }
 
-/* Owes it as at the first time. */
+/* Owes it as at the first time. It waits from now on: how old it is must not have it given up untried. */
 static void owe_anew(struct outbox *outbox, const char *name, json_t *document)
 {
     static const char *const past[] = {"attempts", "next_try", "last", "gave_up"};
     struct publication *publication = publication_new(written, outbox);
     struct entry entry = entry_read(name);
-    char hash[ID_TEXT_SIZE];
+    char hash[ID_TEXT_SIZE], now[TIMETEXT_SIZE];
 
+    timetext_write(clock_wall(outbox->core->clock), now);
+    json_object_set_new(document, "again", json_string(now));
     for (size_t i = 0; i < sizeof past / sizeof past[0]; i++)
         json_object_del(document, past[i]);
     id_write(&entry.id, hash);

@@ -15,6 +15,7 @@ webhooks() {
 @test "Retry-After is a floor for all that is owed to a receiver" { webhooks retry_after; }
 @test "410 stops at once" { webhooks gone; }
 @test "what is given up comes back by an order, with fresh counters" { webhooks gives_up; }
+@test "what is old when it comes back is not given up untried" { webhooks brought_back_old; }
 @test "a stop does not wait for an order that is under way" { webhooks stopped_amid_order; }
 @test "an order waits until outbox/failed/ can be read" { webhooks orders_wait; }
 @test "an order hurries what waits for its next try" { webhooks flushed; }

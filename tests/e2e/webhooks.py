@@ -269,6 +269,22 @@ def give_up_all(rig, receiver, count, then, **changes):
 
 
 @scenario
+def brought_back_old(rig: Rig):
+    """What is old when it is brought back waits from then on: it is not given up again untried."""
+    receiver = start(rig, retries=("1h",))
+    daemon = give_up_all(rig, receiver, 12, 500, time="2020-01-01T00:00:00.000Z")
+    rig.spool.order("redeliver", "ALL")
+    until(lambda: len(events(rig, "failed")) >= 3, "three failures in a row")
+    until(lambda: not rig.spool.names("ctl"), "the order's end")
+    daemon.until_says("fails: its webhooks wait")
+    time.sleep(0.3)
+    daemon.stop()
+    equal((given_up(rig), len(owed(rig))), ([], 12), "given up again, and owed")
+    expect(all("again" in rig.spool.json("outbox", name) for name in owed(rig)), "no time of the order")
+    rig.judge()
+
+
+@scenario
 def stopped_amid_order(rig: Rig):
     """A stop while debts are being brought back does not wait for it: the next daemon obeys."""
     receiver = start(rig)
