@@ -36,9 +36,10 @@ void hooks_close(struct hooks *hooks);
 
 /* Pays a debt: its command is run when its turn comes. Debts whose notice is of one job ("job") are gathered:
  * those of one hook and receiver that wait together are told in one notice, at once when there was none within
- * the hook's `gather`, else when that is over; all of them are called back then. So any number must be handed
- * over without waiting for callbacks. hash is the debt's file name without .json, and the command's
- * LLMSPOOL_NOTICE_ID (of gathered ones that of the oldest). debt is a reference of the callee's own. */
+ * the hook's `gather`, else when that is over; all of them are called back then. So many must be handed over
+ * without waiting for callbacks; those that are not are told of in a later notice. hash is the debt's file name
+ * without .json, and the command's LLMSPOOL_NOTICE_ID (of gathered ones that of the oldest). debt is a reference
+ * of the callee's own. */
 void hooks_run(struct hooks *hooks, const char *hash, json_t *debt, hooks_done *done, void *context);
 
 /* "hooks" of state/status.json: the configuration's path and the names of its hooks, and how many debts wait and

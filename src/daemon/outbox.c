@@ -32,9 +32,10 @@ struct newcomer {
 };
 
 /* Owed again while it waits: its file has fresh counters, so memory has them, too. */
-static void renew(struct outbox *outbox, struct debt *known)
+static void renew(struct outbox *outbox, struct debt *known, const struct debt *anew)
 {
     known->attempts = 0;
+    known->since = anew->since;
     receivers_hurry(known, clock_wall(outbox->core->clock).ms);
 }
 
@@ -46,7 +47,7 @@ static void owed_durably(void *context, int result, int failed_file)
 
     (void)failed_file;
     if (result == 0 && known != NULL)
-        renew(outbox, known);
+        renew(outbox, known, &newcomer->debt);
     if (result == 0 && known == NULL) {
         if (newcomer->hook)
             receivers_set_free(&outbox->receivers, newcomer->key);
@@ -149,13 +150,16 @@ static void hook_ended(void *context, enum hook_end end, const char *words)
     errand_free(errand);
 }
 
-/* The configuration may have led it elsewhere since it was read: then it waits there. */
+/* The configuration may have led it elsewhere since it was read, or it could not be read before:
+ * then it waits there. */
 static bool receiver_is_another(struct outbox *outbox, struct debt *debt, const json_t *document)
 {
     char *key = outbox_key(outbox->core, document);
     bool another = strcmp(key, debt->receiver->key) != 0;
 
     if (another) {
+        if (jsontext_get_text(document, "hook", NULL) != NULL)
+            receivers_set_free(&outbox->receivers, key);
         receivers_settle(debt);
         receivers_wait(debt, debt->next_try);
         receivers_move(debt, key);
@@ -233,13 +237,14 @@ int64_t outbox_wake_ms(const struct outbox *outbox)
 {
     int64_t wake =
         receivers_wake_ms(&outbox->receivers, clock_wall(outbox->core->clock).ms);
+    int64_t again = redeliver_wake_ms(outbox);
 
     if (outbox->stopped || outbox->core->spool_lost)
         return -1;
     if (outbox->look == NULL && receivers_hungry(&outbox->receivers) &&
         (wake < 0 || wake > LOOK_EVERY_MS))
         wake = LOOK_EVERY_MS;
-    return wake;
+    return again >= 0 && (wake < 0 || again < wake) ? again : wake;
 }
 
 void outbox_clock_moved(struct outbox *outbox, int64_t moved_ms)
@@ -260,7 +265,12 @@ size_t outbox_due(const struct outbox *outbox)
 
 bool outbox_idle(const struct outbox *outbox)
 {
-    return outbox->receivers.in_flight == 0 && outbox->writing == 0 && outbox->redelivery == NULL;
+    /* An order that a stop cut short stays in ctl/ for the next daemon; one that waits for a folder
+     * does nothing meanwhile. */
+    bool redelivering =
+        outbox->redelivery != NULL && !outbox->stopped && redeliver_wake_ms(outbox) <= 0;
+
+    return outbox->receivers.in_flight == 0 && outbox->writing == 0 && !redelivering;
 }
 
 void outbox_stop(struct outbox *outbox)

@@ -28,6 +28,7 @@ struct outbox {
     bool look_again;         /* … and another one is to follow */
     struct timespec changed; /* of outbox/, before the last look */
     struct mono looked;      /* when it began */
+    bool look_failed;        /* the last one: the next minute looks again */
     size_t handed;           /* to hooks and not called back */
     size_t writing;          /* publications that have not ended */
     size_t given_up;         /* files of outbox/failed/ */
@@ -71,6 +72,10 @@ void outbox_give_up(struct outbox *outbox, struct debt *debt, json_t *document, 
 
 /* Goes on with an order that is under way. Returns whether there is more at once. */
 bool redeliver_work(struct outbox *outbox);
+
+/* In how many ms it goes on with a folder that could not be listed; -1: that is not what it waits for. */
+int64_t redeliver_wake_ms(const struct outbox *outbox);
+
 void redeliver_close(struct outbox *outbox);
 
 #endif

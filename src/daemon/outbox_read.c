@@ -77,6 +77,7 @@ char *outbox_remember(const struct outbox *outbox, const struct id *hash, const 
     *debt = (struct debt){.hash = *hash};
     debt->attempts = attempts > 0 && attempts < 1000000 ? (unsigned)attempts : 0;
     debt->made = made < now ? made : now;
+    debt->since = time_of(document, "again", debt->made);
     debt->next_try = time_of(document, "next_try", debt->made);
     if (debt->next_try > now + FARTHEST_MS)
         debt->next_try = now + FARTHEST_MS;
@@ -98,7 +99,7 @@ int outbox_open_failed(const struct outbox *outbox, bool make)
 
 void outbox_unreadable(struct outbox *outbox, const struct id *hash, const char *name, int result)
 {
-    struct debt debt = {.hash = *hash, .next_try = never_ms, .made = never_ms};
+    struct debt debt = {.hash = *hash, .next_try = never_ms, .made = never_ms, .since = never_ms};
     bool broken = result == -EINVAL || result == -EFBIG;
 
     if (!broken) /* a disk may answer later */
@@ -149,10 +150,18 @@ static void read_debt(struct outbox *outbox, const struct id *hash, const char *
     json_decref(document);
 }
 
+/* A look ended; of several that failed one after another the first is told. */
+static void look_ended(struct outbox *outbox, int result)
+{
+    if (result < 0 && !outbox->look_failed)
+        log_warning(&outbox->core->log, "outbox/ cannot be read, trying again: %s",
+                    strerror(-result));
+    outbox->look_failed = result < 0;
+}
+
 static void end_look(struct outbox *outbox, int result)
 {
-    if (result < 0)
-        log_warning(&outbox->core->log, "outbox/ cannot be read: %s", strerror(-result));
+    look_ended(outbox, result);
     closedir(outbox->look);
     outbox->look = NULL;
     core_touch(outbox->core);
@@ -209,11 +218,13 @@ void outbox_look(struct outbox *outbox)
     if (fstat(dir, &status) == 0)
         outbox->changed = status.st_mtim;
     outbox->looked = clock_mono(outbox->core->clock);
+    outbox->look = file_list(dir);
+    if (outbox->look == NULL) {
+        look_ended(outbox, -errno);
+        return;
+    }
     outbox->given_up = count_given_up(outbox);
     receivers_count_anew(&outbox->receivers);
-    outbox->look = file_list(dir);
-    if (outbox->look == NULL)
-        log_warning(&outbox->core->log, "outbox/ cannot be read: %s", strerror(errno));
     outbox->core->kick(outbox->core);
 }
 
@@ -221,11 +232,13 @@ void outbox_minute(struct outbox *outbox)
 {
     struct stat status;
 
+    if (outbox->look != NULL)
+        return;
     /* Where some are left out, hunger says when to look. */
-    if (outbox->receivers.left_out > 0 || outbox->look != NULL ||
-        fstat(outbox->core->spool->dir[FOLDER_OUTBOX], &status) < 0 ||
-        (status.st_mtim.tv_sec == outbox->changed.tv_sec &&
-         status.st_mtim.tv_nsec == outbox->changed.tv_nsec))
+    if (!outbox->look_failed && (outbox->receivers.left_out > 0 ||
+                                 fstat(outbox->core->spool->dir[FOLDER_OUTBOX], &status) < 0 ||
+                                 (status.st_mtim.tv_sec == outbox->changed.tv_sec &&
+                                  status.st_mtim.tv_nsec == outbox->changed.tv_nsec)))
         return;
     outbox_look(outbox);
 }

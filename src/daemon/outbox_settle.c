@@ -138,8 +138,8 @@ static void later_written(void *context, int result, int failed_file)
  * one that was tried. */
 static void give_up_overdue(struct outbox *outbox, struct receiver *receiver)
 {
-    int64_t made_before = clock_wall(outbox->core->clock).ms -
-                          schedule_whole(&outbox->schedule) - patience_ms;
+    int64_t since_before = clock_wall(outbox->core->clock).ms -
+                           schedule_whole(&outbox->schedule) - patience_ms;
     size_t count = receiver->waiting.count;
     struct debt **waiting = xcalloc(count + 1, sizeof *waiting);
 
@@ -150,7 +150,7 @@ static void give_up_overdue(struct outbox *outbox, struct receiver *receiver)
         json_t *document;
         int result;
 
-        if (debt->made >= made_before)
+        if (debt->since >= since_before)
             continue;
         debt_file(debt, name);
         document =

@@ -56,12 +56,22 @@ bool receivers_unwell(const struct receiver *receiver)
     return receiver->failures >= CLOSE_AFTER;
 }
 
+/* Of one that bounds itself. */
+static size_t share_of_places(const struct receivers *receivers)
+{
+    size_t share = receivers->most / 2 / receivers->free_count;
+
+    return share > 0 ? share : 1;
+}
+
 static bool has_window(const struct receiver *receiver)
 {
     unsigned most = receiver->all->window_most;
     unsigned window = receivers_unwell(receiver) ? 1 : receiver->window;
 
-    return receiver->free || receiver->in_flight < (window < most ? window : most);
+    if (receiver->free)
+        return receiver->in_flight < share_of_places(receiver->all);
+    return receiver->in_flight < (window < most ? window : most);
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -368,6 +378,7 @@ void receivers_clock_moved(struct receivers *receivers, int64_t moved_ms)
     for (struct debt *debt = receivers->by_hash; debt != NULL; debt = debt->hh.next) {
         debt->next_try += moved_ms;
         debt->made += moved_ms;
+        debt->since += moved_ms;
     }
     for (struct receiver *receiver = receivers->by_key; receiver != NULL;
          receiver = receiver->hh.next) {
@@ -391,15 +402,36 @@ size_t receivers_due(const struct receivers *receivers, int64_t now)
     return due;
 }
 
+static size_t most_that_wait(const struct receivers *receivers)
+{
+    size_t most = 0;
+
+    for (const struct receiver *receiver = receivers->by_key; receiver != NULL;
+         receiver = receiver->hh.next)
+        most = receiver->waiting.count > most ? receiver->waiting.count : most;
+    return most;
+}
+
+/* Whether a receiver that has few would get more: there is a place, or make_room finds one. */
+static bool would_get_more(const struct receiver *receiver, size_t most_waiting)
+{
+    const struct receivers *all = receiver->all;
+
+    return receiver->waiting.count < FEW &&
+           (all->count < all->most || most_waiting > receiver->waiting.count + 1);
+}
+
 bool receivers_hungry(const struct receivers *receivers)
 {
     bool room = receivers->count <= receivers->most / 2;
+    size_t most_waiting;
 
     if (receivers->left_out == 0)
         return false;
+    most_waiting = most_that_wait(receivers);
     for (const struct receiver *receiver = receivers->by_key; receiver != NULL;
          receiver = receiver->hh.next)
-        if (receiver->left_out > 0 && (room || receiver->waiting.count < FEW))
+        if (receiver->left_out > 0 && (room || would_get_more(receiver, most_waiting)))
             return true;
     return false;
 }
@@ -424,7 +456,11 @@ void receivers_set_free(struct receivers *receivers, const char *key)
 {
     struct receiver *receiver = receiver_of(receivers, key);
 
-    assert(receiver->in_flight == 0 || receiver->free);
+    if (receiver->free)
+        return;
+    assert(receiver->in_flight == 0);
     receiver->free = true;
-    receiver_arrange(receiver);
+    receivers->free_count++;
+    for (receiver = receivers->by_key; receiver != NULL; receiver = receiver->hh.next)
+        receiver_arrange(receiver); /* the shares are smaller */
 }

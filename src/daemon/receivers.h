@@ -35,6 +35,7 @@ struct debt {
     unsigned attempts; /* failed */
     int64_t next_try;  /* wall ms */
     int64_t made;      /* wall ms */
+    int64_t since;     /* wall ms: made, or brought back by an order: from then on it counts as waiting */
     bool again;        /* its connection was lost before a word came: it may have a second one */
     bool at_once;      /* asked for while it was settling: it is due when that is over */
     size_t place;      /* in the heap of its receiver */
@@ -52,7 +53,7 @@ struct receiver {
     unsigned failures; /* in a row, that say it is unwell */
     int64_t closed_until;
     size_t left_out;  /* debts of it that are in the folder alone */
-    bool free;        /* it may have any number in flight: it bounds itself */
+    bool free;        /* it bounds itself: it has a share of the places in place of a window */
     char last[800];   /* why it failed the last time, or "" */
     int64_t served;   /* when something of it was tried last: by this receivers that are due take turns */
     int64_t at;       /* when something of it may be tried, by this its place in the heap of all */
@@ -71,6 +72,7 @@ struct receivers {
     unsigned in_flight; /* but of receivers that are free */
     unsigned in_flight_most;
     unsigned window_most; /* to one receiver */
+    unsigned free_count;  /* receivers that are free */
     uint64_t turns;
     const struct schedule *schedule; /* borrowed */
 };
@@ -98,7 +100,9 @@ struct debt *receivers_find(const struct receivers *receivers, const struct id *
  * NULL when there is no room: it is counted as left out. */
 struct debt *receivers_add(struct receivers *receivers, const struct debt *debt, const char *key);
 
-/* The receiver of a key may have any number in flight. */
+/* The receiver of a key bounds itself: it has no window, and its tries do not count in in_flight. All such
+ * ones together have at most half of the places in flight, an equal part each: who is in flight gives way
+ * to nobody. */
 void receivers_set_free(struct receivers *receivers, const char *key);
 
 /* Forgets a debt: paid, given up, or gone. */
@@ -143,7 +147,8 @@ void receivers_clock_moved(struct receivers *receivers, int64_t moved_ms);
  * open. */
 size_t receivers_due(const struct receivers *receivers, int64_t now);
 
-/* Whether looking for more debts pays: some are left out, and there is room for them. */
+/* Whether looking for more debts pays: some are left out, and there is room for them or somebody gives
+ * way. */
 bool receivers_hungry(const struct receivers *receivers);
 
 /* Before a look at all debts: what is left out will be counted again. */

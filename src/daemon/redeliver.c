@@ -12,11 +12,15 @@
 #include <unistd.h>
 
 #include "base/jsontext.h"
+#include "base/timetext.h"
 #include "base/xalloc.h"
 #include "daemon/orders.h"
 #include "spool/file.h"
 
-enum { FILES_AT_ONCE = 200 };
+enum { FILES_AT_ONCE = 200, AGAIN_MS = 1000 };
+
+/* First outbox/, so that what comes back is not met again. */
+enum step { STEP_WAITING, STEP_GIVEN_UP, STEP_DONE };
 
 struct redelivery {
     char *order; /* its file's name */
@@ -25,10 +29,11 @@ struct redelivery {
     struct id *ids; /* sorted */
     size_t count;
     int dir; /* outbox/failed/, or -1 */
-    DIR *list;
-    bool waiting;    /* the list is of outbox/: what waits */
-    size_t writing;  /* that come back and are not durable yet */
-    bool listed;
+    enum step step;
+    DIR *list;         /* of the step's folder, or NULL */
+    struct mono again; /* before that it cannot be listed */
+    bool told;         /* … which was told */
+    size_t writing;    /* that come back and are not durable yet */
 };
 
 static int by_bytes(const void *a, const void *b)
@@ -63,14 +68,16 @@ static void written(void *context, int result, int failed_file)
     orders_look(outbox->core->orders);
 }
 
-/* Owes it as at the first time. */
+/* Owes it as at the first time. It waits from now on: how old it is must not have it given up untried. */
 static void owe_anew(struct outbox *outbox, const char *name, json_t *document)
 {
     static const char *const past[] = {"attempts", "next_try", "last", "gave_up"};
     struct publication *publication = publication_new(written, outbox);
     struct entry entry = entry_read(name);
-    char hash[ID_TEXT_SIZE];
+    char hash[ID_TEXT_SIZE], now[TIMETEXT_SIZE];
 
+    timetext_write(clock_wall(outbox->core->clock), now);
+    json_object_set_new(document, "again", json_string(now));
     for (size_t i = 0; i < sizeof past / sizeof past[0]; i++)
         json_object_del(document, past[i]);
     id_write(&entry.id, hash);
@@ -113,7 +120,8 @@ static void hurry(struct outbox *outbox, const char *name, json_t *document)
 static void look_at(struct outbox *outbox, const char *name)
 {
     struct redelivery *redelivery = outbox->redelivery;
-    int dir = redelivery->waiting ? outbox->core->spool->dir[FOLDER_OUTBOX] : redelivery->dir;
+    bool waiting = redelivery->step == STEP_WAITING;
+    int dir = waiting ? outbox->core->spool->dir[FOLDER_OUTBOX] : redelivery->dir;
     json_t *document;
     int result;
 
@@ -121,7 +129,7 @@ static void look_at(struct outbox *outbox, const char *name)
         return;
     document = outbox_document(outbox, dir, name, &result);
     if (document != NULL && concerns(redelivery, document)) {
-        if (redelivery->waiting)
+        if (waiting)
             hurry(outbox, name, document);
         else
             bring_back(outbox, name, document);
@@ -129,39 +137,94 @@ static void look_at(struct outbox *outbox, const char *name)
     json_decref(document);
 }
 
-/* The next folder to be looked through: first outbox/, so that what comes back is not met again. */
-static void next_list(struct outbox *outbox)
+/* Opens the folder of the step. Returns 0 or -errno. */
+static int open_list(struct outbox *outbox)
+{
+    struct redelivery *redelivery = outbox->redelivery;
+    int dir = outbox->core->spool->dir[FOLDER_OUTBOX];
+
+    if (redelivery->step == STEP_GIVEN_UP && redelivery->dir < 0)
+        redelivery->dir = outbox_open_failed(outbox, false);
+    if (redelivery->step == STEP_GIVEN_UP)
+        dir = redelivery->dir;
+    if (dir < 0)
+        return dir;
+    redelivery->list = file_list(dir);
+    return redelivery->list != NULL ? 0 : -errno;
+}
+
+static void close_list(struct redelivery *redelivery)
+{
+    if (redelivery->list != NULL)
+        closedir(redelivery->list);
+    redelivery->list = NULL;
+}
+
+/* The folder of the step is through. */
+static void next_step(struct outbox *outbox)
+{
+    close_list(outbox->redelivery);
+    outbox->redelivery->step++;
+    orders_look(outbox->core->orders);
+}
+
+/* The folder of the step is looked through anew in a while: an order is obeyed when all was found. */
+static void try_again(struct outbox *outbox, int result)
 {
     struct redelivery *redelivery = outbox->redelivery;
 
-    if (redelivery->list != NULL)
-        closedir(redelivery->list);
-    redelivery->waiting = redelivery->list == NULL && !redelivery->listed;
-    redelivery->list = NULL;
-    if (redelivery->waiting)
-        redelivery->list = file_list(outbox->core->spool->dir[FOLDER_OUTBOX]);
-    else if (redelivery->dir < 0 &&
-             (redelivery->dir = outbox_open_failed(outbox, false)) >= 0)
-        redelivery->list = file_list(redelivery->dir);
-    redelivery->listed = true;
+    if (!redelivery->told)
+        log_warning(&outbox->core->log, "ctl/%s is not obeyed yet, %s cannot be read: %s",
+                    redelivery->order,
+                    redelivery->step == STEP_WAITING ? "outbox/" : "outbox/" OUTBOX_FAILED "/",
+                    strerror(-result));
+    redelivery->told = true;
+    close_list(redelivery);
+    redelivery->again.ms = clock_mono(outbox->core->clock).ms + AGAIN_MS;
+}
+
+int64_t redeliver_wake_ms(const struct outbox *outbox)
+{
+    const struct redelivery *redelivery = outbox->redelivery;
+    int64_t left;
+
+    if (redelivery == NULL || redelivery->step == STEP_DONE || redelivery->list != NULL)
+        return -1;
+    left = redelivery->again.ms - clock_mono(outbox->core->clock).ms;
+    return left > 0 ? left : 0;
+}
+
+/* Looks at some more of the step's folder. Returns 1, 0 when it is through, or -errno. */
+static int list_on(struct outbox *outbox)
+{
+    struct redelivery *redelivery = outbox->redelivery;
+    const struct dirent *found;
+    int result = redelivery->list == NULL ? open_list(outbox) : 0;
+
+    if (result < 0)
+        return redelivery->step == STEP_GIVEN_UP && result == -ENOENT ? 0 : result;
+    for (int i = 0; i < FILES_AT_ONCE; i++) {
+        result = file_list_next(redelivery->list, &found);
+        if (result < 0 || found == NULL)
+            return result;
+        look_at(outbox, found->d_name);
+    }
+    return 1;
 }
 
 bool redeliver_work(struct outbox *outbox)
 {
     struct redelivery *redelivery = outbox->redelivery;
-    const struct dirent *found;
+    int result;
 
-    if (redelivery == NULL || redelivery->list == NULL)
+    if (redelivery == NULL || redelivery->step == STEP_DONE || redeliver_wake_ms(outbox) > 0)
         return false;
-    for (int i = 0; i < FILES_AT_ONCE; i++) {
-        if (file_list_next(redelivery->list, &found) < 0 || found == NULL) {
-            next_list(outbox);
-            orders_look(outbox->core->orders);
-            return redelivery->list != NULL;
-        }
-        look_at(outbox, found->d_name);
-    }
-    return true;
+    result = list_on(outbox);
+    if (result < 0)
+        try_again(outbox, result);
+    else if (result == 0)
+        next_step(outbox);
+    return result >= 0 && redelivery->step != STEP_DONE;
 }
 
 void redeliver_close(struct outbox *outbox)
@@ -170,8 +233,7 @@ void redeliver_close(struct outbox *outbox)
 
     if (redelivery == NULL)
         return;
-    if (redelivery->list != NULL)
-        closedir(redelivery->list);
+    close_list(redelivery);
     if (redelivery->dir >= 0)
         close(redelivery->dir);
     free(redelivery->order);
@@ -195,7 +257,6 @@ static void begin(struct outbox *outbox, const struct order *order)
         qsort(redelivery->ids, redelivery->count, sizeof *redelivery->ids, by_bytes);
     }
     outbox->redelivery = redelivery;
-    next_list(outbox);
     outbox->core->kick(outbox->core);
 }
 
@@ -209,9 +270,10 @@ bool outbox_redeliver(struct outbox *outbox, const struct order *order)
         begin(outbox, order);
         return false;
     }
-    if (strcmp(redelivery->order, order->name) != 0 || redelivery->list != NULL ||
+    if (strcmp(redelivery->order, order->name) != 0 || redelivery->step != STEP_DONE ||
         redelivery->writing > 0)
         return false;
     redeliver_close(outbox);
+    orders_look(outbox->core->orders); /* another may have waited for its turn */
     return true;
 }

@@ -283,6 +283,8 @@ static void owed(void *context, int result, int failed_file)
     } else {
         log_warning(&run->ends->core->log, "run %s: what is owed at its end cannot be written, trying "
                                            "again: %s", run->run, strerror(-result));
+        json_decref(run->report);
+        run->report = NULL; /* it is made anew */
         put_off(run, STAGE_REPORTING);
     }
     core_touch(run->ends->core);

@@ -32,7 +32,7 @@ static void wipe(struct buffer *buffer)
 
 static char *secret_problem(const struct spool *spool, const char *problem, struct error *error)
 {
-    error_set(error, ERROR_DATA, "%s/%s/%s %s", spool->path, folder_name(FOLDER_STATE),
+    error_set(error, ERROR_SYSTEM, "%s/%s/%s %s", spool->path, folder_name(FOLDER_STATE),
               WEBHOOK_SECRET_NAME, problem);
     return NULL;
 }
@@ -89,6 +89,8 @@ char *webhook_secret_own(const struct spool *spool, bool *made, struct error *er
         secret = secret_make(spool, error);
     else
         (void)secret_problem(spool, strerror(-result), error);
+    if (secret == NULL)
+        error->kind = ERROR_SYSTEM; /* no debt is to be given up for what is no secret, either */
     wipe(&text);
     return secret;
 }

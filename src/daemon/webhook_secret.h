@@ -19,7 +19,8 @@
 #define WEBHOOK_SECRET_NAME "webhook.secret"
 
 /* The spool's own secret, read, or made where there is none (*made is then true). Returns the text
- * "whsec_…", which the caller ends with key_free, or NULL with an error. */
+ * "whsec_…", which the caller ends with key_free, or NULL with an error, whose kind is always
+ * ERROR_SYSTEM: somebody can mend it. */
 char *webhook_secret_own(const struct spool *spool, bool *made, struct error *error);
 
 /* Appends the value of webhook-signature for a message sent at a time (Unix seconds): "v1," and the

@@ -105,15 +105,22 @@ int webhooks_secrets(struct webhooks *webhooks, const char *webhook, const char 
 
 /* Life. */
 
-/* A file that was replaced counts from the next reload on. */
+/* A file that was replaced counts from the next reload on; one that cannot be read leaves the
+ * secret as it was. */
 static void configure(struct webhooks *webhooks)
 {
+    char *before = webhooks->secret;
     struct error error;
     rules_make(webhooks);
-    key_free(webhooks->secret);
     webhooks->secret = NULL;
-    if (webhooks->core->config->webhook.secret_count == 0 && own_secret(webhooks, &error) == -1)
-        log_warning(&webhooks->core->log, "webhooks cannot be signed: %s", error.text);
+    if (webhooks->core->config->webhook.secret_count == 0 && own_secret(webhooks, &error) == -1) {
+        log_warning(&webhooks->core->log, "webhooks %s: %s",
+                    before != NULL ? "are signed with the secret as it was" : "cannot be signed",
+                    error.text);
+        webhooks->secret = before;
+        return;
+    }
+    key_free(before);
 }
 
 struct webhooks *webhooks_open(struct core *core)

@@ -133,6 +133,7 @@ static const struct member debt_members[] = {
     {"time", STAMP, false, false},     {"user", TEXT, false, false},
     {"attempts", COUNT, false, false}, {"next_try", STAMP, false, false},
     {"last", TEXT, false, false},      {"gave_up", STAMP, false, false},
+    {"again", STAMP, false, false},
 };
 
 static const struct member hook_debt_members[] = {
@@ -140,6 +141,7 @@ static const struct member hook_debt_members[] = {
     {"id", DIGEST, false, false},       {"user", TEXT, false, false},
     {"attempts", COUNT, false, false},  {"next_try", STAMP, false, false},
     {"last", TEXT, false, false},       {"gave_up", STAMP, false, false},
+    {"again", STAMP, false, false},
 };
 
 static const struct member event_members[] = {

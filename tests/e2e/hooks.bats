@@ -29,6 +29,14 @@ load rig
     scenario hooks.py failing
 }
 
+@test "a debt that could not be read at first is told as any other" {
+    scenario hooks.py not_read_at_first
+}
+
+@test "what is owed at a run's end and cannot be written is written later" {
+    scenario hooks.py not_written_at_first
+}
+
 @test "a command that hangs or floods harms nothing else" {
     scenario hooks.py hanging
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """hooks: commands of this machine that are told what happened, at least once, and given nothing else."""
+import hashlib
 import json
 import os
 import re
@@ -38,8 +39,8 @@ for word in sys.argv[3:]:
         child = os.fork()
         open(os.path.join(folder, f"pid.{os.getpid()}"), "w").close()
         time.sleep(1000)
-    if word == "slow":
-        time.sleep(0.3)
+    if word in ("slow", "slower"):
+        time.sleep(0.3 if word == "slow" else 2)
     if word == "flood":
         block = b"x" * 65536
         while True:
@@ -240,6 +241,49 @@ def failing(rig: Rig):
     expect("never any luck" in given["last"], given["last"])
     equal(len(rig.spool.events("hook_gave_up")), 1, "events")
     daemon.stop()
+
+
+@scenario
+def not_read_at_first(rig: Rig):
+    """A debt that could not be read at first is told as any other, side by side with the next."""
+    prepare(rig)
+    rig.configuration(hook(rig, "failed", "slower", more="gather = 0s"))
+    name, away = "7" * 64 + ".json", os.path.join(rig.folder, "away")
+    with open(away, "w", encoding="utf-8") as file:
+        json.dump({"webhook_id": "7" * 64, "hook": "failed", "event": "failed", "time": "2026-01-01T00:00:00Z",
+                   "notice": {"event": "failed", "time": "2026-01-01T00:00:00Z", "run": {"name": "x"}}}, file)
+    os.symlink(away, rig.spool.at("outbox", name))
+    daemon = rig.daemon()
+    daemon.until_says(f"outbox/{name} is kept and not delivered")
+    os.rename(away, rig.spool.at("outbox", name))
+    rig.spool.order("redeliver", "ALL")
+    until(lambda: told(rig), "the debt's command")
+    rig.spool.drop({"model": "m", "prompt": "late", "expires": "2026-01-01T00:00:00Z"})
+    until(lambda: len(told(rig)) == 2, "the next command")
+    paid(rig)
+    daemon.stop()
+
+
+@scenario
+def not_written_at_first(rig: Rig):
+    """What is owed at a run's end and cannot be written is written later."""
+    prepare(rig)
+    rig.configure(rig.mock(), hook(rig, "run-finished"))
+    rig.spool.switch("pause")
+    daemon = rig.daemon()
+    rig.spool.put(run_list("night", numbered(0, 2)), name="a.jsonl")
+    until(lambda: len(rig.spool.jobs("cur")) == 2, "the run's jobs")
+    since = rig.spool.json("runs", "night", "notice.json")["since"]
+    words = "hook\nrun-finished\nrun-finished\n\nnight\n" + since
+    path = rig.spool.at("outbox", hashlib.sha256(words.encode()).hexdigest() + ".json")
+    os.mkdir(path)
+    rig.spool.switch("pause", False)
+    until(lambda: daemon.text().count("run night: what is owed at its end cannot be written") >= 2, "two tries")
+    os.rmdir(path)
+    until(lambda: told(rig), "the notice")
+    paid(rig)
+    daemon.stop()
+    equal(told(rig)[0]["notice"]["run"]["completed"], 2, "jobs that were told")
 
 
 @scenario

@@ -15,6 +15,9 @@ webhooks() {
 @test "Retry-After is a floor for all that is owed to a receiver" { webhooks retry_after; }
 @test "410 stops at once" { webhooks gone; }
 @test "what is given up comes back by an order, with fresh counters" { webhooks gives_up; }
+@test "what is old when it comes back is not given up untried" { webhooks brought_back_old; }
+@test "a stop does not wait for an order that is under way" { webhooks stopped_amid_order; }
+@test "an order waits until outbox/failed/ can be read" { webhooks orders_wait; }
 @test "an order hurries what waits for its next try" { webhooks flushed; }
 @test "llmspool-ctl redeliver, and what llmspool-status tells" { webhooks commands; }
 @test "a receiver that hangs and one that is dead harm no other" { webhooks apart; }
@@ -25,6 +28,8 @@ webhooks() {
 @test "what is in flight at a stop stays owed; --until-empty waits for first tries" { webhooks over_restarts; }
 @test "webhooks are delivered while the spool is paused" { webhooks while_paused; }
 @test "debts that cannot be read are kept and told" { webhooks odd_files; }
+@test "outbox/ is listed again when it could not be" { webhooks not_listed; }
+@test "a secret that cannot be read makes webhooks wait" { webhooks secret_away; }
 @test "on a full disk counters are kept in memory" { webhooks full_disk; }
 @test "what is delivered and cannot be removed is told, and comes again" { webhooks stuck; }
 @test "killed before a receiver's answer, the daemon sends again with the same id" { webhooks killed_by_receiver; }

@@ -16,7 +16,7 @@ import threading
 import time
 
 import killing
-from rig import (BUILD, LONG, Rig, Spool, equal, expect, preload, run_scenario, scenario,
+from rig import (BUILD, LONG, Rig, Skip, Spool, equal, expect, preload, run_scenario, scenario,
                  sweep_of_kills, until)
 
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of no great use").decode()
@@ -255,6 +255,80 @@ def flushed(rig: Rig):
     daemon.stop()
 
 
+def give_up_all(rig, receiver, count, then, **changes):
+    """Debts that were given up, with a daemon that goes on; then is what the receiver says afterwards."""
+    for n in range(count):
+        receiver.says(f"/{n}", 410, then)
+    rig.spool.drop_list([job(n, f"{receiver.url}/{n}") for n in range(count)])
+    daemon = rig.daemon()
+    until(lambda: len(given_up(rig)) == count and not owed(rig), "all given up")
+    for name in given_up(rig):
+        debt = rig.spool.json("outbox", "failed", name)
+        rig.spool.put(json.dumps({**debt, **changes}), folder="outbox/failed", name=name)
+    return daemon
+
+
+@scenario
+def brought_back_old(rig: Rig):
+    """What is old when it is brought back waits from then on: it is not given up again untried."""
+    receiver = start(rig, retries=("1h",))
+    daemon = give_up_all(rig, receiver, 12, 500, time="2020-01-01T00:00:00.000Z")
+    rig.spool.order("redeliver", "ALL")
+    until(lambda: len(events(rig, "failed")) >= 3, "three failures in a row")
+    until(lambda: not rig.spool.names("ctl"), "the order's end")
+    daemon.until_says("fails: its webhooks wait")
+    time.sleep(0.3)
+    daemon.stop()
+    equal((given_up(rig), len(owed(rig))), ([], 12), "given up again, and owed")
+    expect(all("again" in rig.spool.json("outbox", name) for name in owed(rig)), "no time of the order")
+    rig.judge()
+
+
+@scenario
+def stopped_amid_order(rig: Rig):
+    """A stop while debts are being brought back does not wait for it: the next daemon obeys."""
+    receiver = start(rig)
+    os.mkdir(rig.spool.at("outbox", "failed"))
+    for n in range(1000):
+        name = hashlib.sha256(str(n).encode()).hexdigest()
+        rig.spool.put(json.dumps({"webhook_id": name, "id": "9" * 64, "run": 1, "event": "completed",
+                                  "webhook": receiver.url, "record": "done/" + "9" * 64 + ".v1.json",
+                                  "time": "2026-01-01T00:00:00Z", "attempts": 3, "last": "answered 500",
+                                  "gave_up": "2026-01-02T00:00:00Z"}),
+                      folder="outbox/failed", name=name + ".json")
+    daemon = rig.daemon()
+    rig.spool.order("redeliver", "ALL")
+    until(lambda: len(given_up(rig)) < 1000, "the order's begin")
+    daemon.stop()
+    daemon = rig.daemon()
+    until(lambda: not given_up(rig) and not owed(rig) and not rig.spool.names("ctl"), "the order's end")
+    daemon.stop()
+    equal(len(set(receiver.ids())), 1000, "ids")
+
+
+@scenario
+def orders_wait(rig: Rig):
+    """An order is obeyed when outbox/failed/ could be read, and not before; one behind it has its turn."""
+    receiver = start(rig)
+    daemon = give_up_all(rig, receiver, 2, 200)
+    path = rig.spool.at("outbox", "failed")
+    os.rename(path, path + ".away")
+    with open(path, "wb"):
+        pass
+    ids = [rig.spool.json("outbox", "failed.away", name)["id"] for name in os.listdir(path + ".away")]
+    rig.spool.order("redeliver", ids[0])
+    daemon.until_says("is not obeyed yet, outbox/failed/ cannot be read")
+    rig.spool.order("redeliver", ids[1])
+    time.sleep(0.3)
+    equal(len(rig.spool.names("ctl")), 2, "orders that wait")
+    os.unlink(path)
+    os.rename(path + ".away", path)
+    until(lambda: len(events(rig, "delivered")) == 2 and not rig.spool.names("ctl"), "both orders' ends")
+    daemon.stop()
+    equal((owed(rig), given_up(rig)), ([], []), "debts left")
+    rig.judge()
+
+
 def command(rig, program, *arguments):
     done = subprocess.run([os.path.join(BUILD, program), "-s", rig.spool.path, *arguments], check=True,
                           capture_output=True, text=True, timeout=60)
@@ -474,6 +548,55 @@ def odd_files(rig: Rig):
     daemon.stop()
     equal(given_up(rig), ["5" * 64 + ".json"], "the one given up")
     equal(rig.spool.json("outbox", "failed", given_up(rig)[0])["id"], job_id, "its job")
+
+
+@scenario
+def not_listed(rig: Rig):
+    """What came into outbox/ when it could not be listed is found the next time, though nothing changes."""
+    if os.geteuid() == 0:
+        raise Skip("no folder's mode keeps root out")
+    receiver = start(rig, retries=("1h",))
+    receiver.says("/a", 500, 200)
+    rig.spool.drop(job(1, receiver.url + "/a"))
+    rig.until_empty()
+    name = owed(rig)[0]
+    debt = {key: value for key, value in rig.spool.json("outbox", name).items() if key != "next_try"}
+    os.unlink(rig.spool.at("outbox", name))
+    daemon = rig.daemon(environment={"LLMSPOOL_NO_INOTIFY": "1"})  # its minute is a second
+    mode = os.stat(rig.spool.at("outbox")).st_mode & 0o7777
+    os.chmod(rig.spool.at("outbox"), 0o300)
+    rig.spool.put(json.dumps(debt), folder="outbox", name=name)
+    daemon.until_says("outbox/ cannot be read, trying again: Permission denied")
+    os.chmod(rig.spool.at("outbox"), mode)
+    until(lambda: len(receiver.on("/a")) == 2 and not owed(rig), "the second try")
+    daemon.stop()
+
+
+@scenario
+def secret_away(rig: Rig):
+    """A secret that cannot be read makes webhooks wait, and one that was read goes on."""
+    receiver = Receiver()
+    words = ", ".join(['"300ms"'] * 30)
+    rig.configure(rig.mock(), f'webhook {{\n    allow = {{"127.0.0.0/8"}}\n    retries = {{{words}}}\n}}\n')
+    rig.until_empty()
+    secret = rig.spool.at("state", "webhook.secret")
+    os.chmod(secret, 0o644)
+    daemon = rig.daemon()
+    expect(daemon.says("webhooks cannot be signed"), "not told")
+    rig.spool.drop(job(1, receiver.url + "/a"))
+    until(lambda: events(rig, "failed"), "a failed try")
+    expect("is not the daemon's alone" in events(rig, "failed")[0]["message"], "what was wrong")
+    equal(given_up(rig), [], "given up")
+    os.chmod(secret, 0o600)
+    until(lambda: receiver.on("/a") and not owed(rig), "the delivery")
+    failed = len(events(rig, "failed"))
+    os.chmod(secret, 0o644)
+    daemon.send(signal.SIGHUP)
+    daemon.until_says("webhooks are signed with the secret as it was")
+    rig.spool.drop(job(2, receiver.url + "/b"))
+    until(lambda: receiver.on("/b") and not owed(rig), "the second delivery")
+    daemon.stop()
+    equal(len(events(rig, "failed")), failed, "failed tries")
 
 
 @scenario

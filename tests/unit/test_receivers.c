@@ -181,6 +181,52 @@ static void who_bounds_himself_has_any_number_in_flight(void **state)
     receivers_clear(&receivers);
 }
 
+static void they_hold_half_of_the_places_together(void **state)
+{
+    struct receivers receivers = world(40, 4);
+    struct debt *taken[20];
+
+    (void)state;
+    receivers_set_free(&receivers, "one");
+    for (unsigned i = 0; i < 60; i++)
+        (void)owe(&receivers, i, "one", 0);
+    for (int i = 0; i < 20; i++)
+        assert_non_null(taken[i] = receivers_take(&receivers, 1));
+    assert_null(receivers_take(&receivers, 1));
+    for (unsigned i = 100; i < 110; i++) /* what waits gives way, as that of others does */
+        assert_non_null(owe(&receivers, i, "webhooks", 0));
+    receivers_set_free(&receivers, "other");
+    assert_non_null(owe(&receivers, 200, "other", 0));
+    assert_false(receivers_hungry(&receivers)); /* who has few has all */
+    for (int i = 0; i < 10; i++)
+        receivers_remove(taken[i]);
+    for (int i = 0; i < 4 + 1; i++) { /* a window of webhooks, and the other's; one has its share */
+        struct debt *debt = receivers_take(&receivers, 1);
+
+        assert_non_null(debt);
+        assert_string_not_equal(debt->receiver->key, "one");
+    }
+    receivers_clear(&receivers);
+}
+
+static void no_look_is_made_for_what_nobody_would_give_way_to(void **state)
+{
+    struct receivers receivers = world(40, 40);
+    char key[] = "a";
+
+    (void)state;
+    for (unsigned i = 0; i < 50; i++) { /* ten receivers with few each, all of the places taken */
+        key[0] = (char)('a' + i % 10);
+        (void)owe(&receivers, i, key, 0);
+    }
+    assert_int_equal(receivers.count, 40);
+    assert_int_equal(receivers.left_out, 10);
+    assert_false(receivers_hungry(&receivers));
+    receivers_remove(receivers_take(&receivers, 1));
+    assert_true(receivers_hungry(&receivers));
+    receivers_clear(&receivers);
+}
+
 static void what_is_asked_for_while_it_settles_is_due_afterwards(void **state)
 {
     struct receivers receivers = world(10, 2);
@@ -211,6 +257,8 @@ int main(void)
         cmocka_unit_test(receivers_take_turns_where_not_all_may_be_tried),
         cmocka_unit_test(who_has_most_gives_way_when_there_is_no_room),
         cmocka_unit_test(who_bounds_himself_has_any_number_in_flight),
+        cmocka_unit_test(they_hold_half_of_the_places_together),
+        cmocka_unit_test(no_look_is_made_for_what_nobody_would_give_way_to),
         cmocka_unit_test(what_is_asked_for_while_it_settles_is_due_afterwards),
     };
 

@@ -94,6 +94,7 @@ static void what_others_can_read_or_is_none_is_no_secret(void **state)
         if (strstr(error.text, bad[i].words) == NULL)
             fail_msg("no \"%s\" in: %s", bad[i].words, error.text);
         assert_null(strstr(error.text, "MfKQ9"));
+        assert_int_equal(error.kind, ERROR_SYSTEM); /* what is to be signed waits */
     }
 }
 
