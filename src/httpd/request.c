@@ -189,6 +189,7 @@ void request_wait(struct request *request, request_gone *gone, void *state)
 {
     assert(request->response == NULL);
     request->gone = gone;
+    request->drain = NULL; /* of the former state */
     request->state = state;
     if (!request->sleeps) {
         request->sleeps = true;

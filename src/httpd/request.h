@@ -127,7 +127,8 @@ void request_problem_with(struct request *request, unsigned status, const char *
     __attribute__((format(printf, 5, 6)));
 
 /* The handler returns without an answer; one of the calls above is made later, on the loop. gone
- * may be NULL. One that waits already waits for something else from now on. */
+ * may be NULL. One that waits already waits for something else from now on, and its
+ * request_on_drain is over. */
 void request_wait(struct request *request, request_gone *gone, void *state);
 
 /* Has a waiting request told that the server is to stop; after request_wait. Without this it is

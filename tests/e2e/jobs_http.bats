@@ -61,6 +61,10 @@ load rig
     scenario jobs_http.py users
 }
 
+@test "it stops while it looks for jobs that are gone" {
+    scenario jobs_http.py drained
+}
+
 @test "above the limit, and without a spool, nothing is acknowledged" {
     scenario jobs_http.py bounded
 }

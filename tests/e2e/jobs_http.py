@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -428,6 +429,36 @@ def absent(rig: Rig):
     other = listed.json["jobs"][0]["id"]
     until(lambda: job_at(server, other)["state"] == "refused", "the refusal of a line")
     equal(job_at(server, other, wait="30s")["state"], "refused", "waited for")
+
+
+@scenario
+def drained(rig: Rig):
+    """The server is stopped while it looks for jobs that clients wait for and that are gone."""
+    server = rig.httpd()
+    ids = [server.post("/v1/jobs", job).json["id"] for job in numbered(0, 40)]
+    # The first who looks for a job that is gone reads all that was refused, and the others wait for him.
+    long = rig.spool.at("failed", "refused-long.json")
+    with open(long, "w", encoding="utf-8") as file:
+        json.dump({"prompt": "x" * 1000000}, file)
+    for number in range(40):
+        os.link(long, rig.spool.at("failed", f"refused-{number}.json"))
+        with open(rig.spool.at("failed", f"refused-{number}.json.error.json"), "w", encoding="utf-8"):
+            pass
+    waiting = [server.connect() for _ in ids]
+    for connection, job in zip(waiting, ids):
+        connection.request("GET", f"/v1/jobs/{job}?wait=30s")
+    equal(server.get("/healthz").status, 200, "they wait")
+    for job in ids:
+        for name in rig.spool.names("new"):
+            if name.startswith(job):
+                os.unlink(rig.spool.at("new", name))
+    time.sleep(0.3)  # longer than from one look at all that are waited for to the next
+    server.process.send_signal(signal.SIGTERM)
+    for connection in waiting:
+        equal(connection.getresponse().status, 404, "a job that is gone")
+        connection.close()
+    equal(server.process.wait(PATIENCE), 0, "exit code")
+    server.close()
 
 
 @scenario
