@@ -3,7 +3,8 @@
  * reload: the tokens file, certificate and key are read again when they changed, or when that is
  * asked for.
  *
- * Floor: httpd. What cannot be read is told, and what was read before stays in use.
+ * Floor: httpd. What cannot be read is told, and what was read before stays in use; but where the
+ * tokens file is gone, no token is valid.
  */
 #ifndef HTTPD_RELOAD_H
 #define HTTPD_RELOAD_H

@@ -15,6 +15,7 @@ hostile() {
 
 @test "tokens: made once, kept as digests, asked for, scoped, expired, revoked, never logged" { httpd tokens; }
 @test "a tokens file that is damaged or open to others is refused, and at a reload the former stays" { httpd tokens_damaged; }
+@test "a tokens file that is made while the server runs closes it" { httpd tokens_later; }
 @test "tokens that are made at the same time are all there" { httpd tokens_together; }
 @test "a browser's session stands for its token until that is revoked" { httpd sessions; }
 @test "only our own names are answered" { httpd hosts; }

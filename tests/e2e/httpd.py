@@ -136,10 +136,64 @@ def tokens_damaged(rig):
         server.process.send_signal(signal.SIGHUP)
         until(lambda: server.text().count("the tokens that were read before stay") >= 1, "the words")
         equal(server.get("/v1/session", headers=bearer(token)).status, 200, "the former tokens")
+    # What was revoked while the file could not be read is revoked as soon as it can be: the file is
+    # the same one, with another mode.
+    other = new_token(path + ".other", "ben")
+    with open(path + ".other", encoding="ascii") as file:
+        write(path, file.read(), 0o644)
+    count = server.text().count("can be used by others")
+    time.sleep(2.5)
+    expect(server.text().count("can be used by others") <= count + 1, "it is told at each look")
+    equal(server.get("/v1/session", headers=bearer(token)).status, 200, "the former tokens")
+    os.chmod(path, 0o600)
+    until(lambda: server.get("/v1/session", headers=bearer(token)).status == 401, "the revocation")
+    equal(server.get("/v1/session", headers=bearer(other)).status, 200, "the token that is there")
     os.unlink(path)
-    server.process.send_signal(signal.SIGHUP)
-    equal(server.get("/v1/session", headers=bearer(token)).status, 200, "the file is away")
+    until(lambda: server.get("/v1/session", headers=bearer(other)).status == 401, "the file is away")
+    expect("no token is valid until it is there again" in server.text(), "that is not told")
+    equal(server.get("/v1/session").status, 401, "without a file that was there")
+    write(path, good)
+    until(lambda: server.get("/v1/session", headers=bearer(token)).status == 200, "it is there again")
     server.stop()
+
+
+@scenario
+def tokens_later(rig):
+    """The default file is made while the server runs, in a namespace where its folder is ours."""
+    found = re.search(r"tokens file (/\S+/tokens) ", call("--list-tokens").stderr)
+    if found is None:
+        print("the default tokens file is there: nothing is done")
+        return
+    path = found[1]
+    folder = os.path.dirname(path)
+    top = folder
+    while not os.path.isdir(top):
+        top = os.path.dirname(top)
+    script = 'mount -t tmpfs none "$1" && mkdir -p "$2"; shift 2; exec "$@"'
+    prefix = ("unshare", "-Urm", "sh", "-c", script, "sh", top, folder)
+    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
+        print("no namespace can be made here: nothing is done")
+        return
+    server = rig.httpd(prefix=prefix)
+    inside = f"/proc/{server.process.pid}/root{path}"
+    equal(server.get("/v1/session").status, 200, "without a file")
+    made = new_token(os.path.join(rig.folder, "tokens"), "ann")
+    with open(os.path.join(rig.folder, "tokens"), encoding="ascii") as file:
+        write(inside, file.read())
+    until(lambda: server.get("/v1/session").status == 401, "tokens are asked for")
+    equal(server.get("/v1/session", headers=bearer(made)).status, 200, "the first token")
+    os.unlink(inside)
+    until(lambda: server.get("/v1/session", headers=bearer(made)).status == 401, "the file is away")
+    server.process.send_signal(signal.SIGHUP)
+    equal(server.get("/v1/session").status, 401, "tokens are asked for all the same")
+    server.stop()
+    # A file of which nobody knows what is in it is no lack of one.
+    script = 'mount -t tmpfs none "$1" && mkdir -p "$2" && mkdir "$2/tokens"; shift 2; exec "$@"'
+    done = subprocess.run(["unshare", "-Urm", "sh", "-c", script, "sh", top, folder, PROGRAM, "-s", rig.spool.path,
+                           "--listen", "127.0.0.1:0"], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=PATIENCE)
+    expect(done.returncode != 0 and "--tokens FILE" in done.stderr and "cannot be read" in done.stderr,
+           f"{done.returncode}: {done.stderr}")
 
 
 @scenario
