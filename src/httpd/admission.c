@@ -111,9 +111,15 @@ static void identify(struct request *request)
 /* What a proxy on this machine passes on comes from anywhere. */
 static bool is_passed_on(const struct request *request)
 {
-    return request_header(request, "Forwarded") != NULL ||
-           request_header(request, "X-Forwarded-For") != NULL ||
-           request_header(request, MHD_HTTP_HEADER_VIA) != NULL;
+    static const char *const fields[] = {"Forwarded",        "X-Forwarded-For",
+                                         "X-Forwarded-Host", "X-Forwarded-Proto",
+                                         "X-Real-IP",        MHD_HTTP_HEADER_VIA};
+
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (request_header(request, fields[i]) != NULL)
+            return true;
+    }
+    return false;
 }
 
 static void find_caller(struct request *request, const struct peer *peer)

@@ -261,7 +261,9 @@ def sessions(rig):
 def hosts(rig):
     conf = os.path.join(rig.folder, "conf")
     write(conf, 'hosts = {"spool.example", "other.example:8443"}\npublic_url = "https://pub.example/x"\n')
-    server = rig.httpd("-c", conf)
+    path = os.path.join(rig.folder, "tokens")
+    new_token(path, "ann")
+    server = rig.httpd("-c", conf, "--tokens", path)
     port = server.address.port
     for host, status in (
             (f"127.0.0.1:{port}", 200), ("127.0.0.1", 200), (f"localhost:{port}", 200),
@@ -329,12 +331,18 @@ def origins(rig):
 @scenario
 def passed_on(rig):
     server = rig.httpd()
-    for name in ("X-Forwarded-For", "Forwarded", "Via"):
+    for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto"):
         answer = server.get("/v1/session", headers={name: "192.0.2.1"})
         equal(answer.status, 403, name)
+    # A proxy that is configured may tell nothing of itself.
+    conf = os.path.join(rig.folder, "conf")
+    for text, word in (('public_url = "https://pub.example"', "public_url"), ('hosts = {"pub.example"}', "hosts")):
+        write(conf, text + "\n")
+        said = refused(rig, "-c", conf, "--listen", "127.0.0.1:0")
+        expect(word in said and "--new-token" in said, said)
     path = os.path.join(rig.folder, "tokens")
     token = new_token(path, "ann")
-    server = rig.httpd("--tokens", path)
+    server = rig.httpd("-c", conf, "--tokens", path)
     equal(server.get("/v1/session", headers={"Via": "1.1 x", **bearer(token)}).status, 200, "with a token")
 
 
