@@ -132,14 +132,17 @@ static void find_caller(struct request *request, const struct peer *peer)
 
 /* --- may he, now --- */
 
+/* Who has a token may come through a proxy on this machine. */
 static bool check_tempo(struct request *request, const struct peer *peer)
 {
     const struct front *front = request->front;
+    bool known = request->token_id[0] != '\0';
     int64_t wait_ms;
 
-    if (front->tempo == NULL || (peer->loopback && !front->options->limits.limit_loopback))
+    if (front->tempo == NULL ||
+        (peer->loopback && !known && !front->options->limits.limit_loopback))
         return true;
-    if (request->token_id[0] != '\0')
+    if (known)
         wait_ms = tempo_take(front->tempo, request->token_id, sizeof request->token_id);
     else
         wait_ms = tempo_take(front->tempo, peer->key, sizeof peer->key);

@@ -25,7 +25,7 @@ struct front_limits {
     int64_t body_ms;     /* … and a body in this, from its head on */
     int64_t answer_ms;   /* an answer that is no stream is read in this time */
     int64_t idle_ms; /* between the requests of a connection, and without a byte in either way */
-    bool limit_loopback; /* per_address and rate hold for loopback addresses, too */
+    bool limit_loopback; /* per_address, and rate of an address, hold for loopback ones, too */
 };
 
 struct front_options {

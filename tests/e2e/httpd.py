@@ -538,6 +538,12 @@ def rates(rig):
     equal(statuses(5, bearer(ben)), [200] * 5, "another token")
     equal(statuses(5, {})[:5], [200] * 5, "an address without a token")
     expect(429 in statuses(60, bearer("wrong")), "bad tokens are not counted on their address")
+    # From this machine, tokens are counted all the same: a proxy may stand here.
+    write(conf, f'tokens = "{path}"\nlimits {{ rate = 1 burst = 5 }}\n')
+    near = rig.httpd("-c", conf)
+    expect(429 in [near.get("/healthz", headers=bearer(ann)).status for _ in range(60)], "a token on this machine")
+    equal([near.get("/healthz").status for _ in range(60)], [200] * 60, "this machine without a token")
+    near.stop()
     # Connections of an address.
     server.close()
     peers = [socket.create_connection(("127.0.0.1", server.address.port), PATIENCE) for _ in range(8)]
