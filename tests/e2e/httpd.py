@@ -29,6 +29,13 @@ def new_token(path, user, *words):
     return done.stdout.strip()
 
 
+def new_token_of_running(server, path, user):
+    """One that the server knows."""
+    token = new_token(path, user)
+    until(lambda: server.get("/v1/session", headers=bearer(token)).status == 200, "the new token is read")
+    return token
+
+
 def bearer(token):
     return {"Authorization": "Bearer " + token}
 
@@ -248,9 +255,17 @@ def sessions(rig):
     equal(answer.status, 204, "the end of a session")
     expect("Max-Age=0" in answer.headers["Set-Cookie"], "the cookie stays")
     equal(server.get("/v1/session", headers=cookie).status, 401, "an ended session")
-    answer = server.post("/v1/session", "", headers=bearer(token))
-    cookie = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
-    equal(server.get("/v1/session", headers=cookie).status, 200, "the next session")
+
+    def session(bearing):
+        answer = server.post("/v1/session", "", headers=bearer(bearing))
+        return {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
+
+    # One token's sessions make room for each other, not among those of others.
+    other = session(new_token_of_running(server, path, "ben"))
+    cookies = [session(token) for _ in range(33)]
+    equal([server.get("/v1/session", headers=each).status for each in (other, *cookies[:2], cookies[-1])],
+          [200, 401, 200, 200], "33 sessions of a token")
+    cookie = cookies[-1]
     call("--tokens", path, "--revoke-token", listed(path)[0][0])
     until(lambda: server.get("/v1/session", headers=cookie).status == 401, "the revocation")
     server.stop()
