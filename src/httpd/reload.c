@@ -11,8 +11,12 @@
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
+#include "httpd/jobs.h"
+#include "httpd/kept.h"
+#include "httpd/streams.h"
 #include "httpd/tls.h"
 #include "httpd/tokens.h"
+#include "spool/visible.h"
 
 enum { LOOK_MS = 1000 };
 
@@ -97,6 +101,16 @@ static void read_tls(struct front *front)
         log_info(&front->log, "read the certificate %s", front->options->tls_certificate);
 }
 
+/* The daemon's setting, which may change while we serve. */
+static void read_visibility(struct front *front)
+{
+    if (!visible_reread(front->spool))
+        return;
+    kept_clear(front->jobs->kept);
+    streams_end(front->streams);
+    log_info(&front->log, "visibility is %s now", front->spool->owner_only ? "owner" : "group");
+}
+
 static void look(uv_timer_t *timer)
 {
     struct reload *reload = timer->data;
@@ -107,6 +121,7 @@ static void look(uv_timer_t *timer)
         read_tokens(reload);
     if (certificate || key)
         read_tls(reload->front);
+    read_visibility(reload->front);
 }
 
 /* The first look reads all once more: they may have changed since they were opened. */
@@ -133,6 +148,7 @@ void reload_now(struct reload *reload)
     reload->told = NULL;
     read_tokens(reload);
     read_tls(reload->front);
+    read_visibility(reload->front);
 }
 
 static void closed(uv_handle_t *handle)

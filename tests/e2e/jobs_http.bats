@@ -61,6 +61,10 @@ load rig
     scenario jobs_http.py users
 }
 
+@test "whoever may see jobs no more sees them no more, within seconds" {
+    scenario jobs_http.py visibility
+}
+
 @test "it stops while it looks for jobs that are gone" {
     scenario jobs_http.py drained
 }

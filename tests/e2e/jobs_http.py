@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -548,6 +549,42 @@ def users(rig: Rig):
     equal(rig.spool.names("ctl"), [], "orders")
     equal(server.post(path + "/cancel", headers=dict(alice)).status, 202, "his own")
     equal(server.post(path + "/cancel", headers=dict(root)).status, 202, "an administrator's")
+
+
+def default_list(folder):
+    """Gives a folder a default access control list, as the daemon does it for visibility = owner."""
+    entries = ((0x01, 7), (0x04, 0), (0x20, 0))  # of the owner, the group and others
+    text = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry, 0xffffffff) for entry in entries)
+    os.setxattr(folder, "system.posix_acl_default", text)
+
+
+@scenario
+def visibility(rig: Rig):
+    """What visibility says counts while the server runs, for what was answered a moment ago, too."""
+    tokens = os.path.join(rig.folder, "tokens")
+
+    def token(user):
+        done = subprocess.run([os.path.join(BUILD, "llmspool-httpd"), "--tokens", tokens, "--new-token", user],
+                              capture_output=True, text=True, check=True, timeout=PATIENCE)
+        return {"Authorization": f"Bearer {done.stdout.strip()}"}
+
+    alice, bob = token("alice"), token("bob")
+    rig.mock()
+    rig.daemon()
+    server = rig.httpd("--tokens", tokens)
+    path = server.post("/v1/jobs", {"prompt": "mine"}, headers=dict(alice)).headers["Location"]
+    until(lambda: server.get(path, headers=dict(alice)).json["state"] == "completed", "the answer")
+    stream = server.connect()
+    stream.request("GET", "/v1/events", headers=dict(bob))
+    events = stream.getresponse()
+    equal((events.status, server.get(path, headers=dict(bob)).status), (200, 200), "the group's")
+    default_list(rig.spool.at("done"))
+    until(lambda: server.get(path, headers=dict(bob)).status == 404, "alice's alone", 5)
+    equal(server.get(path, headers=dict(alice)).status, 200, "her own")
+    expect(events.read().startswith(b"retry:"), "the stream that began before has not ended")
+    stream.close()
+    os.removexattr(rig.spool.at("done"), "system.posix_acl_default")
+    until(lambda: server.get(path, headers=dict(bob)).status == 200, "the group's again", 5)
 
 
 def post_until_killed(rig, fault, number):
