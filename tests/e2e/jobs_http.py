@@ -96,6 +96,14 @@ def tags(rig: Rig):
     versions = server.get(f"/v1/jobs/{wanted}/versions").json["versions"]
     equal([(v["version"], v["status"]) for v in versions], [(1, "completed"), (2, "completed")],
           "its versions")
+    # Several ask at once, and one of them goes.
+    crowd = [server.connect() for _ in range(8)]
+    for connection in crowd:
+        connection.request("GET", f"/v1/jobs/{wanted[:12]}/versions")
+    crowd.pop(0).close()
+    for connection in crowd:
+        equal(json.loads(connection.getresponse().read())["versions"], versions, "its versions, for many")
+        connection.close()
     for wrong in ("0", "3", "01", "x", "99999999999"):
         refused(server.get(f"/v1/jobs/{wanted}/versions/{wrong}"), 404, "not-found")
 
