@@ -198,10 +198,17 @@ static bool check_scope(struct request *request)
 
 static bool check_length(struct request *request, const struct head *head)
 {
-    if (request->route == NULL || !head->has_length || head->length <= request_body_limit(request))
+    if (request->route == NULL || !head->has_length)
         return true;
-    request_problem(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
-                    "the body has more than %zu bytes", request_body_limit(request));
+    if (head->length > request_body_limit(request)) {
+        request_problem(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
+                        "the body has more than %zu bytes", request_body_limit(request));
+        return false;
+    }
+    /* Whoever sends already hears of it better when he has sent. */
+    if (!head->expects || request_room(request, (size_t)head->length))
+        return true;
+    request_no_room(request);
     return false;
 }
 

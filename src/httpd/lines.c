@@ -40,6 +40,7 @@ struct lines {
     unsigned repeated; /* the status of the answer before, or 0 */
     uv_work_t work;
     struct buffer body;
+    size_t held; /* of it, of front->bodies */
     char *user;
     char run[NAME_LIMIT]; /* "": none */
     json_t *max_cost;
@@ -66,6 +67,8 @@ static void lines_free(struct lines *lines)
     json_decref(lines->max_cost);
     json_decref(lines->told);
     buffer_free(&lines->body);
+    if (lines->held > 0)
+        lines->jobs->front->bodies -= lines->held;
     free(lines->user);
     free(lines);
 }
@@ -417,7 +420,9 @@ void lines_post(struct request *request)
     lines->jobs = request->front->jobs;
     lines->request = request;
     lines->body = request->body;
+    lines->held = request->held;
     request->body = (struct buffer){0};
+    request->held = 0;
     lines->user = xstrdup(request->caller.user);
     (void)snprintf(lines->run, sizeof lines->run, "%s", run != NULL ? run : "");
     lines->work.data = lines;

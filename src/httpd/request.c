@@ -211,6 +211,23 @@ size_t request_body_limit(const struct request *request)
     return request->route->body_limit < most ? request->route->body_limit : most;
 }
 
+/* A body that is allowed alone has room alone. */
+bool request_room(const struct request *request, size_t length)
+{
+    const struct front *front = request->front;
+    const struct front_limits *limits = &front->options->limits;
+    size_t most = (size_t)(limits->bodies > limits->body ? limits->bodies : limits->body);
+
+    return front->bodies <= most && length <= most - front->bodies;
+}
+
+void request_no_room(struct request *request)
+{
+    request_add_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    request_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE, "full",
+                    "too many long bodies come at once; send it again in a moment");
+}
+
 /* --- streams --- */
 
 /* MHD_ContentReaderCallback: a stream without bytes sleeps, or the library would ask again and
@@ -316,5 +333,6 @@ void request_free(struct request *request)
     for (size_t i = 0; i < ROUTE_PARAMS; i++)
         free(request->params[i]);
     buffer_free(&request->body);
+    request->front->bodies -= request->held;
     free(request);
 }

@@ -32,6 +32,7 @@ hostile() {
 @test "heads that could be read in two ways, and other raw requests" { hostile heads; }
 @test "no form of a path leads to a file" { hostile paths; }
 @test "what is too long: heads, fields, bodies" { hostile sizes; }
+@test "the bodies of all clients together are bounded" { hostile crowded; }
 @test "thousands of mutated requests: one answer each, none of 5xx, nothing logged as broken" { hostile mutations; }
 @test "clients that send or read slowly are cut, the others do not notice" { hostile slow; }
 @test "when all connections are taken, whoever sends nothing makes room" { hostile room; }
