@@ -111,9 +111,15 @@ static void identify(struct request *request)
 /* What a proxy on this machine passes on comes from anywhere. */
 static bool is_passed_on(const struct request *request)
 {
-    return request_header(request, "Forwarded") != NULL ||
-           request_header(request, "X-Forwarded-For") != NULL ||
-           request_header(request, MHD_HTTP_HEADER_VIA) != NULL;
+    static const char *const fields[] = {"Forwarded",        "X-Forwarded-For",
+                                         "X-Forwarded-Host", "X-Forwarded-Proto",
+                                         "X-Real-IP",        MHD_HTTP_HEADER_VIA};
+
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (request_header(request, fields[i]) != NULL)
+            return true;
+    }
+    return false;
 }
 
 static void find_caller(struct request *request, const struct peer *peer)
@@ -126,14 +132,17 @@ static void find_caller(struct request *request, const struct peer *peer)
 
 /* --- may he, now --- */
 
+/* Who has a token may come through a proxy on this machine. */
 static bool check_tempo(struct request *request, const struct peer *peer)
 {
     const struct front *front = request->front;
+    bool known = request->token_id[0] != '\0';
     int64_t wait_ms;
 
-    if (front->tempo == NULL || (peer->loopback && !front->options->limits.limit_loopback))
+    if (front->tempo == NULL ||
+        (peer->loopback && !known && !front->options->limits.limit_loopback))
         return true;
-    if (request->token_id[0] != '\0')
+    if (known)
         wait_ms = tempo_take(front->tempo, request->token_id, sizeof request->token_id);
     else
         wait_ms = tempo_take(front->tempo, peer->key, sizeof peer->key);
@@ -189,10 +198,17 @@ static bool check_scope(struct request *request)
 
 static bool check_length(struct request *request, const struct head *head)
 {
-    if (request->route == NULL || !head->has_length || head->length <= request_body_limit(request))
+    if (request->route == NULL || !head->has_length)
         return true;
-    request_problem(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
-                    "the body has more than %zu bytes", request_body_limit(request));
+    if (head->length > request_body_limit(request)) {
+        request_problem(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
+                        "the body has more than %zu bytes", request_body_limit(request));
+        return false;
+    }
+    /* Whoever sends already hears of it better when he has sent. */
+    if (!head->expects || request_room(request, (size_t)head->length))
+        return true;
+    request_no_room(request);
     return false;
 }
 

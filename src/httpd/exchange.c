@@ -87,26 +87,47 @@ static enum MHD_Result judge(struct request *request, const char *method, const 
 
 /* --- the body --- */
 
+static void drop_body(struct request *request)
+{
+    buffer_free(&request->body);
+    request->front->bodies -= request->held;
+    request->held = 0;
+}
+
+/* How much is read of a body that nobody wants: all of one that there was no room for, so that its
+ * client hears that he may come again. */
+static size_t discarded_max(const struct request *request)
+{
+    return request->crowded ? request_body_limit(request) : DISCARDED_MAX;
+}
+
 static enum MHD_Result append_body(struct request *request, const char *bytes, size_t length)
 {
-    size_t limit = request_body_limit(request);
+    bool wanted = request->response == NULL && !request->oversized && !request->crowded;
+    bool fits = length <= request_body_limit(request) - request->body.length;
 
-    if (request->response == NULL && !request->oversized &&
-        length <= limit - request->body.length) {
+    if (wanted && fits && request_room(request, length)) {
         buffer_append(&request->body, bytes, length);
+        request->held += length;
+        request->front->bodies += length;
         return MHD_YES;
     }
-    request->oversized = true;
-    buffer_free(&request->body);
+    if (wanted && fits)
+        request->crowded = true;
+    else if (!request->crowded)
+        request->oversized = true;
+    drop_body(request);
     request->discarded += length;
-    return request->discarded <= DISCARDED_MAX ? MHD_YES : MHD_NO;
+    return request->discarded <= discarded_max(request) ? MHD_YES : MHD_NO;
 }
 
 static void serve(struct request *request)
 {
     connection_phase(connection_of(request->connection), PHASE_SERVED);
     request->whole = true;
-    if (request->response == NULL)
+    if (request->response == NULL && request->crowded)
+        request_no_room(request);
+    else if (request->response == NULL)
         route_serve(request);
 }
 

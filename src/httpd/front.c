@@ -61,6 +61,20 @@ static int check_remote(const struct front *front, struct error *error)
     return 0;
 }
 
+/* A proxy may pass requests on without a word of it, and then the whole world comes from here. */
+static int check_proxy(const struct front *front, struct error *error)
+{
+    const struct front_options *options = front->options;
+
+    if (tokens_asked(front->tokens) || (options->public_url == NULL && options->hosts == NULL))
+        return 0;
+    error_set(error, ERROR_USAGE,
+              "%s says that clients come through a proxy, and without a tokens file all of them "
+              "could do everything: llmspool-httpd --new-token USER",
+              options->public_url != NULL ? "public_url" : "hosts");
+    return -1;
+}
+
 static int open_parts(struct front *front, struct error *error)
 {
     const struct front_options *options = front->options;
@@ -87,7 +101,7 @@ static int open_parts(struct front *front, struct error *error)
     front->origins =
         origins_open(server_url(front->server), front->tls != NULL, options->public_url,
                      options->hosts, options->cors_origins, error);
-    return front->origins != NULL ? 0 : -1;
+    return front->origins != NULL ? check_proxy(front, error) : -1;
 }
 
 struct front *front_open(uv_loop_t *loop, const struct front_options *options, struct error *error)

@@ -53,6 +53,7 @@ struct front {
     struct reload *reload;
     uv_timer_t drain; /* runs while draining */
     struct mono drain_ends;
+    size_t bodies; /* bytes of bodies that are held */
     bool secure;   /* clients reach us by HTTPS, here or at a proxy */
     bool draining; /* nothing new is accepted */
 };

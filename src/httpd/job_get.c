@@ -2,19 +2,14 @@
 /* job_get: one job read: how it stands, when it has ended, its versions. */
 #include <string.h>
 
-#include "base/jsontext.h"
 #include "base/timetext.h"
 #include "client/locate.h"
 #include "httpd/await.h"
 #include "httpd/jobs.h"
 #include "httpd/kept.h"
-#include "spool/file.h"
+#include "httpd/versions.h"
 
-enum {
-    WAIT_MAX_MS = 60 * 1000,
-    VERSIONS_TOLD = 1000, /* the newest */
-    OUTPUT_LIMIT = 256 * 1024 * 1024,
-};
+enum { WAIT_MAX_MS = 60 * 1000 };
 
 /* Whether the client has what the tag names (RFC 9110, 13.1.2); a tag has no comma or quote in it. */
 static bool has_already(const struct request *request, const char *tag)
@@ -118,61 +113,9 @@ static void get_job(struct request *request)
 
 /* --- versions -------------------------------------------------------------------------------- */
 
-static int load_version(const struct request *request, const struct id *id, unsigned version,
-                        struct buffer *text, struct stat *status)
-{
-    char name[ENTRY_NAME_SIZE];
-
-    entry_write(ENTRY_OUTPUT, id, version, name);
-    return file_read_at(request->front->spool->dir[FOLDER_DONE], name, OUTPUT_LIMIT, text, status);
-}
-
-/* What is told of a version beside its number. */
-static void write_version(const struct request *request, const struct id *id, unsigned version,
-                          struct buffer *out)
-{
-    static const struct jsonspan keys[] = {JSONSPAN("status"), JSONSPAN("model"),
-                                           JSONSPAN("times"), JSONSPAN("cost")};
-    static const char *const names[] = {"status", "model", "times", "cost"};
-    struct jsonspan values[4] = {{0}};
-    struct buffer text = {0};
-    char hex[ID_TEXT_SIZE];
-
-    id_write(id, hex);
-    buffer_printf(out, "{\"version\":%u", version);
-    if (load_version(request, id, version, &text, NULL) == 0 &&
-        jsonscan_find((struct jsonspan){text.bytes, text.length}, keys, values, 4)) {
-        for (size_t i = 0; i < 4; i++) {
-            if (values[i].text != NULL)
-                buffer_printf(out, ",\"%s\":%.*s", names[i], (int)values[i].length,
-                              values[i].text);
-        }
-    }
-    buffer_printf(out, ",\"links\":{\"self\":\"/v1/jobs/%s/versions/%u\"}}", hex, version);
-    buffer_free(&text);
-}
-
-static void found_versions(struct request *request, struct brief *brief)
-{
-    struct buffer text = {0};
-    char hex[ID_TEXT_SIZE];
-    unsigned version = brief->lowest;
-
-    if (brief->highest >= VERSIONS_TOLD && version <= brief->highest - VERSIONS_TOLD)
-        version = brief->highest - VERSIONS_TOLD + 1;
-    id_write(&brief->id, hex);
-    buffer_printf(&text, "{\"id\":\"%s\",\"versions\":[", hex);
-    for (bool first = true; version > 0 && version <= brief->highest; version++, first = false) {
-        buffer_text(&text, first ? "" : ",");
-        write_version(request, &brief->id, version, &text);
-    }
-    buffer_text(&text, "]}\n");
-    request_reply(request, MHD_HTTP_OK, "application/json", &text);
-}
-
 static void get_versions(struct request *request)
 {
-    jobs_find(request, request->params[0], found_versions);
+    jobs_find(request, request->params[0], versions_tell);
 }
 
 /* The file as it lies there. */
@@ -184,7 +127,7 @@ static void found_version(struct request *request, struct brief *brief)
     unsigned version;
 
     if (!locate_version(request->params[1], &version) ||
-        load_version(request, &brief->id, version, &text, &status) < 0) {
+        versions_load(request->front->spool, &brief->id, version, &text, &status) < 0) {
         buffer_free(&text);
         request_problem(request, MHD_HTTP_NOT_FOUND, "not-found", "the job has no such version");
         return;

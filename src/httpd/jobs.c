@@ -18,6 +18,7 @@
 #include "httpd/kept.h"
 #include "httpd/listing.h"
 #include "httpd/lookup.h"
+#include "httpd/versions.h"
 
 enum {
     WRITERS = 2,            /* threads of the pool that write at once */
@@ -51,6 +52,7 @@ struct jobs *jobs_open(struct front *front)
     jobs->listing = listing_new(jobs);
     jobs->lookup = lookup_new(jobs);
     TAILQ_INIT(&jobs->runs);
+    jobs->versions = versions_new(jobs);
     return jobs;
 }
 
@@ -60,6 +62,7 @@ void jobs_close(struct jobs *jobs)
         return;
     while (jobs->busy > 0 || !publish_idle(jobs->publish))
         (void)uv_run(jobs->front->loop, UV_RUN_ONCE);
+    versions_free(jobs->versions);
     lookup_free(jobs->lookup);
     listing_free(jobs->listing);
     kept_free(jobs->kept);

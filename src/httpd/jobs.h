@@ -27,6 +27,7 @@ struct idempotency;
 struct kept;
 struct listing;
 struct lookup;
+struct versions;
 
 /* Plain data; each member belongs to the file of its name. */
 struct jobs {
@@ -41,6 +42,7 @@ struct jobs {
     struct kept *kept;
     struct listing *listing;
     struct lookup *lookup;
+    struct versions *versions;
     struct gather *gather;
     struct mono checked; /* when the spool was last found to be there, and its jobs counted */
     uint64_t waiting;    /* jobs in cur/ by then */

@@ -54,12 +54,17 @@ static void forget(struct kept *kept, struct kept_job *job)
     free(job);
 }
 
+void kept_clear(struct kept *kept)
+{
+    while (!TAILQ_EMPTY(&kept->order))
+        forget(kept, TAILQ_FIRST(&kept->order));
+}
+
 void kept_free(struct kept *kept)
 {
     if (kept == NULL)
         return;
-    while (!TAILQ_EMPTY(&kept->order))
-        forget(kept, TAILQ_FIRST(&kept->order));
+    kept_clear(kept);
     free(kept);
 }
 

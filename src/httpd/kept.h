@@ -25,6 +25,9 @@ struct kept_answer {
 struct kept *kept_new(const struct spool *spool);
 void kept_free(struct kept *kept);
 
+/* Forgets all answers: who may see them has changed. */
+void kept_clear(struct kept *kept);
+
 /* What was answered about a job, or NULL: it was not, too long ago, or the job's file has changed. */
 const struct kept_answer *kept_find(struct kept *kept, const struct id *id, struct mono now);
 

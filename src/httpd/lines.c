@@ -24,6 +24,8 @@ static void lines_free(struct lines *lines)
     json_decref(lines->max_cost);
     json_decref(lines->told);
     buffer_free(&lines->body);
+    if (lines->held > 0)
+        lines->jobs->front->bodies -= lines->held;
     free(lines->user);
     free(lines);
 }
@@ -228,7 +230,9 @@ void lines_post(struct request *request)
     }
     lines->request = request;
     lines->body = request->body;
+    lines->held = request->held;
     request->body = (struct buffer){0};
+    request->held = 0;
     lines->user = xstrdup(request->caller.user);
     (void)snprintf(lines->run, sizeof lines->run, "%s", run != NULL ? run : "");
     lines->work.data = lines;

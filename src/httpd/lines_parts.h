@@ -37,6 +37,7 @@ struct lines {
     struct turn turn;         /* of the run */
     uv_work_t work;
     struct buffer body;
+    size_t held; /* of it, of front->bodies */
     char *user;
     char run[NAME_LIMIT]; /* "": none */
     json_t *max_cost;

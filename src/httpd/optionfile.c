@@ -52,6 +52,7 @@ static const struct row limit_rows[] = {
     {"connections", KIND_COUNT, FIELD(limits.connections), 1, 1000000},
     {"per_address", KIND_COUNT, FIELD(limits.per_address), 0, 1000000},
     {"body", KIND_SIZE, FIELD(limits.body), 1024, (int64_t)1 << 40},
+    {"bodies", KIND_SIZE, FIELD(limits.bodies), 1024, (int64_t)1 << 40},
     {"max_waiting", KIND_COUNT, FIELD(limits.waiting), 0, 1000000000},
     {"rate", KIND_COUNT, FIELD(limits.rate), 0, 1000000},
     {"burst", KIND_COUNT, FIELD(limits.burst), 1, 1000000},

@@ -14,6 +14,7 @@ void options_init(struct front_options *options)
         .limits = {.connections = 16384,
                    .per_address = 256,
                    .body = 64 * 1024 * 1024,
+                   .bodies = 256 * 1024 * 1024,
                    .waiting = 1000 * 1000,
                    .rate = 200,
                    .burst = 400,

@@ -18,6 +18,7 @@ struct front_limits {
     int64_t connections; /* in all */
     int64_t per_address; /* connections of one address (of IPv6: a /64); 0: any */
     int64_t body;        /* bytes of a body, where a route allows more */
+    int64_t bodies;      /* … of all of them that are held at once; at least one may always be */
     int64_t waiting;     /* jobs in the spool above which no more are taken; 0: any */
     int64_t rate;        /* requests a second of one token or address; 0: any */
     int64_t burst;       /* requests at once, before the rate counts */
@@ -25,7 +26,7 @@ struct front_limits {
     int64_t body_ms;     /* … and a body in this, from its head on */
     int64_t answer_ms;   /* an answer that is no stream is read in this time */
     int64_t idle_ms; /* between the requests of a connection, and without a byte in either way */
-    bool limit_loopback; /* per_address and rate hold for loopback addresses, too */
+    bool limit_loopback; /* per_address, and rate of an address, hold for loopback ones, too */
 };
 
 struct front_options {

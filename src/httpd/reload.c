@@ -3,20 +3,27 @@
 #include "httpd/reload.h"
 
 #include <stdbool.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <uv.h>
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
+#include "httpd/jobs.h"
+#include "httpd/kept.h"
+#include "httpd/streams.h"
 #include "httpd/tls.h"
 #include "httpd/tokens.h"
+#include "spool/visible.h"
 
 enum { LOOK_MS = 1000 };
 
 /* What tells one content of a file from the next. */
 struct stamp {
     const char *path; /* or NULL */
+    int missing;      /* errno of the look, or 0 */
     dev_t device;
     ino_t inode;
     off_t size;
@@ -26,34 +33,59 @@ struct stamp {
 struct reload {
     struct front *front;
     struct stamp tokens, certificate, key;
+    char *told; /* why tokens cannot be read, or NULL: they were */
     uv_timer_t timer;
 };
 
 static bool is_changed(struct stamp *stamp)
 {
-    struct stat status;
-    struct stamp now;
+    struct stat status = {0};
+    struct stamp now = {.path = stamp->path};
     bool changed;
 
-    if (stamp->path == NULL || stat(stamp->path, &status) != 0)
+    if (stamp->path == NULL)
         return false;
-    now = (struct stamp){stamp->path, status.st_dev, status.st_ino, status.st_size, status.st_ctim};
-    changed = now.device != stamp->device || now.inode != stamp->inode || now.size != stamp->size ||
+    if (stat(stamp->path, &status) != 0)
+        now.missing = errno;
+    now.device = status.st_dev;
+    now.inode = status.st_ino;
+    now.size = status.st_size;
+    now.changed = status.st_ctim;
+    changed = now.missing != stamp->missing || now.device != stamp->device ||
+              now.inode != stamp->inode || now.size != stamp->size ||
               now.changed.tv_sec != stamp->changed.tv_sec ||
               now.changed.tv_nsec != stamp->changed.tv_nsec;
     *stamp = now;
     return changed;
 }
 
-static void read_tokens(struct front *front)
+/* Tells it once, however often it is tried. */
+static void tell_unread(struct reload *reload, const struct error *error)
 {
-    struct error error = {.kind = ERROR_NONE};
-
-    if (!tokens_asked(front->tokens))
+    if (reload->told != NULL && strcmp(reload->told, error->text) == 0)
         return;
-    if (tokens_reread(front->tokens, &error) < 0)
-        log_error(&front->log, "%s; the tokens that were read before stay", error.text);
-    else
+    free(reload->told);
+    reload->told = xstrdup(error->text);
+    log_error(&reload->front->log, "%s; %s", error->text,
+              error->kind == ERROR_ABSENT ? "no token is valid until it is there again"
+                                          : "the tokens that were read before stay");
+}
+
+/* What was not read is tried again at the next look: a token may have been revoked in it. */
+static void read_tokens(struct reload *reload)
+{
+    struct front *front = reload->front;
+    struct error error = {.kind = ERROR_NONE};
+    int result = tokens_reread(front->tokens, &error);
+
+    if (result < 0) {
+        reload->tokens = (struct stamp){.path = reload->tokens.path};
+        tell_unread(reload, &error);
+        return;
+    }
+    free(reload->told);
+    reload->told = NULL;
+    if (result > 0)
         log_info(&front->log, "read %zu tokens", tokens_count(front->tokens));
 }
 
@@ -69,6 +101,16 @@ static void read_tls(struct front *front)
         log_info(&front->log, "read the certificate %s", front->options->tls_certificate);
 }
 
+/* The daemon's setting, which may change while we serve. */
+static void read_visibility(struct front *front)
+{
+    if (!visible_reread(front->spool))
+        return;
+    kept_clear(front->jobs->kept);
+    streams_end(front->streams);
+    log_info(&front->log, "visibility is %s now", front->spool->owner_only ? "owner" : "group");
+}
+
 static void look(uv_timer_t *timer)
 {
     struct reload *reload = timer->data;
@@ -76,9 +118,10 @@ static void look(uv_timer_t *timer)
     bool key = is_changed(&reload->key);
 
     if (is_changed(&reload->tokens))
-        read_tokens(reload->front);
+        read_tokens(reload);
     if (certificate || key)
         read_tls(reload->front);
+    read_visibility(reload->front);
 }
 
 /* The first look reads all once more: they may have changed since they were opened. */
@@ -101,13 +144,19 @@ void reload_now(struct reload *reload)
     (void)is_changed(&reload->tokens);
     (void)is_changed(&reload->certificate);
     (void)is_changed(&reload->key);
-    read_tokens(reload->front);
+    free(reload->told);
+    reload->told = NULL;
+    read_tokens(reload);
     read_tls(reload->front);
+    read_visibility(reload->front);
 }
 
 static void closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct reload *reload = handle->data;
+
+    free(reload->told);
+    free(reload);
 }
 
 void reload_close(struct reload *reload)

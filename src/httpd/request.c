@@ -189,6 +189,7 @@ void request_wait(struct request *request, request_gone *gone, void *state)
 {
     assert(request->response == NULL);
     request->gone = gone;
+    request->drain = NULL; /* of the former state */
     request->state = state;
     if (!request->sleeps) {
         request->sleeps = true;
@@ -208,6 +209,23 @@ size_t request_body_limit(const struct request *request)
     if (request->route == NULL)
         return 0;
     return request->route->body_limit < most ? request->route->body_limit : most;
+}
+
+/* A body that is allowed alone has room alone. */
+bool request_room(const struct request *request, size_t length)
+{
+    const struct front *front = request->front;
+    const struct front_limits *limits = &front->options->limits;
+    size_t most = (size_t)(limits->bodies > limits->body ? limits->bodies : limits->body);
+
+    return front->bodies <= most && length <= most - front->bodies;
+}
+
+void request_no_room(struct request *request)
+{
+    request_add_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    request_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE, "full",
+                    "too many long bodies come at once; send it again in a moment");
 }
 
 /* --- streams --- */
@@ -315,5 +333,6 @@ void request_free(struct request *request)
     for (size_t i = 0; i < ROUTE_PARAMS; i++)
         free(request->params[i]);
     buffer_free(&request->body);
+    request->front->bodies -= request->held;
     free(request);
 }

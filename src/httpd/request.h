@@ -83,6 +83,7 @@ struct request {
     const char *target; /* as it was sent, until it is decoded in its place */
     size_t target_length;
     const char *target_problem; /* or NULL */
+    size_t held;                /* bytes of the body that count in front->bodies */
     size_t discarded;           /* bytes of a body that nobody wants */
     bool judged;                /* its head was seen */
     bool cors;                  /* its Origin is one of cors_origins */
@@ -90,6 +91,7 @@ struct request {
     bool streams;               /* the answer is a stream */
     bool whole;                 /* the body was read to its end */
     bool oversized;             /* … and was too long */
+    bool crowded;               /* … or there was no room for it beside those of others */
     bool sleeps;                /* the connection is suspended */
     bool queued;                /* the answer was handed over */
 };
@@ -127,7 +129,8 @@ void request_problem_with(struct request *request, unsigned status, const char *
     __attribute__((format(printf, 5, 6)));
 
 /* The handler returns without an answer; one of the calls above is made later, on the loop. gone
- * may be NULL. One that waits already waits for something else from now on. */
+ * may be NULL. One that waits already waits for something else from now on, and its
+ * request_on_drain is over. */
 void request_wait(struct request *request, request_gone *gone, void *state);
 
 /* Has a waiting request told that the server is to stop; after request_wait. Without this it is
@@ -136,6 +139,12 @@ void request_on_drain(struct request *request, request_drain *drain);
 
 /* How long a body may be: what the route says, or the configuration if that is less. */
 size_t request_body_limit(const struct request *request);
+
+/* Whether so many bytes more of a body can be held now. */
+bool request_room(const struct request *request, size_t length);
+
+/* Answers that there is no room, and when to come again. */
+void request_no_room(struct request *request);
 
 /* Answers with a stream of unknown length: block is how many bytes read is offered at least. */
 void request_stream(struct request *request, unsigned status, const char *type, size_t block,

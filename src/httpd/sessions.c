@@ -46,11 +46,28 @@ static void forget_ended(struct sessions *sessions)
     remove_some(sessions, 0, ended);
 }
 
+/* One token must not end the sessions of all others by having ever more of its own. */
+static void make_room(struct sessions *sessions, const char *token_id)
+{
+    size_t count = 0;
+    size_t oldest = 0;
+
+    for (size_t i = sessions->count; i-- > 0;) {
+        if (strcmp(sessions->list[i].token_id, token_id) != 0)
+            continue;
+        oldest = i;
+        count++;
+    }
+    if (count >= SESSIONS_OF_TOKEN)
+        remove_some(sessions, oldest, 1);
+}
+
 void sessions_add(struct sessions *sessions, const char *token_id, char secret[SESSION_SECRET_SIZE])
 {
     struct session *session;
 
     forget_ended(sessions);
+    make_room(sessions, token_id);
     if (sessions->count == SESSIONS_MAX)
         remove_some(sessions, 0, 1);
     session = &sessions->list[sessions->count++];

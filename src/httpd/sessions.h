@@ -3,7 +3,8 @@
  * sessions: a browser's cookie in the place of a token: random, in memory alone, expiring.
  *
  * Floor: httpd. A session is worth what its token is worth at the moment: one that is revoked or
- * has expired ends its sessions. Bounded: the oldest makes room for a new one.
+ * has expired ends its sessions. Bounded, in all and for each token: the oldest makes room for a
+ * new one.
  */
 #ifndef HTTPD_SESSIONS_H
 #define HTTPD_SESSIONS_H
@@ -12,7 +13,12 @@
 
 #include "httpd/token.h"
 
-enum { SESSIONS_MAX = 1024, SESSION_SECRET_SIZE = 44, SESSION_S = 12 * 60 * 60 };
+enum {
+    SESSIONS_MAX = 1024,
+    SESSIONS_OF_TOKEN = 32,
+    SESSION_SECRET_SIZE = 44,
+    SESSION_S = 12 * 60 * 60,
+};
 
 struct sessions;
 

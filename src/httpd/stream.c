@@ -446,6 +446,14 @@ void stream_beat(struct stream *stream)
     wake(stream);
 }
 
+void stream_end(struct stream *stream)
+{
+    if (stream->asking)
+        return;
+    stream->over = true;
+    wake(stream);
+}
+
 void stream_glance(struct stream *stream)
 {
     if (!stream->hungry)

@@ -77,6 +77,9 @@ void stream_beat(struct stream *stream);
 /* A moment after the beat: whether its client has gone, which the answer to the beat says. */
 void stream_check(struct stream *stream);
 
+/* Nothing more comes: the client comes again with the last id that it has. */
+void stream_end(struct stream *stream);
+
 /* Looks at its job. */
 void stream_glance(struct stream *stream);
 

@@ -153,6 +153,14 @@ void streams_remove(struct streams *streams, struct stream *stream)
     }
 }
 
+void streams_end(struct streams *streams)
+{
+    struct stream *stream;
+
+    LIST_FOREACH(stream, &streams->all, entry)
+    stream_end(stream);
+}
+
 /* --- */
 
 /* A quarter of the connections is left for other requests. */

@@ -19,6 +19,9 @@ struct streams *streams_open(struct front *front);
  * allowed. */
 void streams_close(struct streams *streams);
 
+/* Ends all of them: who may hear what has changed, and is asked when they come again. */
+void streams_end(struct streams *streams);
+
 /* Whether there may be one more. */
 bool streams_room(const struct streams *streams);
 

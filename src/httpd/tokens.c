@@ -14,7 +14,8 @@
 #include "spool/file.h"
 
 struct tokens {
-    char *path; /* or NULL */
+    char *path;
+    bool asked; /* for good, once there was a file */
     struct token *list;
     size_t count;
 };
@@ -81,29 +82,44 @@ struct tokens *tokens_open(const char *path, struct error *error)
 {
     struct tokens *tokens = xcalloc(1, sizeof *tokens);
 
-    if (path == NULL && faccessat(AT_FDCWD, TOKENS_PLACE, F_OK, AT_EACCESS) == 0)
-        path = TOKENS_PLACE;
-    tokens->path = xstrdup(path);
+    tokens->path = xstrdup(path != NULL ? path : TOKENS_PLACE);
+    tokens->asked = path != NULL;
     if (tokens_reread(tokens, error) < 0) {
+        if (path == NULL)
+            error_prefix(error, "without --tokens FILE");
         tokens_close(tokens);
         return NULL;
     }
     return tokens;
 }
 
-int tokens_reread(struct tokens *tokens, struct error *error)
+static void set_list(struct tokens *tokens, struct token *list, size_t count)
 {
-    struct token *list;
-    size_t count;
-
-    if (tokens->path == NULL)
-        return 0;
-    if (tokens_read_list(AT_FDCWD, tokens->path, tokens->path, &list, &count, error) < 0)
-        return -1;
     free(tokens->list);
     tokens->list = list;
     tokens->count = count;
-    return 0;
+}
+
+int tokens_reread(struct tokens *tokens, struct error *error)
+{
+    struct error why = {.kind = ERROR_NONE};
+    struct token *list;
+    size_t count;
+
+    if (tokens_read_list(AT_FDCWD, tokens->path, tokens->path, &list, &count, &why) == 0) {
+        set_list(tokens, list, count);
+        tokens->asked = true;
+        return 1;
+    }
+    if (why.kind == ERROR_ABSENT && !tokens->asked)
+        return 0;
+    /* Whoever takes the file away takes the tokens; one that cannot be read gives nobody more. */
+    if (why.kind == ERROR_ABSENT)
+        set_list(tokens, NULL, 0);
+    tokens->asked = true;
+    if (error != NULL)
+        *error = why;
+    return -1;
 }
 
 void tokens_close(struct tokens *tokens)
@@ -119,7 +135,7 @@ void tokens_close(struct tokens *tokens)
 
 bool tokens_asked(const struct tokens *tokens)
 {
-    return tokens->path != NULL;
+    return tokens->asked;
 }
 
 size_t tokens_count(const struct tokens *tokens)

@@ -18,19 +18,22 @@ enum { TOKENS_FILE_LIMIT = 4 * 1024 * 1024 }; /* bytes, some 20,000 tokens */
 
 struct tokens;
 
-/* Reads a file of tokens. Which one: path, or, when it is NULL, TOKENS_PLACE if it exists, else
- * none, and then no tokens are asked for. NULL with an error. */
+/* Reads a file of tokens: path, which must exist, or, when it is NULL, TOKENS_PLACE; while that
+ * does not exist, no tokens are asked for. NULL with an error. */
 struct tokens *tokens_open(const char *path, struct error *error);
 
-/* Whether there is a file, so that callers need tokens, even when there is none in it. */
+/* Whether there is or was a file, so that callers need tokens, even when there is none in it. Once
+ * true it stays so. */
 bool tokens_asked(const struct tokens *tokens);
 
 size_t tokens_count(const struct tokens *tokens);
 
-/* The file, or NULL. */
+/* The file, whether it exists or not. */
 const char *tokens_path(const struct tokens *tokens);
 
-/* Reads the file again. Returns 0, or -1 with an error; then what was read before stays. */
+/* Reads the file again. Returns 1; 0 when there is still none; or -1 with an error, from then on
+ * tokens are asked for: when the file is gone (ERROR_ABSENT), none is valid any more, else what was
+ * read before stays. */
 int tokens_reread(struct tokens *tokens, struct error *error);
 
 /* The token that a caller sent, unless it has expired, or NULL. It takes the same time whichever

@@ -24,18 +24,37 @@ static void path_of(int fd, char path[PATH_SIZE])
     snprintf(path, PATH_SIZE, "/proc/self/fd/%d", fd);
 }
 
-bool visible_owner_only(int dir)
+/* Whether a folder has a default list: 1 or 0, or -errno. */
+static int has_default(int dir)
 {
     char path[PATH_SIZE];
     acl_t list;
     acl_entry_t entry;
-    bool found;
+    int found;
 
     path_of(dir, path);
     list = acl_get_file(path, ACL_TYPE_DEFAULT);
-    found = list != NULL && acl_get_entry(list, ACL_FIRST_ENTRY, &entry) == 1;
+    if (list == NULL)
+        return -errno;
+    found = acl_get_entry(list, ACL_FIRST_ENTRY, &entry) == 1;
     (void)acl_free(list);
     return found;
+}
+
+bool visible_owner_only(int dir)
+{
+    return has_default(dir) > 0;
+}
+
+bool visible_reread(struct spool *spool)
+{
+    int found = has_default(spool->dir[FOLDER_DONE]);
+
+    if (found < 0 || spool->owner_only == (found > 0)) {
+        return false;
+    }
+    spool->owner_only = found > 0;
+    return true;
 }
 
 /* Droppers' files are for the daemon's user, too; the rest are its own. */

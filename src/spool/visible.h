@@ -26,6 +26,10 @@ int visible_set(struct spool *spool, bool owner_only, struct error *error);
 /* Whether a folder has such a default list. False where that cannot be told. */
 bool visible_owner_only(int dir);
 
+/* Has spool->owner_only say what the folders' lists say by now, for a program that does not set
+ * them; where that cannot be told it stays. Returns whether it has changed. */
+bool visible_reread(struct spool *spool);
+
 /* Who is to be let read a job of this user (a login name, or the number of a uid; NULL: of
  * nobody's): a uid, or 0 where nobody need be: the group may read, or there is no such user. */
 uid_t visible_reader(const struct spool *spool, const char *user);

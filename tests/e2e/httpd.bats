@@ -15,6 +15,7 @@ hostile() {
 
 @test "tokens: made once, kept as digests, asked for, scoped, expired, revoked, never logged" { httpd tokens; }
 @test "a tokens file that is damaged or open to others is refused, and at a reload the former stays" { httpd tokens_damaged; }
+@test "a tokens file that is made while the server runs closes it" { httpd tokens_later; }
 @test "tokens that are made at the same time are all there" { httpd tokens_together; }
 @test "a browser's session stands for its token until that is revoked" { httpd sessions; }
 @test "only our own names are answered" { httpd hosts; }
@@ -31,6 +32,7 @@ hostile() {
 @test "heads that could be read in two ways, and other raw requests" { hostile heads; }
 @test "no form of a path leads to a file" { hostile paths; }
 @test "what is too long: heads, fields, bodies" { hostile sizes; }
+@test "the bodies of all clients together are bounded" { hostile crowded; }
 @test "thousands of mutated requests: one answer each, none of 5xx, nothing logged as broken" { hostile mutations; }
 @test "clients that send or read slowly are cut, the others do not notice" { hostile slow; }
 @test "when all connections are taken, whoever sends nothing makes room" { hostile room; }

@@ -29,6 +29,13 @@ def new_token(path, user, *words):
     return done.stdout.strip()
 
 
+def new_token_of_running(server, path, user):
+    """One that the server knows."""
+    token = new_token(path, user)
+    until(lambda: server.get("/v1/session", headers=bearer(token)).status == 200, "the new token is read")
+    return token
+
+
 def bearer(token):
     return {"Authorization": "Bearer " + token}
 
@@ -136,10 +143,64 @@ def tokens_damaged(rig):
         server.process.send_signal(signal.SIGHUP)
         until(lambda: server.text().count("the tokens that were read before stay") >= 1, "the words")
         equal(server.get("/v1/session", headers=bearer(token)).status, 200, "the former tokens")
+    # What was revoked while the file could not be read is revoked as soon as it can be: the file is
+    # the same one, with another mode.
+    other = new_token(path + ".other", "ben")
+    with open(path + ".other", encoding="ascii") as file:
+        write(path, file.read(), 0o644)
+    count = server.text().count("can be used by others")
+    time.sleep(2.5)
+    expect(server.text().count("can be used by others") <= count + 1, "it is told at each look")
+    equal(server.get("/v1/session", headers=bearer(token)).status, 200, "the former tokens")
+    os.chmod(path, 0o600)
+    until(lambda: server.get("/v1/session", headers=bearer(token)).status == 401, "the revocation")
+    equal(server.get("/v1/session", headers=bearer(other)).status, 200, "the token that is there")
     os.unlink(path)
-    server.process.send_signal(signal.SIGHUP)
-    equal(server.get("/v1/session", headers=bearer(token)).status, 200, "the file is away")
+    until(lambda: server.get("/v1/session", headers=bearer(other)).status == 401, "the file is away")
+    expect("no token is valid until it is there again" in server.text(), "that is not told")
+    equal(server.get("/v1/session").status, 401, "without a file that was there")
+    write(path, good)
+    until(lambda: server.get("/v1/session", headers=bearer(token)).status == 200, "it is there again")
     server.stop()
+
+
+@scenario
+def tokens_later(rig):
+    """The default file is made while the server runs, in a namespace where its folder is ours."""
+    found = re.search(r"tokens file (/\S+/tokens) ", call("--list-tokens").stderr)
+    if found is None:
+        print("the default tokens file is there: nothing is done")
+        return
+    path = found[1]
+    folder = os.path.dirname(path)
+    top = folder
+    while not os.path.isdir(top):
+        top = os.path.dirname(top)
+    script = 'mount -t tmpfs none "$1" && mkdir -p "$2"; shift 2; exec "$@"'
+    prefix = ("unshare", "-Urm", "sh", "-c", script, "sh", top, folder)
+    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
+        print("no namespace can be made here: nothing is done")
+        return
+    server = rig.httpd(prefix=prefix)
+    inside = f"/proc/{server.process.pid}/root{path}"
+    equal(server.get("/v1/session").status, 200, "without a file")
+    made = new_token(os.path.join(rig.folder, "tokens"), "ann")
+    with open(os.path.join(rig.folder, "tokens"), encoding="ascii") as file:
+        write(inside, file.read())
+    until(lambda: server.get("/v1/session").status == 401, "tokens are asked for")
+    equal(server.get("/v1/session", headers=bearer(made)).status, 200, "the first token")
+    os.unlink(inside)
+    until(lambda: server.get("/v1/session", headers=bearer(made)).status == 401, "the file is away")
+    server.process.send_signal(signal.SIGHUP)
+    equal(server.get("/v1/session").status, 401, "tokens are asked for all the same")
+    server.stop()
+    # A file of which nobody knows what is in it is no lack of one.
+    script = 'mount -t tmpfs none "$1" && mkdir -p "$2" && mkdir "$2/tokens"; shift 2; exec "$@"'
+    done = subprocess.run(["unshare", "-Urm", "sh", "-c", script, "sh", top, folder, PROGRAM, "-s", rig.spool.path,
+                           "--listen", "127.0.0.1:0"], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=PATIENCE)
+    expect(done.returncode != 0 and "--tokens FILE" in done.stderr and "cannot be read" in done.stderr,
+           f"{done.returncode}: {done.stderr}")
 
 
 @scenario
@@ -194,9 +255,17 @@ def sessions(rig):
     equal(answer.status, 204, "the end of a session")
     expect("Max-Age=0" in answer.headers["Set-Cookie"], "the cookie stays")
     equal(server.get("/v1/session", headers=cookie).status, 401, "an ended session")
-    answer = server.post("/v1/session", "", headers=bearer(token))
-    cookie = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
-    equal(server.get("/v1/session", headers=cookie).status, 200, "the next session")
+
+    def session(bearing):
+        answer = server.post("/v1/session", "", headers=bearer(bearing))
+        return {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
+
+    # One token's sessions make room for each other, not among those of others.
+    other = session(new_token_of_running(server, path, "ben"))
+    cookies = [session(token) for _ in range(33)]
+    equal([server.get("/v1/session", headers=each).status for each in (other, *cookies[:2], cookies[-1])],
+          [200, 401, 200, 200], "33 sessions of a token")
+    cookie = cookies[-1]
     call("--tokens", path, "--revoke-token", listed(path)[0][0])
     until(lambda: server.get("/v1/session", headers=cookie).status == 401, "the revocation")
     server.stop()
@@ -207,7 +276,9 @@ def sessions(rig):
 def hosts(rig):
     conf = os.path.join(rig.folder, "conf")
     write(conf, 'hosts = {"spool.example", "other.example:8443"}\npublic_url = "https://pub.example/x"\n')
-    server = rig.httpd("-c", conf)
+    path = os.path.join(rig.folder, "tokens")
+    new_token(path, "ann")
+    server = rig.httpd("-c", conf, "--tokens", path)
     port = server.address.port
     for host, status in (
             (f"127.0.0.1:{port}", 200), ("127.0.0.1", 200), (f"localhost:{port}", 200),
@@ -275,12 +346,18 @@ def origins(rig):
 @scenario
 def passed_on(rig):
     server = rig.httpd()
-    for name in ("X-Forwarded-For", "Forwarded", "Via"):
+    for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto"):
         answer = server.get("/v1/session", headers={name: "192.0.2.1"})
         equal(answer.status, 403, name)
+    # A proxy that is configured may tell nothing of itself.
+    conf = os.path.join(rig.folder, "conf")
+    for text, word in (('public_url = "https://pub.example"', "public_url"), ('hosts = {"pub.example"}', "hosts")):
+        write(conf, text + "\n")
+        said = refused(rig, "-c", conf, "--listen", "127.0.0.1:0")
+        expect(word in said and "--new-token" in said, said)
     path = os.path.join(rig.folder, "tokens")
     token = new_token(path, "ann")
-    server = rig.httpd("--tokens", path)
+    server = rig.httpd("-c", conf, "--tokens", path)
     equal(server.get("/v1/session", headers={"Via": "1.1 x", **bearer(token)}).status, 200, "with a token")
 
 
@@ -476,6 +553,12 @@ def rates(rig):
     equal(statuses(5, bearer(ben)), [200] * 5, "another token")
     equal(statuses(5, {})[:5], [200] * 5, "an address without a token")
     expect(429 in statuses(60, bearer("wrong")), "bad tokens are not counted on their address")
+    # From this machine, tokens are counted all the same: a proxy may stand here.
+    write(conf, f'tokens = "{path}"\nlimits {{ rate = 1 burst = 5 }}\n')
+    near = rig.httpd("-c", conf)
+    expect(429 in [near.get("/healthz", headers=bearer(ann)).status for _ in range(60)], "a token on this machine")
+    equal([near.get("/healthz").status for _ in range(60)], [200] * 60, "this machine without a token")
+    near.stop()
     # Connections of an address.
     server.close()
     peers = [socket.create_connection(("127.0.0.1", server.address.port), PATIENCE) for _ in range(8)]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """httpd_hostile: requests byte by byte, as no HTTP library would send them, and clients that are slow."""
 import concurrent.futures
+import json
 import os
 import re
 import resource
@@ -294,6 +295,53 @@ def sizes(rig):
             pass
         expect(sent < 1 << 25, f"{sent} bytes were taken of a body that is refused")
     equal(server.get("/healthz").status, 200, "it serves")
+
+
+@scenario
+def crowded(rig):
+    conf = os.path.join(rig.folder, "conf")
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write("limits { body = 1MiB bodies = 2MiB }\n")
+    server = rig.httpd("-c", conf)
+    peers = [socket.create_connection(("127.0.0.1", server.address.port), PATIENCE) for _ in range(2)]
+    for peer in peers:
+        peer.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: 1048576\r\n\r\n" + b"x" * 900000)
+    job = json.dumps({"prompt": "y" * 500000}).encode()
+
+    def ask(encoding, body):
+        connection = server.connect()
+        try:
+            connection.request("POST", "/v1/jobs", body, {"Content-Type": "application/json", **encoding})
+            answer = connection.getresponse()
+            return answer.status, answer.headers["Retry-After"], json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def chunked():
+        pieces = [job[at:at + 50000] for at in range(0, len(job), 50000)] + [b""]
+        return ask({"Transfer-Encoding": "chunked"}, b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in pieces))
+
+    def expected():
+        with socket.create_connection(("127.0.0.1", server.address.port), PATIENCE) as peer:
+            peer.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n"
+                         b"Expect: 100-continue\r\n\r\n")
+            return peer.recv(1000).split(b" ")[1]
+
+    until(lambda: expected() == b"503", "the bodies that are held")
+    equal(ask({}, job)[0], 503, "one that is sent all the same")
+    status, after, problem = chunked()
+    equal((status, after, problem["type"]), (503, "1", "urn:llmspool:problem:full"), "a body that is not told")
+    equal(server.post("/v1/jobs", {"prompt": "short"}).status, 201, "a short one")
+    equal(server.get("/healthz").status, 200, "it serves")
+    peers.pop().close()
+    until(lambda: ask({}, job)[0] in (200, 201), "room again")
+    equal(chunked()[0], 200, "without its length, too")
+    peers.pop().close()
+    lines = b"".join(json.dumps({"prompt": f"{i} " + "z" * 1000}).encode() + b"\n" for i in range(900))
+    for _ in range(6):  # what was taken over is given back, too
+        answer = server.post("/v1/jobs", lines, headers={"Content-Type": "application/jsonl"})
+        equal(answer.status, 201, f"{answer}")
 
 
 PIECES = [b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\0", b" ", b"\t", b":", b",", b";", b"%", b"%00", b"%2e%2e", b"/", b"..",

@@ -69,6 +69,14 @@ load rig
     scenario jobs_http.py users
 }
 
+@test "whoever may see jobs no more sees them no more, within seconds" {
+    scenario jobs_http.py visibility
+}
+
+@test "it stops while it looks for jobs that are gone" {
+    scenario jobs_http.py drained
+}
+
 @test "above the limit, and without a spool, nothing is acknowledged" {
     scenario jobs_http.py bounded
 }

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -95,6 +96,14 @@ def tags(rig: Rig):
     versions = server.get(f"/v1/jobs/{wanted}/versions").json["versions"]
     equal([(v["version"], v["status"]) for v in versions], [(1, "completed"), (2, "completed")],
           "its versions")
+    # Several ask at once, and one of them goes.
+    crowd = [server.connect() for _ in range(8)]
+    for connection in crowd:
+        connection.request("GET", f"/v1/jobs/{wanted[:12]}/versions")
+    crowd.pop(0).close()
+    for connection in crowd:
+        equal(json.loads(connection.getresponse().read())["versions"], versions, "its versions, for many")
+        connection.close()
     for wrong in ("0", "3", "01", "x", "99999999999"):
         refused(server.get(f"/v1/jobs/{wanted}/versions/{wrong}"), 404, "not-found")
 
@@ -523,6 +532,36 @@ def absent(rig: Rig):
 
 
 @scenario
+def drained(rig: Rig):
+    """The server is stopped while it looks for jobs that clients wait for and that are gone."""
+    server = rig.httpd()
+    ids = [server.post("/v1/jobs", job).json["id"] for job in numbered(0, 40)]
+    # The first who looks for a job that is gone reads all that was refused, and the others wait for him.
+    long = rig.spool.at("failed", "refused-long.json")
+    with open(long, "w", encoding="utf-8") as file:
+        json.dump({"prompt": "x" * 1000000}, file)
+    for number in range(40):
+        os.link(long, rig.spool.at("failed", f"refused-{number}.json"))
+        with open(rig.spool.at("failed", f"refused-{number}.json.error.json"), "w", encoding="utf-8"):
+            pass
+    waiting = [server.connect() for _ in ids]
+    for connection, job in zip(waiting, ids):
+        connection.request("GET", f"/v1/jobs/{job}?wait=30s")
+    equal(server.get("/healthz").status, 200, "they wait")
+    for job in ids:
+        for name in rig.spool.names("new"):
+            if name.startswith(job):
+                os.unlink(rig.spool.at("new", name))
+    time.sleep(0.3)  # longer than from one look at all that are waited for to the next
+    server.process.send_signal(signal.SIGTERM)
+    for connection in waiting:
+        equal(connection.getresponse().status, 404, "a job that is gone")
+        connection.close()
+    equal(server.process.wait(PATIENCE), 0, "exit code")
+    server.close()
+
+
+@scenario
 def bounded(rig: Rig):
     """Too many that wait, a spool that went: nothing is acknowledged."""
     conf = os.path.join(rig.folder, "httpd.conf")
@@ -633,6 +672,42 @@ def users(rig: Rig):
     equal(rig.spool.names("ctl"), [], "orders")
     equal(server.post(path + "/cancel", headers=dict(alice)).status, 202, "his own")
     equal(server.post(path + "/cancel", headers=dict(root)).status, 202, "an administrator's")
+
+
+def default_list(folder):
+    """Gives a folder a default access control list, as the daemon does it for visibility = owner."""
+    entries = ((0x01, 7), (0x04, 0), (0x20, 0))  # of the owner, the group and others
+    text = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry, 0xffffffff) for entry in entries)
+    os.setxattr(folder, "system.posix_acl_default", text)
+
+
+@scenario
+def visibility(rig: Rig):
+    """What visibility says counts while the server runs, for what was answered a moment ago, too."""
+    tokens = os.path.join(rig.folder, "tokens")
+
+    def token(user):
+        done = subprocess.run([os.path.join(BUILD, "llmspool-httpd"), "--tokens", tokens, "--new-token", user],
+                              capture_output=True, text=True, check=True, timeout=PATIENCE)
+        return {"Authorization": f"Bearer {done.stdout.strip()}"}
+
+    alice, bob = token("alice"), token("bob")
+    rig.mock()
+    rig.daemon()
+    server = rig.httpd("--tokens", tokens)
+    path = server.post("/v1/jobs", {"prompt": "mine"}, headers=dict(alice)).headers["Location"]
+    until(lambda: server.get(path, headers=dict(alice)).json["state"] == "completed", "the answer")
+    stream = server.connect()
+    stream.request("GET", "/v1/events", headers=dict(bob))
+    events = stream.getresponse()
+    equal((events.status, server.get(path, headers=dict(bob)).status), (200, 200), "the group's")
+    default_list(rig.spool.at("done"))
+    until(lambda: server.get(path, headers=dict(bob)).status == 404, "alice's alone", 5)
+    equal(server.get(path, headers=dict(alice)).status, 200, "her own")
+    expect(events.read().startswith(b"retry:"), "the stream that began before has not ended")
+    stream.close()
+    os.removexattr(rig.spool.at("done"), "system.posix_acl_default")
+    until(lambda: server.get(path, headers=dict(bob)).status == 200, "the group's again", 5)
 
 
 def post_until_killed(rig, fault, number):

@@ -33,11 +33,12 @@ static void all_settings_are_read(void **state)
                   "public_url = \"https://p\"\n"
                   "hosts = {\"a\", \"b:1\"} tokens = t tls_certificate = c tls_key = k "
                   "cors_origins = {\"https://o\"}\n"
-                  "log_level = debug limits { connections = 1 per_address = 0 body = 2KiB max_waiting = 8 rate = 3 "
-                  "burst = 4\n"
+                  "log_level = debug limits { connections = 1 per_address = 0 body = 2KiB "
+                  "bodies = 3KiB max_waiting = 8 rate = 3 burst = 4\n"
                   "head_timeout = 5s body_timeout = 6m answer_timeout = 1h idle_timeout = 7s "
                   "limit_loopback = yes }\n";
-    const struct front_limits wanted = {1, 0, 2048, 8, 3, 4, 5000, 360000, 3600000, 7000, true};
+    const struct front_limits wanted = {1, 0,    2048,   3072,    8,    3,
+                                        4, 5000, 360000, 3600000, 7000, true};
     struct front_options options;
     struct error error = {.kind = ERROR_NONE};
     (void)state;
