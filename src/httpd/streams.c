@@ -3,9 +3,9 @@
 #include "httpd/streams.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "base/xalloc.h"
+#include "httpd/connections.h"
 #include "httpd/front.h"
 #include "httpd/stream.h"
 #include "httpd/tail.h"
@@ -156,13 +156,11 @@ void streams_remove(struct streams *streams, struct stream *stream)
 /* --- */
 
 /* A quarter of the connections is left for other requests. */
-static unsigned most(void)
+static unsigned most(const struct connections *connections)
 {
-    struct rlimit limit;
+    int64_t streams = connections_most(connections) / 4 * 3;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 * 3 > STREAMS_MAX)
-        return STREAMS_MAX;
-    return (unsigned)(limit.rlim_cur / 4 * 3);
+    return streams < STREAMS_MAX ? (unsigned)streams : STREAMS_MAX;
 }
 
 struct streams *streams_open(struct front *front)
@@ -170,7 +168,7 @@ struct streams *streams_open(struct front *front)
     struct streams *streams = xcalloc(1, sizeof *streams);
 
     streams->front = front;
-    streams->max = most();
+    streams->max = most(front->connections);
     LIST_INIT(&streams->all);
     LIST_INIT(&streams->glances);
     for (size_t i = 0; i < BEAT_S; i++)

@@ -13,6 +13,7 @@
 struct front;
 struct streams;
 
+/* After the server was opened, which knows how many connections there may be. */
 struct streams *streams_open(struct front *front);
 
 /* After the server was closed, which ends the streams; the loop must run once more. NULL is

@@ -715,17 +715,21 @@ def many(rig):
 def too_many(rig):
     """As many as fit; the next is told to come later, and others are served."""
     write_day(rig.spool, TODAY, [line(1)])
-    server = rig.httpd(prefix=("prlimit", "--nofile=300"))
-    streams = []
-    while True:
-        streams.append(Stream(server, "/v1/events"))
-        if streams[-1].status != 200:
-            break
-    refused = streams.pop()
-    equal((refused.status, refused.headers["retry-after"]), (503, "30"), "the one too many")
-    expect(100 < len(streams) < 230, f"{len(streams)} streams")
-    equal(server.get("/healthz").status, 200, "another request")
-    refused.close()
+    conf = os.path.join(rig.folder, "httpd.conf")
+    for descriptors, connections, most in (("100:2048", 320, 240), ("1024", 40, 30), ("300", 16384, 177)):
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(f"limits {{ connections = {connections} }}\n")
+        server = rig.httpd("-c", conf, prefix=("prlimit", "--nofile=" + descriptors))
+        streams = []
+        while True:
+            streams.append(Stream(server, "/v1/events"))
+            if streams[-1].status != 200:
+                break
+        refused = streams.pop()
+        equal((refused.status, refused.headers["retry-after"]), (503, "30"), "the one too many")
+        equal(len(streams), most, f"streams of {connections} connections, {descriptors} descriptors")
+        equal(server.get("/healthz").status, 200, "another request")
+        refused.close()
     streams.pop().close()
     until(lambda: Stream(server, "/v1/events").status == 200, "a place to be free", 40)
 
