@@ -245,6 +245,7 @@ static ssize_t stream_read(void *state, char *bytes, size_t room)
     struct stream *stream = state;
     int64_t now = now_ms(stream);
 
+    stream->hungry = false; /* the server may wake it, too */
     stream->slow |= now - stream->taken_ms >= STALL_MS;
     stream->taken_ms = now;
     if (stream->taken == stream->out.length) {
@@ -453,6 +454,8 @@ void stream_glance(struct stream *stream)
     fill(stream);
     if (is_pending(stream))
         wake(stream);
+    else if (stream->number == 0)
+        streams_queue(stream->streams, stream);
 }
 
 void stream_start(struct streams *streams, struct request *request, struct stream_plan *plan)

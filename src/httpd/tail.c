@@ -125,8 +125,6 @@ static void tell(struct tail *tail, const char *line, size_t length, bool late)
     const struct event *event = keep(tail, line, length, late);
     struct tail_subscriber *subscriber = LIST_FIRST(&tail->subscribers);
 
-    if (event->kind == NULL)
-        return;
     for (; subscriber != NULL; subscriber = tail->next_told) {
         tail->next_told = LIST_NEXT(subscriber, entry);
         subscriber->told(subscriber->context, event);

@@ -22,7 +22,8 @@ struct tail_subscriber;
 
 enum { TAIL_KEPT = 256 * 1024 }; /* bytes of lines in memory */
 
-/* Is told each new event on the loop, in their order. It may subscribe and unsubscribe. */
+/* Is told each new line on the loop, in their order; what is no event has no kind. It may subscribe
+ * and unsubscribe. */
 typedef void tail_told(void *context, const struct event *event);
 
 /* Opens it; nothing is read yet. Before many descriptors are open (see spool/watch.h). */

@@ -381,6 +381,12 @@ def torn(rig):
     time.sleep(0.05)
     add(rig.spool, b"\n", line(5))
     equal(told(found.events(2)), log(rig.spool)[-2:], "one whose newline came later")
+    add(rig.spool, b"what is no event\n")
+    time.sleep(0.2)
+    began = time.monotonic()
+    add(rig.spool, line(6))
+    equal(told([found.event()]), log(rig.spool)[-1:], "behind what is no event")
+    expect(time.monotonic() - began < 5, "what is no event keeps silent streams asleep")
 
 
 @scenario
