@@ -3,10 +3,10 @@
  * tail: the end of the log of events: each line that is added is read once, for all who want to
  * hear.
  *
- * Floor: httpd. Wakes up while somebody subscribes only: by inotify's hint, and once a second where
- * that is not heard. Only whole lines that stay are told: a line without its newline is left until
- * its writer, or whoever mends the log, is done with it. The newest events are kept in memory, so
- * that those who are a little behind find them there.
+ * Floor: httpd. Wakes up while somebody subscribes, and half a minute longer: by inotify's hint,
+ * and once a second where that is not heard. Only whole lines that stay are told: a line without
+ * its newline is left until its writer, or whoever mends the log, is done with it. The newest
+ * events are kept in memory, so that those who are a little behind find them there.
  */
 #ifndef HTTPD_TAIL_H
 #define HTTPD_TAIL_H

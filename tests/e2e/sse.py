@@ -513,9 +513,26 @@ def job(rig):
     named = stream(rig, server, "/v1/jobs/hello/events", last_id=begin).rest()
     equal([name for name, _, _ in named if name != "progress"],
           ["state", "accepted", "started", "completed", "end"], "from the beginning")
+    watches = inotify(server)
+    for _ in range(3):
+        stream(rig, server, path).rest()
+        equal(inotify(server), watches, "the log is watched on")
     equal(Stream(server, f"/v1/jobs/{'0' * 64}/events").status, 404, "of no job")
     equal(Stream(server, "/v1/jobs/nobody/events").status, 404, "of no name")
     equal(Stream(server, "/v1/jobs/..%2f..%2fetc/events").status, 400, "of no word")
+
+
+def inotify(server):
+    """What a server watches, by numbers that no later watch has."""
+    found = []
+    folder = f"/proc/{server.process.pid}/fdinfo"
+    for name in os.listdir(folder):
+        try:
+            with open(os.path.join(folder, name), encoding="ascii") as file:
+                found += [text.split()[1] for text in file if text.startswith("inotify wd:")]
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return sorted(found)
 
 
 @scenario
