@@ -24,6 +24,7 @@ struct streams {
     struct stream_list all;
     struct stream_list beats[BEAT_S]; /* those that are told each second, in turn */
     struct stream_list glances;
+    struct roster_list rosters;
     STAILQ_HEAD(, stream) turns;
     struct stream *next; /* while all are gone through */
     unsigned second;
@@ -39,6 +40,11 @@ struct streams {
 struct front *streams_front(const struct streams *streams)
 {
     return streams->front;
+}
+
+struct roster_list *streams_rosters(struct streams *streams)
+{
+    return &streams->rosters;
 }
 
 bool streams_room(const struct streams *streams)
@@ -171,6 +177,7 @@ struct streams *streams_open(struct front *front)
     streams->max = most(front->connections);
     LIST_INIT(&streams->all);
     LIST_INIT(&streams->glances);
+    LIST_INIT(&streams->rosters);
     for (size_t i = 0; i < BEAT_S; i++)
         LIST_INIT(&streams->beats[i]);
     STAILQ_INIT(&streams->turns);

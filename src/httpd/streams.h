@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 struct front;
+struct roster_list;
 struct streams;
 
 /* After the server was opened, which knows how many connections there may be. */
@@ -19,6 +20,9 @@ struct streams *streams_open(struct front *front);
 /* After the server was closed, which ends the streams; the loop must run once more. NULL is
  * allowed. */
 void streams_close(struct streams *streams);
+
+/* The runs that streams tell. */
+struct roster_list *streams_rosters(struct streams *streams);
 
 /* Whether there may be one more. */
 bool streams_room(const struct streams *streams);

@@ -276,6 +276,22 @@ def chosen(rig):
         file.write(f'{{"position":2,"id":"{IDS[1]}"}}\n')
     add(rig.spool, line(2, "started"), line(1, "expired"))
     equal(run.event()[0], "expired", "of a job that is in the run since then")
+    both = [run, stream(rig, server, "/v1/events?run=night")]
+    both[1].event()
+    for n in range(5):
+        added = f"{n:064x}"
+        with open(manifest, "a", encoding="utf-8") as file:
+            file.write(f'{{"position":{3 + n},"id":"{added}"}}\n{{"position":{4 + n},"id":"{IDS[2]}')
+        add(rig.spool, line(2, "started"), line(2, "accepted", id=added))
+        equal([json.loads(one.event()[2])["id"] for one in both], [added] * 2, "of one that came then")
+        os.truncate(manifest, os.path.getsize(manifest) - len(f'{{"position":{4 + n},"id":"{IDS[2]}'))
+    with open(manifest, "a", encoding="utf-8") as file:
+        file.write(f'{{"position":1,"id":"{IDS[2]}"}}\n')
+    add(rig.spool, line(2, "started"))
+    equal([one.event()[0] for one in both], ["started"] * 2, "of one that took another's place")
+    time.sleep(1.1)
+    add(rig.spool, line(3, id="f" * 64), line(0, "retry"), line(2, "failed"))
+    equal([one.event()[0] for one in both], ["failed"] * 2, "not of the one whose place it took")
     for query, status in (("run=none", 404), ("types=", 400), ("types=Done", 400),
                           ("retry=x", 400), ("retry=100000", 400)):
         equal(Stream(server, "/v1/events?" + query).status, status, query)
