@@ -905,7 +905,9 @@ def others(rig):
         raise Skip("it needs root, to make a spool of a group")
     rig.spool = Spool(os.path.join(rig.folder, "shared"), make=False)
     call("llmspool-init", rig.spool.path, "--model", "m", "--group", "users")
-    configure(rig, general='visibility = "owner"\ntrusted_droppers = {"root"}')
+    configure(rig, general='visibility = "owner"\ntrusted_droppers = {"root"}\n'
+                           'budget { day = "9" }\nuser "ann" { budget { day = "5" } }\n'
+                           'user "ben" { budget { day = "5" } }\nmodel "m" { price = free }')
     rig.daemon()
     path = os.path.join(rig.folder, "tokens")
     tokens = {user: call("llmspool-httpd", "--tokens", path, "--new-token", user, "--scope", scope)
@@ -934,6 +936,15 @@ def others(rig):
     mine = ask("ann", f"/v1/jobs/{jobs['ann']}/events")
     equal((mine.status, mine.rest()[-1][0]), (200, "end"), "the own job")
     equal(Stream(server, "/v1/events").status, 401, "nobody's")
+
+    def look(user, path):
+        reply = server.get(path, headers={"Authorization": f"Bearer {tokens[user]}"})
+        return reply.status, reply.data.decode()
+
+    budgets = {user: {b["scope"] for b in json.loads(look(user, "/v1/status")[1])["money"]["budgets"]}
+               for user in ("ann", "boss")}
+    equal(budgets, {"ann": {"all"}, "boss": {"all", "user ann", "user ben"}}, "budgets that are told")
+    equal((look("boss", "/metrics")[0], look("ann", "/metrics")[0]), (200, 403), "who sees metrics")
 
 
 if __name__ == "__main__":
