@@ -31,6 +31,7 @@ struct streams {
     unsigned joins;
     unsigned count;
     unsigned max;
+    unsigned packed;
     unsigned handles;
     uv_timer_t beat;
     uv_timer_t glance;
@@ -40,6 +41,11 @@ struct streams {
 struct front *streams_front(const struct streams *streams)
 {
     return streams->front;
+}
+
+unsigned *streams_packed(struct streams *streams)
+{
+    return &streams->packed;
 }
 
 struct roster_list *streams_rosters(struct streams *streams)
@@ -79,6 +85,13 @@ static void beat(uv_timer_t *timer)
     stream_beat(stream);
 }
 
+static void wait_no_more(struct streams *streams, struct stream *stream)
+{
+    stream->waits = false;
+    streams_look(streams, stream, false);
+    streams_queue(streams, stream);
+}
+
 static void glance(uv_timer_t *timer)
 {
     struct streams *streams = timer->data;
@@ -86,7 +99,10 @@ static void glance(uv_timer_t *timer)
 
     for (; stream != NULL; stream = next) {
         next = LIST_NEXT(stream, glance);
-        stream_glance(stream);
+        if (stream->waits)
+            wait_no_more(streams, stream);
+        else
+            stream_glance(stream);
     }
 }
 
@@ -107,7 +123,9 @@ static void work(uv_idle_t *idle)
 
 void streams_queue(struct streams *streams, struct stream *stream)
 {
-    if (stream->busy)
+    if (stream->waits)
+        streams_look(streams, stream, true);
+    if (stream->waits || stream->busy)
         return;
     stream->busy = true;
     STAILQ_INSERT_TAIL(&streams->turns, stream, turn);

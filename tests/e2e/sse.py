@@ -25,12 +25,14 @@ TODAY = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 class Stream:
     """A stream of events, read as the standard says, from a socket of its own."""
 
-    def __init__(self, server, path, last_id=None, headers=(), receive=None):
+    def __init__(self, server, path, last_id=None, headers=(), receive=None, connected=None):
         self.socket = socket.socket()
         if receive is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
         self.socket.settimeout(20)
         self.socket.connect((server.address.hostname, server.address.port))
+        if connected is not None:
+            connected()
         lines = [f"GET {path} HTTP/1.1", f"Host: {server.address.netloc}", *headers]
         if last_id is not None:
             lines.append(f"Last-Event-ID: {last_id}")
@@ -426,6 +428,71 @@ def taken_back(rig):
     other.close()
     add(rig.spool, line(4))
     equal(told([found.event()]), log(rig.spool)[-1:], "what stays")
+
+
+@scenario
+def unreadable(rig):
+    """A log that cannot be read for a moment is no gap: the client comes again with the id it has."""
+    three_days(rig, 20)
+    server = rig.httpd()
+    whole = log(rig.spool)
+    stream(rig, server).event()
+    process = server.process.pid
+    limits = resource.prlimit(process, resource.RLIMIT_NOFILE)
+
+    def exhaust():
+        time.sleep(0.5)  # it is accepted
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (3, limits[1]))
+
+    for last in (whole[3][0], whole[-3][0]):
+        found = stream(rig, server, last_id=last, connected=exhaust)
+        equal((found.rest(), found.last_id), ([], last), f"what is told behind {last}")
+        expect(found.retry is not None, "it does not say when to come again")
+        resource.prlimit(process, resource.RLIMIT_NOFILE, limits)
+        again = stream(rig, server, last_id=last)
+        rest = whole[[i for i, _ in whole].index(last) + 1:]
+        equal(told(again.events(len(rest))), rest, "what follows then")
+        again.close()
+
+
+@scenario
+def turns(rig):
+    """Compressed days are read by so many at once; others wait, at no cost, until it is their turn."""
+    old = "2026-11-20"
+    write_day(rig.spool, old, [line(n, day=old, text=" " + "x" * 300) for n in range(20000)])
+    subprocess.run(["zstd", "-q", "--rm", rig.spool.at("events", old + ".jsonl")], check=True)
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    readers = [stream(rig, server, "/v1/events?since=start", receive=4096) for _ in range(64)]
+    for one in readers:
+        one.events(2)
+    late = [stream(rig, server, "/v1/events?since=start") for _ in range(3)]
+    for one in late:
+        equal(one.event()[0], "begin", "the beginning")
+    until(lambda: work_ms(server, 0.5) < 50, "the kernel to keep all that it can")
+    busy = work_ms(server, 2)
+    for one in late:
+        while select.select([one.socket], [], [], 0)[0]:
+            words = (one.line(), one.line())
+            equal(words, (": ", ""), "what comes while 64 read compressed days")
+    expect(busy < 300, f"{busy} ms of work in 2 s while some wait")
+    for one in readers[1:]:
+        one.close()
+    for one in (readers[0], late[0]):
+        equal(told(one.events(20000)), log(rig.spool)[one is readers[0]:][:20000], "each hears all")
+    equal(told(late[2].events(100)), log(rig.spool)[:100], "another")
+
+
+def work_ms(server, seconds):
+    """For how much of a time a server works."""
+    def used():
+        with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 // os.sysconf("SC_CLK_TCK")
+
+    before = used()
+    time.sleep(seconds)
+    return used() - before
 
 
 @scenario
