@@ -308,6 +308,11 @@ struct connections *connections_open(struct front *front, int64_t most)
     return all;
 }
 
+int64_t connections_most(const struct connections *connections)
+{
+    return connections->most;
+}
+
 int64_t connections_count(const struct connections *connections)
 {
     return connections->count;

@@ -64,6 +64,9 @@ void connection_phase(struct connection *connection, enum phase phase);
 /* A request has ended: the next one is awaited, unless the client has said that there is none. */
 void connection_rest(struct connection *connection);
 
+/* How many are accepted in all. */
+int64_t connections_most(const struct connections *connections);
+
 /* How many are open. */
 int64_t connections_count(const struct connections *connections);
 

@@ -8,7 +8,7 @@
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
-#include "retain/members.h"
+#include "httpd/streams.h"
 
 bool filter_restricts(const struct request *request)
 {
@@ -17,47 +17,6 @@ bool filter_restricts(const struct request *request)
     return request->caller.user != NULL && (request->caller.scopes & SCOPE_ADMIN) == 0 &&
            spool->shared && spool->owner_only;
 }
-
-/* --- a run --- */
-
-static void add_member(struct idset *set, const struct member *member)
-{
-    if (!member->refused)
-        idset_add(set, &member->id);
-}
-
-/* Reads the manifest again when it has grown. Returns 0 or -1. */
-static int read_run(struct filter *filter, struct error *error)
-{
-    struct member *members;
-    char *text;
-    size_t length, count;
-
-    if (members_map(filter->spool, filter->run, &text, &length, error) < 0)
-        return -1;
-    if (length != filter->manifest_size) {
-        filter->manifest_size = length;
-        members = members_of(text, length, &count);
-        idset_free(&filter->members);
-        for (size_t i = 0; i < count; i++)
-            add_member(&filter->members, &members[i]);
-        idset_sort(&filter->members);
-        free(members);
-    }
-    members_unmap(text, length);
-    return 0;
-}
-
-/* A job is in the manifest before anything happens to it. */
-static bool in_run(struct filter *filter, const struct event *event)
-{
-    if (!event->has_id)
-        return event->in_run != NULL && strcmp(event->in_run, filter->run) == 0;
-    return idset_has(&filter->members, &event->id) ||
-           (read_run(filter, NULL) == 0 && idset_has(&filter->members, &event->id));
-}
-
-/* --- */
 
 /* Words of small letters and _, with commas between them. */
 static int read_types(struct filter *filter, const char *text, struct error *error)
@@ -97,17 +56,20 @@ static char *copy(const char *text)
 
 int filter_read(struct filter *filter, const struct request *request, struct error *error)
 {
-    const char *types = request_query(request, "types");
+    const char *types = request_query(request, "types"), *run = request_query(request, "run");
 
-    *filter = (struct filter){.spool = request->front->spool};
+    *filter = (struct filter){0};
     if (filter_restricts(request))
         filter->owner = xstrdup(request->caller.user);
     filter->model = copy(request_query(request, "model"));
     filter->user = copy(request_query(request, "user"));
-    filter->run = copy(request_query(request, "run"));
     if (types != NULL && read_types(filter, types, error) < 0)
         return -1;
-    return filter->run != NULL ? read_run(filter, error) : 0;
+    if (run == NULL || run[0] == '\0')
+        return 0;
+    filter->roster =
+        roster_take(streams_rosters(request->front->streams), request->front, run, error);
+    return filter->roster != NULL ? 0 : -1;
 }
 
 static bool equals(const char *wanted, const char *text)
@@ -125,7 +87,7 @@ bool filter_takes(struct filter *filter, const struct event *event)
             (event->model != NULL && fnmatch(filter->model, event->model, 0) == 0)) &&
            (filter->since == NULL || event->time == NULL ||
             strcmp(event->time, filter->since) >= 0) &&
-           (filter->run == NULL || in_run(filter, event));
+           (filter->roster == NULL || roster_has(filter->roster, event));
 }
 
 void filter_free(struct filter *filter)
@@ -134,8 +96,7 @@ void filter_free(struct filter *filter)
     free(filter->model);
     free(filter->user);
     free(filter->owner);
-    free(filter->run);
     free(filter->since);
-    idset_free(&filter->members);
-    *filter = (struct filter){.spool = filter->spool};
+    roster_release(filter->roster);
+    *filter = (struct filter){0};
 }

@@ -12,20 +12,16 @@
 #include "base/error.h"
 #include "httpd/event.h"
 #include "httpd/request.h"
-#include "retain/idset.h"
-#include "spool/spool.h"
+#include "httpd/roster.h"
 
 /* All conditions must hold; NULL: any. */
 struct filter {
-    const struct spool *spool;
     char *types; /* words with a NUL behind each and one more behind the last */
     char *model; /* a pattern of fnmatch(3) */
     char *user;
     char *owner; /* the user who asks, where he may see his own alone */
-    char *run;
-    struct idset members; /* its jobs, as far as they are known */
-    size_t manifest_size; /* bytes of the manifest that say so */
-    char *since;          /* a time as events have it; those before it are not meant */
+    struct roster *roster; /* of a run */
+    char *since;           /* a time as events have it; those before it are not meant */
     bool one_job;
     struct id job;
 };

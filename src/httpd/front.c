@@ -93,11 +93,11 @@ static int open_parts(struct front *front, struct error *error)
     if (limits->rate > 0)
         front->tempo = tempo_open(limits->rate, limits->burst, front->clock);
     front->tail = tail_open(front);
-    front->streams = streams_open(front);
     front->jobs = jobs_open(front);
     front->server = server_open(front, error);
     if (front->server == NULL || check_remote(front, error) < 0)
         return -1;
+    front->streams = streams_open(front);
     front->origins =
         origins_open(server_url(front->server), front->tls != NULL, options->public_url,
                      options->hosts, options->cors_origins, error);

@@ -21,13 +21,17 @@ struct replay {
     struct dayfile plain;
     struct eventlog_day packed; /* a day of which a compressed file is there */
     bool packed_open;
+    unsigned *packed_count;
+    bool waits; /* for others to close theirs */
 };
 
-struct replay *replay_open(const struct spool *spool, struct position from, bool exact)
+struct replay *replay_open(const struct spool *spool, unsigned *packed_count, struct position from,
+                           bool exact)
 {
     struct replay *replay = xcalloc(1, sizeof *replay);
 
     replay->spool = spool;
+    replay->packed_count = packed_count;
     replay->at = from;
     replay->exact = exact;
     replay->plain = DAYFILE_NONE;
@@ -37,8 +41,10 @@ struct replay *replay_open(const struct spool *spool, struct position from, bool
 static void close_day(struct replay *replay)
 {
     dayfile_close(&replay->plain);
-    if (replay->packed_open)
+    if (replay->packed_open) {
         eventlog_day_close(&replay->packed);
+        --*replay->packed_count;
+    }
     replay->packed_open = false;
 }
 
@@ -63,39 +69,57 @@ struct position replay_oldest(const struct spool *spool, struct position otherwi
 
 /* --- days --- */
 
-static enum replay_result open_plain(struct replay *replay, int32_t day)
+/* Whether it is no fault of the day: it may be read later, and must not be passed over. */
+static enum replay_result failed(const struct replay *replay, struct position limit, int problem)
 {
-    int result = dayfile_open(&replay->plain, replay->spool, day, replay->at.at);
+    return replay->at.day >= limit.day || problem == EMFILE || problem == ENFILE ||
+                   problem == ENOMEM
+               ? REPLAY_RETRY
+               : REPLAY_FAILED;
+}
+
+static enum replay_result open_plain(struct replay *replay, struct position limit)
+{
+    int result = dayfile_open(&replay->plain, replay->spool, replay->at.day, replay->at.at);
 
     if (result == -ENOENT) /* it was compressed since it was found */
         return REPLAY_LATER;
-    if (result < 0 || dayfile_settle_soon(&replay->plain) < 0)
-        return REPLAY_FAILED;
-    if (!replay->exact)
-        return REPLAY_LINE;
-    int ends = dayfile_is_end(&replay->plain, replay->target);
-    if (ends < 0)
-        return REPLAY_FAILED;
-    return ends == 1 ? REPLAY_LINE : REPLAY_GAP;
+    if (result == 0)
+        result = dayfile_settle_soon(&replay->plain);
+    if (result == 0 && replay->exact) {
+        result = dayfile_is_end(&replay->plain, replay->target);
+        if (result == 0)
+            return REPLAY_GAP;
+    }
+    return result < 0 ? failed(replay, limit, -result) : REPLAY_LINE;
+}
+
+static enum replay_result open_packed(struct replay *replay, struct position limit)
+{
+    if (*replay->packed_count >= REPLAY_PACKED_MOST) {
+        replay->waits = true;
+        return REPLAY_WAIT;
+    }
+    errno = 0;
+    if (eventlog_day_open(replay->spool, replay->at.day, &replay->packed, NULL) < 0)
+        return failed(replay, limit, errno);
+    replay->packed_open = true;
+    ++*replay->packed_count;
+    replay->at.at = 0;
+    return REPLAY_LINE;
 }
 
 /* Opens a day at the position's place in it. */
-static enum replay_result open_day(struct replay *replay, const struct eventlog_entry *entry)
+static enum replay_result open_day(struct replay *replay, const struct eventlog_entry *entry,
+                                   struct position limit)
 {
     enum replay_result result;
 
     if (entry->day != replay->at.day)
         replay->at = (struct position){entry->day, 0};
     replay->target = replay->at.at;
-    if (!entry->packed) {
-        result = open_plain(replay, entry->day);
-    } else {
-        replay->packed_open =
-            eventlog_day_open(replay->spool, entry->day, &replay->packed, NULL) == 0;
-        replay->at.at = 0;
-        result = replay->packed_open ? REPLAY_LINE : REPLAY_FAILED;
-    }
-    replay->exact &= result == REPLAY_LATER;
+    result = entry->packed ? open_packed(replay, limit) : open_plain(replay, limit);
+    replay->exact &= result == REPLAY_LATER || result == REPLAY_WAIT;
     return result;
 }
 
@@ -117,13 +141,13 @@ static enum replay_result find_day(struct replay *replay, struct position limit)
     if (!replay->exact && replay->at.day > limit.day)
         return REPLAY_END;
     if (eventlog_list(replay->spool, &list, NULL) < 0)
-        return REPLAY_FAILED;
+        return REPLAY_RETRY;
     while (found < list.count && list.entries[found].day < replay->at.day)
         found++;
     if (is_deleted(replay, &list, found))
         result = REPLAY_GAP;
     else if (found < list.count && list.entries[found].day <= limit.day)
-        result = open_day(replay, &list.entries[found]);
+        result = open_day(replay, &list.entries[found], limit);
     free(list.entries);
     return result;
 }
@@ -177,12 +201,10 @@ static enum replay_result step(struct replay *replay, struct position limit,
 
     if (last_day && replay->at.at >= replay->target && replay->at.at >= limit.at)
         return REPLAY_END;
+    errno = 0;
     result = day_line(replay, last_day, line);
-    if (result < 0) {
-        next_day(replay);
-        line->position = replay->at;
-        return REPLAY_FAILED;
-    }
+    if (result < 0)
+        return failed(replay, limit, errno);
     if (result == 1) {
         if (replay->at.at <= replay->target)
             return REPLAY_LATER; /* it comes before the position */
@@ -203,24 +225,26 @@ enum replay_result replay_next(struct replay *replay, struct position limit, siz
 
     if (replay->exact && position_compare(replay->at, limit) > 0)
         return REPLAY_GAP;
+    if (replay->waits && *replay->packed_count >= REPLAY_PACKED_MOST)
+        return REPLAY_WAIT;
+    replay->waits = false;
     do {
         size_t cost = LINE_COST;
 
         if (*room == 0)
             return REPLAY_LATER;
-        if (!day_is_open(replay)) {
-            result = find_day(replay, limit);
-            if (result == REPLAY_FAILED) {
-                next_day(replay);
-                line->position = replay->at;
-            }
-            if (result != REPLAY_LINE)
-                return result;
-        }
-        result = step(replay, limit, line);
+        result = day_is_open(replay) ? REPLAY_LINE : find_day(replay, limit);
+        if (result == REPLAY_LINE)
+            result = step(replay, limit, line);
+        else if (result == REPLAY_LATER)
+            return result;
         if (result == REPLAY_LINE)
             cost += line->length;
         *room -= cost < *room ? cost : *room;
     } while (result == REPLAY_LATER);
+    if (result == REPLAY_FAILED) {
+        next_day(replay);
+        line->position = replay->at;
+    }
     return result;
 }

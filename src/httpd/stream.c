@@ -113,10 +113,12 @@ static bool wants_more(const struct stream *stream)
     return stream->out.length < FILL && stream->held.text == NULL;
 }
 
-static void go_to_files(struct stream *stream)
+static void begin_files(struct stream *stream, bool exact)
 {
     stream->number = 0;
-    stream->replay = replay_open(streams_front(stream->streams)->spool, stream->at, true);
+    replay_close(stream->replay);
+    stream->replay = replay_open(streams_front(stream->streams)->spool,
+                                 streams_packed(stream->streams), stream->at, exact);
 }
 
 /* What the tail keeps. Whoever is behind that reads files. */
@@ -128,7 +130,7 @@ static void fill_from_tail(struct stream *stream)
         const struct event *event = tail_event(tail, stream->number);
 
         if (event == NULL) {
-            go_to_files(stream);
+            begin_files(stream, true);
             return;
         }
         stream->number++;
@@ -154,8 +156,7 @@ static void start_again(struct stream *stream)
     const struct spool *spool = streams_front(stream->streams)->spool;
 
     write_gap(stream, replay_oldest(spool, tail_position(tail_of(stream))));
-    replay_close(stream->replay);
-    stream->replay = replay_open(spool, stream->at, false);
+    begin_files(stream, false);
 }
 
 static void leave_files(struct stream *stream)
@@ -169,12 +170,20 @@ static void leave_files(struct stream *stream)
     stream->replay = NULL;
 }
 
+/* The client comes again, with the id that it has. */
+static void send_away(struct stream *stream)
+{
+    sse_retry(&stream->out, stream->retry_ms);
+    stream->over = true;
+}
+
 /* One step. */
 static void fill_from_files(struct stream *stream)
 {
     size_t room = STEP;
     struct replay_line line;
 
+    stream->waits = false;
     while (wants_more(stream)) {
         switch (replay_next(stream->replay, tail_position(tail_of(stream)), &room, &line)) {
         case REPLAY_LINE:
@@ -191,6 +200,12 @@ static void fill_from_files(struct stream *stream)
         case REPLAY_FAILED:
             write_gap(stream, line.position);
             break;
+        case REPLAY_WAIT:
+            stream->waits = true;
+            return;
+        case REPLAY_RETRY:
+            send_away(stream);
+            return;
         }
     }
 }
@@ -214,8 +229,7 @@ static void fill(struct stream *stream)
     if (stream->over)
         return;
     if (is_to_be_cut(stream)) {
-        sse_retry(&stream->out, stream->retry_ms);
-        stream->over = true;
+        send_away(stream);
         return;
     }
     if (stream->held.text != NULL)
@@ -245,6 +259,7 @@ static ssize_t stream_read(void *state, char *bytes, size_t room)
     struct stream *stream = state;
     int64_t now = now_ms(stream);
 
+    stream->hungry = false; /* the server may wake it, too */
     stream->slow |= now - stream->taken_ms >= STALL_MS;
     stream->taken_ms = now;
     if (stream->taken == stream->out.length) {
@@ -324,8 +339,7 @@ static void begin_now(struct stream *stream)
 static void begin_at(struct stream *stream, struct position position, bool exact)
 {
     stream->at = stream->from = position;
-    stream->number = 0;
-    stream->replay = replay_open(streams_front(stream->streams)->spool, position, exact);
+    begin_files(stream, exact);
 }
 
 /* With what was written since the time. What could not be written in time stands in the next day.
@@ -371,7 +385,6 @@ static void ask_on(struct stream *stream)
 {
     if (stream->out.length > 0) {
         buffer_clear(&stream->out);
-        replay_close(stream->replay);
         begin_at(stream, stream->from, true);
         answer(stream, false);
     } else if (stream->number != 0) {
@@ -461,6 +474,8 @@ void stream_glance(struct stream *stream)
     fill(stream);
     if (is_pending(stream))
         wake(stream);
+    else if (stream->number == 0)
+        streams_queue(stream->streams, stream);
 }
 
 void stream_start(struct streams *streams, struct request *request, struct stream_plan *plan)

@@ -48,7 +48,8 @@ struct stream {
     bool slow;    /* took nothing for long while there was something */
     bool hungry;  /* the client was given all there is */
     bool busy;    /* waits for its turn to read files */
-    bool glances; /* its job is looked at now and then */
+    bool glances; /* its job is looked at now and then, or it waits */
+    bool waits;   /* for others to be done with compressed days */
     bool asking;  /* nothing was answered yet: is there anything to be told at all? */
     bool over;    /* nothing comes behind out */
 };
@@ -88,10 +89,13 @@ void stream_glance(struct stream *stream);
 void streams_add(struct streams *streams, struct stream *stream);
 void streams_remove(struct streams *streams, struct stream *stream);
 
-/* Has stream_work called, or stream_glance now and then. */
+/* Has stream_work called (in a while, where it waits), or stream_glance now and then. */
 void streams_queue(struct streams *streams, struct stream *stream);
 void streams_look(struct streams *streams, struct stream *stream, bool wanted);
 
 struct front *streams_front(const struct streams *streams);
+
+/* How many compressed days are open for all of them (see replay_open). */
+unsigned *streams_packed(struct streams *streams);
 
 #endif

@@ -3,9 +3,9 @@
 #include "httpd/streams.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "base/xalloc.h"
+#include "httpd/connections.h"
 #include "httpd/front.h"
 #include "httpd/stream.h"
 #include "httpd/tail.h"
@@ -24,12 +24,14 @@ struct streams {
     struct stream_list all;
     struct stream_list beats[BEAT_S]; /* those that are told each second, in turn */
     struct stream_list glances;
+    struct roster_list rosters;
     STAILQ_HEAD(, stream) turns;
     struct stream *next; /* while all are gone through */
     unsigned second;
     unsigned joins;
     unsigned count;
     unsigned max;
+    unsigned packed;
     unsigned handles;
     uv_timer_t beat;
     uv_timer_t glance;
@@ -39,6 +41,16 @@ struct streams {
 struct front *streams_front(const struct streams *streams)
 {
     return streams->front;
+}
+
+unsigned *streams_packed(struct streams *streams)
+{
+    return &streams->packed;
+}
+
+struct roster_list *streams_rosters(struct streams *streams)
+{
+    return &streams->rosters;
 }
 
 bool streams_room(const struct streams *streams)
@@ -73,6 +85,13 @@ static void beat(uv_timer_t *timer)
     stream_beat(stream);
 }
 
+static void wait_no_more(struct streams *streams, struct stream *stream)
+{
+    stream->waits = false;
+    streams_look(streams, stream, false);
+    streams_queue(streams, stream);
+}
+
 static void glance(uv_timer_t *timer)
 {
     struct streams *streams = timer->data;
@@ -80,7 +99,10 @@ static void glance(uv_timer_t *timer)
 
     for (; stream != NULL; stream = next) {
         next = LIST_NEXT(stream, glance);
-        stream_glance(stream);
+        if (stream->waits)
+            wait_no_more(streams, stream);
+        else
+            stream_glance(stream);
     }
 }
 
@@ -101,7 +123,9 @@ static void work(uv_idle_t *idle)
 
 void streams_queue(struct streams *streams, struct stream *stream)
 {
-    if (stream->busy)
+    if (stream->waits)
+        streams_look(streams, stream, true);
+    if (stream->waits || stream->busy)
         return;
     stream->busy = true;
     STAILQ_INSERT_TAIL(&streams->turns, stream, turn);
@@ -164,13 +188,11 @@ void streams_end(struct streams *streams)
 /* --- */
 
 /* A quarter of the connections is left for other requests. */
-static unsigned most(void)
+static unsigned most(const struct connections *connections)
 {
-    struct rlimit limit;
+    int64_t streams = connections_most(connections) / 4 * 3;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 * 3 > STREAMS_MAX)
-        return STREAMS_MAX;
-    return (unsigned)(limit.rlim_cur / 4 * 3);
+    return streams < STREAMS_MAX ? (unsigned)streams : STREAMS_MAX;
 }
 
 struct streams *streams_open(struct front *front)
@@ -178,9 +200,10 @@ struct streams *streams_open(struct front *front)
     struct streams *streams = xcalloc(1, sizeof *streams);
 
     streams->front = front;
-    streams->max = most();
+    streams->max = most(front->connections);
     LIST_INIT(&streams->all);
     LIST_INIT(&streams->glances);
+    LIST_INIT(&streams->rosters);
     for (size_t i = 0; i < BEAT_S; i++)
         LIST_INIT(&streams->beats[i]);
     STAILQ_INIT(&streams->turns);

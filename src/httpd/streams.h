@@ -11,8 +11,10 @@
 #include <stdbool.h>
 
 struct front;
+struct roster_list;
 struct streams;
 
+/* After the server was opened, which knows how many connections there may be. */
 struct streams *streams_open(struct front *front);
 
 /* After the server was closed, which ends the streams; the loop must run once more. NULL is
@@ -21,6 +23,9 @@ void streams_close(struct streams *streams);
 
 /* Ends all of them: who may hear what has changed, and is asked when they come again. */
 void streams_end(struct streams *streams);
+
+/* The runs that streams tell. */
+struct roster_list *streams_rosters(struct streams *streams);
 
 /* Whether there may be one more. */
 bool streams_room(const struct streams *streams);

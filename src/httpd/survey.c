@@ -182,6 +182,17 @@ json_t *survey_read(const struct spool *spool, struct wall now, struct error *er
     return survey;
 }
 
+/* Names of users and runs, and what they spent. */
+static void restrict_budgets(json_t *budgets)
+{
+    for (size_t i = json_array_size(budgets); i-- > 0;) {
+        const char *scope = jsontext_get_text(json_array_get(budgets, i), "scope", "");
+
+        if (strncmp(scope, "user ", 5) == 0 || strncmp(scope, "run ", 4) == 0)
+            json_array_remove(budgets, i);
+    }
+}
+
 void survey_restrict(json_t *survey)
 {
     static const char *const samples[] = {"id", "name", "message", "finished"};
@@ -192,6 +203,7 @@ void survey_restrict(json_t *survey)
         for (size_t k = 0; k < sizeof samples / sizeof samples[0]; k++)
             json_object_del(group, samples[k]);
     }
+    restrict_budgets(json_object_get(json_object_get(survey, "money"), "budgets"));
     json_object_del(survey, "users");
     json_object_del(survey, "spool");
     json_object_del(survey, "webhook");

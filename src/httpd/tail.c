@@ -17,6 +17,7 @@
 enum {
     KEPT_EVENTS = 1024,
     TICK_MS = 1000,
+    LINGER_MS = 30 * 1000,    /* libinotifytools keeps a record of each watch that was removed */
     SOON_MS = 5,              /* hints that come in between are one */
     LEAVE_MS = 2000,          /* so long a day is waited for when the next has begun */
     LATE_MS = 10 * 60 * 1000, /* so long it is looked at afterwards */
@@ -38,8 +39,10 @@ struct tail {
     uv_poll_t hints;
     uv_timer_t tick;
     uv_timer_t soon;
+    uv_timer_t linger; /* since the last subscriber left */
     unsigned handles;
     bool reading;
+    bool started;
 
     struct dayfile file;   /* of the day that is being written; not open: there is none yet */
     struct dayfile before; /* the day before, while somebody may be late */
@@ -125,8 +128,6 @@ static void tell(struct tail *tail, const char *line, size_t length, bool late)
     const struct event *event = keep(tail, line, length, late);
     struct tail_subscriber *subscriber = LIST_FIRST(&tail->subscribers);
 
-    if (event->kind == NULL)
-        return;
     for (; subscriber != NULL; subscriber = tail->next_told) {
         tail->next_told = LIST_NEXT(subscriber, entry);
         subscriber->told(subscriber->context, event);
@@ -315,6 +316,7 @@ static void hinted(uv_poll_t *poll, int status, int events)
 
 static void start(struct tail *tail)
 {
+    tail->started = true;
     begin(tail);
     (void)uv_timer_start(&tail->tick, look_now_and_then, TICK_MS, TICK_MS);
     if (tail->watch != NULL) {
@@ -327,14 +329,21 @@ static void stop(struct tail *tail)
 {
     char *path = xasprintf("%s/%s", tail->front->spool->path, folder_name(FOLDER_EVENTS));
 
+    tail->started = false;
     (void)uv_timer_stop(&tail->tick);
     (void)uv_timer_stop(&tail->soon);
+    (void)uv_timer_stop(&tail->linger);
     if (tail->watch != NULL) {
         (void)uv_poll_stop(&tail->hints);
         watch_remove(tail->watch, path);
     }
     free(path);
     forget(tail);
+}
+
+static void stop_at_last(uv_timer_t *timer)
+{
+    stop(timer->data);
 }
 
 static void look(struct tail *tail)
@@ -347,10 +356,6 @@ static void look(struct tail *tail)
         result = tail->file.fd >= 0 ? read_file(tail, &tail->file, false) : 0;
     } while (result == 0 && next_day(tail));
     tail->reading = false;
-    if (LIST_EMPTY(&tail->subscribers)) {
-        stop(tail);
-        return;
-    }
     if (result == -EAGAIN || late == -EAGAIN)
         (void)uv_timer_start(&tail->soon, look_soon, SOON_MS, 0);
     else if (result < 0)
@@ -366,8 +371,11 @@ struct tail_subscriber *tail_subscribe(struct tail *tail, tail_told *told, void 
     struct tail_subscriber *subscriber = xmalloc(sizeof *subscriber);
 
     *subscriber = (struct tail_subscriber){.tail = tail, .told = told, .context = context};
-    if (LIST_EMPTY(&tail->subscribers) && !tail->reading)
+    (void)uv_timer_stop(&tail->linger);
+    if (!tail->started)
         start(tail);
+    else if (LIST_EMPTY(&tail->subscribers) && !tail->reading)
+        look(tail);
     LIST_INSERT_HEAD(&tail->subscribers, subscriber, entry);
     return subscriber;
 }
@@ -383,8 +391,8 @@ void tail_unsubscribe(struct tail_subscriber *subscriber)
         tail->next_told = LIST_NEXT(subscriber, entry);
     LIST_REMOVE(subscriber, entry);
     free(subscriber);
-    if (LIST_EMPTY(&tail->subscribers) && !tail->reading)
-        stop(tail);
+    if (LIST_EMPTY(&tail->subscribers))
+        (void)uv_timer_start(&tail->linger, stop_at_last, LINGER_MS, 0);
 }
 
 /* --- */
@@ -398,10 +406,11 @@ struct tail *tail_open(struct front *front)
     LIST_INIT(&tail->subscribers);
     tail->file = tail->before = DAYFILE_NONE;
     tail->first = tail->next = 1;
-    tail->handles = 2;
+    tail->handles = 3;
     (void)uv_timer_init(front->loop, &tail->tick);
     (void)uv_timer_init(front->loop, &tail->soon);
-    tail->tick.data = tail->soon.data = tail->hints.data = tail;
+    (void)uv_timer_init(front->loop, &tail->linger);
+    tail->tick.data = tail->soon.data = tail->linger.data = tail->hints.data = tail;
     tail->watch = watch_open(&problem);
     if (tail->watch != NULL &&
         uv_poll_init(front->loop, &tail->hints, watch_descriptor(tail->watch)) != 0) {
@@ -436,6 +445,7 @@ void tail_close(struct tail *tail)
     stop(tail);
     uv_close((uv_handle_t *)&tail->tick, closed);
     uv_close((uv_handle_t *)&tail->soon, closed);
+    uv_close((uv_handle_t *)&tail->linger, closed);
     if (tail->watch != NULL)
         uv_close((uv_handle_t *)&tail->hints, closed);
 }

@@ -3,10 +3,10 @@
  * tail: the end of the log of events: each line that is added is read once, for all who want to
  * hear.
  *
- * Floor: httpd. Wakes up while somebody subscribes only: by inotify's hint, and once a second where
- * that is not heard. Only whole lines that stay are told: a line without its newline is left until
- * its writer, or whoever mends the log, is done with it. The newest events are kept in memory, so
- * that those who are a little behind find them there.
+ * Floor: httpd. Wakes up while somebody subscribes, and half a minute longer: by inotify's hint,
+ * and once a second where that is not heard. Only whole lines that stay are told: a line without
+ * its newline is left until its writer, or whoever mends the log, is done with it. The newest
+ * events are kept in memory, so that those who are a little behind find them there.
  */
 #ifndef HTTPD_TAIL_H
 #define HTTPD_TAIL_H
@@ -22,7 +22,8 @@ struct tail_subscriber;
 
 enum { TAIL_KEPT = 256 * 1024 }; /* bytes of lines in memory */
 
-/* Is told each new event on the loop, in their order. It may subscribe and unsubscribe. */
+/* Is told each new line on the loop, in their order; what is no event has no kind. It may subscribe
+ * and unsubscribe. */
 typedef void tail_told(void *context, const struct event *event);
 
 /* Opens it; nothing is read yet. Before many descriptors are open (see spool/watch.h). */

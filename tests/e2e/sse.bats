@@ -18,6 +18,8 @@ way() {
 @test "a day is compressed while a stream reads it" { way compressed_by_prune; }
 @test "half a line is never told, and what takes its place is told once" { way torn; }
 @test "lines that a writer takes back are not told" { way taken_back; }
+@test "a log that cannot be read for a moment is no gap" { way unreadable; }
+@test "compressed days are read by so many at once" { way turns; }
 @test "the day changes under a stream, and a late line is told" { way next_day; }
 @test "a stream begins before there is any log" { way first_day; }
 @test "a job's stream: its state, its events, its progress, its end, and nothing more" { way job; }

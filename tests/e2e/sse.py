@@ -25,12 +25,14 @@ TODAY = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 class Stream:
     """A stream of events, read as the standard says, from a socket of its own."""
 
-    def __init__(self, server, path, last_id=None, headers=(), receive=None):
+    def __init__(self, server, path, last_id=None, headers=(), receive=None, connected=None):
         self.socket = socket.socket()
         if receive is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
         self.socket.settimeout(20)
         self.socket.connect((server.address.hostname, server.address.port))
+        if connected is not None:
+            connected()
         lines = [f"GET {path} HTTP/1.1", f"Host: {server.address.netloc}", *headers]
         if last_id is not None:
             lines.append(f"Last-Event-ID: {last_id}")
@@ -276,6 +278,22 @@ def chosen(rig):
         file.write(f'{{"position":2,"id":"{IDS[1]}"}}\n')
     add(rig.spool, line(2, "started"), line(1, "expired"))
     equal(run.event()[0], "expired", "of a job that is in the run since then")
+    both = [run, stream(rig, server, "/v1/events?run=night")]
+    both[1].event()
+    for n in range(5):
+        added = f"{n:064x}"
+        with open(manifest, "a", encoding="utf-8") as file:
+            file.write(f'{{"position":{3 + n},"id":"{added}"}}\n{{"position":{4 + n},"id":"{IDS[2]}')
+        add(rig.spool, line(2, "started"), line(2, "accepted", id=added))
+        equal([json.loads(one.event()[2])["id"] for one in both], [added] * 2, "of one that came then")
+        os.truncate(manifest, os.path.getsize(manifest) - len(f'{{"position":{4 + n},"id":"{IDS[2]}'))
+    with open(manifest, "a", encoding="utf-8") as file:
+        file.write(f'{{"position":1,"id":"{IDS[2]}"}}\n')
+    add(rig.spool, line(2, "started"))
+    equal([one.event()[0] for one in both], ["started"] * 2, "of one that took another's place")
+    time.sleep(1.1)
+    add(rig.spool, line(3, id="f" * 64), line(0, "retry"), line(2, "failed"))
+    equal([one.event()[0] for one in both], ["failed"] * 2, "not of the one whose place it took")
     for query, status in (("run=none", 404), ("types=", 400), ("types=Done", 400),
                           ("retry=x", 400), ("retry=100000", 400)):
         equal(Stream(server, "/v1/events?" + query).status, status, query)
@@ -381,6 +399,12 @@ def torn(rig):
     time.sleep(0.05)
     add(rig.spool, b"\n", line(5))
     equal(told(found.events(2)), log(rig.spool)[-2:], "one whose newline came later")
+    add(rig.spool, b"what is no event\n")
+    time.sleep(0.2)
+    began = time.monotonic()
+    add(rig.spool, line(6))
+    equal(told([found.event()]), log(rig.spool)[-1:], "behind what is no event")
+    expect(time.monotonic() - began < 5, "what is no event keeps silent streams asleep")
 
 
 @scenario
@@ -404,6 +428,71 @@ def taken_back(rig):
     other.close()
     add(rig.spool, line(4))
     equal(told([found.event()]), log(rig.spool)[-1:], "what stays")
+
+
+@scenario
+def unreadable(rig):
+    """A log that cannot be read for a moment is no gap: the client comes again with the id it has."""
+    three_days(rig, 20)
+    server = rig.httpd()
+    whole = log(rig.spool)
+    stream(rig, server).event()
+    process = server.process.pid
+    limits = resource.prlimit(process, resource.RLIMIT_NOFILE)
+
+    def exhaust():
+        time.sleep(0.5)  # it is accepted
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (3, limits[1]))
+
+    for last in (whole[3][0], whole[-3][0]):
+        found = stream(rig, server, last_id=last, connected=exhaust)
+        equal((found.rest(), found.last_id), ([], last), f"what is told behind {last}")
+        expect(found.retry is not None, "it does not say when to come again")
+        resource.prlimit(process, resource.RLIMIT_NOFILE, limits)
+        again = stream(rig, server, last_id=last)
+        rest = whole[[i for i, _ in whole].index(last) + 1:]
+        equal(told(again.events(len(rest))), rest, "what follows then")
+        again.close()
+
+
+@scenario
+def turns(rig):
+    """Compressed days are read by so many at once; others wait, at no cost, until it is their turn."""
+    old = "2026-11-20"
+    write_day(rig.spool, old, [line(n, day=old, text=" " + "x" * 300) for n in range(20000)])
+    subprocess.run(["zstd", "-q", "--rm", rig.spool.at("events", old + ".jsonl")], check=True)
+    write_day(rig.spool, TODAY, [line(1)])
+    server = rig.httpd()
+    readers = [stream(rig, server, "/v1/events?since=start", receive=4096) for _ in range(64)]
+    for one in readers:
+        one.events(2)
+    late = [stream(rig, server, "/v1/events?since=start") for _ in range(3)]
+    for one in late:
+        equal(one.event()[0], "begin", "the beginning")
+    until(lambda: work_ms(server, 0.5) < 50, "the kernel to keep all that it can")
+    busy = work_ms(server, 2)
+    for one in late:
+        while select.select([one.socket], [], [], 0)[0]:
+            words = (one.line(), one.line())
+            equal(words, (": ", ""), "what comes while 64 read compressed days")
+    expect(busy < 300, f"{busy} ms of work in 2 s while some wait")
+    for one in readers[1:]:
+        one.close()
+    for one in (readers[0], late[0]):
+        equal(told(one.events(20000)), log(rig.spool)[one is readers[0]:][:20000], "each hears all")
+    equal(told(late[2].events(100)), log(rig.spool)[:100], "another")
+
+
+def work_ms(server, seconds):
+    """For how much of a time a server works."""
+    def used():
+        with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 // os.sysconf("SC_CLK_TCK")
+
+    before = used()
+    time.sleep(seconds)
+    return used() - before
 
 
 @scenario
@@ -507,9 +596,26 @@ def job(rig):
     named = stream(rig, server, "/v1/jobs/hello/events", last_id=begin).rest()
     equal([name for name, _, _ in named if name != "progress"],
           ["state", "accepted", "started", "completed", "end"], "from the beginning")
+    watches = inotify(server)
+    for _ in range(3):
+        stream(rig, server, path).rest()
+        equal(inotify(server), watches, "the log is watched on")
     equal(Stream(server, f"/v1/jobs/{'0' * 64}/events").status, 404, "of no job")
     equal(Stream(server, "/v1/jobs/nobody/events").status, 404, "of no name")
     equal(Stream(server, "/v1/jobs/..%2f..%2fetc/events").status, 400, "of no word")
+
+
+def inotify(server):
+    """What a server watches, by numbers that no later watch has."""
+    found = []
+    folder = f"/proc/{server.process.pid}/fdinfo"
+    for name in os.listdir(folder):
+        try:
+            with open(os.path.join(folder, name), encoding="ascii") as file:
+                found += [text.split()[1] for text in file if text.startswith("inotify wd:")]
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return sorted(found)
 
 
 @scenario
@@ -715,17 +821,21 @@ def many(rig):
 def too_many(rig):
     """As many as fit; the next is told to come later, and others are served."""
     write_day(rig.spool, TODAY, [line(1)])
-    server = rig.httpd(prefix=("prlimit", "--nofile=300"))
-    streams = []
-    while True:
-        streams.append(Stream(server, "/v1/events"))
-        if streams[-1].status != 200:
-            break
-    refused = streams.pop()
-    equal((refused.status, refused.headers["retry-after"]), (503, "30"), "the one too many")
-    expect(100 < len(streams) < 230, f"{len(streams)} streams")
-    equal(server.get("/healthz").status, 200, "another request")
-    refused.close()
+    conf = os.path.join(rig.folder, "httpd.conf")
+    for descriptors, connections, most in (("100:2048", 320, 240), ("1024", 40, 30), ("300", 16384, 177)):
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(f"limits {{ connections = {connections} }}\n")
+        server = rig.httpd("-c", conf, prefix=("prlimit", "--nofile=" + descriptors))
+        streams = []
+        while True:
+            streams.append(Stream(server, "/v1/events"))
+            if streams[-1].status != 200:
+                break
+        refused = streams.pop()
+        equal((refused.status, refused.headers["retry-after"]), (503, "30"), "the one too many")
+        equal(len(streams), most, f"streams of {connections} connections, {descriptors} descriptors")
+        equal(server.get("/healthz").status, 200, "another request")
+        refused.close()
     streams.pop().close()
     until(lambda: Stream(server, "/v1/events").status == 200, "a place to be free", 40)
 
@@ -862,7 +972,9 @@ def others(rig):
         raise Skip("it needs root, to make a spool of a group")
     rig.spool = Spool(os.path.join(rig.folder, "shared"), make=False)
     call("llmspool-init", rig.spool.path, "--model", "m", "--group", "users")
-    configure(rig, general='visibility = "owner"\ntrusted_droppers = {"root"}')
+    configure(rig, general='visibility = "owner"\ntrusted_droppers = {"root"}\n'
+                           'budget { day = "9" }\nuser "ann" { budget { day = "5" } }\n'
+                           'user "ben" { budget { day = "5" } }\nmodel "m" { price = free }')
     rig.daemon()
     path = os.path.join(rig.folder, "tokens")
     tokens = {user: call("llmspool-httpd", "--tokens", path, "--new-token", user, "--scope", scope)
@@ -891,6 +1003,15 @@ def others(rig):
     mine = ask("ann", f"/v1/jobs/{jobs['ann']}/events")
     equal((mine.status, mine.rest()[-1][0]), (200, "end"), "the own job")
     equal(Stream(server, "/v1/events").status, 401, "nobody's")
+
+    def look(user, path):
+        reply = server.get(path, headers={"Authorization": f"Bearer {tokens[user]}"})
+        return reply.status, reply.data.decode()
+
+    budgets = {user: {b["scope"] for b in json.loads(look(user, "/v1/status")[1])["money"]["budgets"]}
+               for user in ("ann", "boss")}
+    equal(budgets, {"ann": {"all"}, "boss": {"all", "user ann", "user ben"}}, "budgets that are told")
+    equal((look("boss", "/metrics")[0], look("ann", "/metrics")[0]), (200, 403), "who sees metrics")
 
 
 if __name__ == "__main__":
