@@ -8,6 +8,7 @@
 #include <fcntl.h>
 
 #include "base/xalloc.h"
+#include "httpd/admission.h"
 
 enum {
     WAITERS_MAX = 10000,
@@ -96,7 +97,10 @@ static void answer(struct waiter *waiter)
 
     id_write(&waiter->id, hex);
     waiter_free(waiter);
-    jobs_find(request, hex, found);
+    if (admission_holds(request))
+        jobs_find(request, hex, found);
+    else
+        admission_refuse_stranger(request);
 }
 
 /* request_drain: how it stands now has to do. */

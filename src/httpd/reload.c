@@ -9,6 +9,7 @@
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
+#include "httpd/streams.h"
 #include "httpd/tls.h"
 #include "httpd/tokens.h"
 
@@ -51,10 +52,12 @@ static void read_tokens(struct front *front)
 
     if (!tokens_asked(front->tokens))
         return;
-    if (tokens_reread(front->tokens, &error) < 0)
+    if (tokens_reread(front->tokens, &error) < 0) {
         log_error(&front->log, "%s; the tokens that were read before stay", error.text);
-    else
-        log_info(&front->log, "read %zu tokens", tokens_count(front->tokens));
+        return;
+    }
+    log_info(&front->log, "read %zu tokens", tokens_count(front->tokens));
+    streams_judge(front->streams);
 }
 
 static void read_tls(struct front *front)

@@ -91,6 +91,14 @@ static void work(uv_idle_t *idle)
     struct stream *stream = STAILQ_FIRST(&streams->turns);
 
     if (stream == NULL) {
+void streams_judge(struct streams *streams)
+{
+    struct stream *stream;
+
+    LIST_FOREACH(stream, &streams->all, entry)
+    stream_judge(stream);
+}
+
         (void)uv_idle_stop(idle);
         return;
     }

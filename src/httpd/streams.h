@@ -22,4 +22,7 @@ void streams_close(struct streams *streams);
 /* Whether there may be one more. */
 bool streams_room(const struct streams *streams);
 
+/* Tokens or sessions changed: ends those whose clients would not be let in any more. */
+void streams_judge(struct streams *streams);
+
 #endif

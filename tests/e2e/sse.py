@@ -893,5 +893,64 @@ def others(rig):
     equal(Stream(server, "/v1/events").status, 401, "nobody's")
 
 
+@scenario
+def withdrawn(rig):
+    """A stream ends with what let it in: a token that is revoked, changed or has expired, a session that was
+    given back. Who waits for a job is refused by then."""
+    rig.spool.switch("pause")
+    rig.mock()
+    rig.daemon()
+    path = os.path.join(rig.folder, "tokens")
+
+    def token(user, *words):
+        return "Authorization: Bearer " + call("llmspool-httpd", "--tokens", path, "--new-token", user, *words)
+
+    def lines():
+        with open(path, encoding="utf-8") as file:
+            return [text.split() for text in file if text[0] != "#"]
+
+    revoked, changed, kept = (token(user) for user in ("ann", "ben", "eve"))
+    brief = token("sue", "--expires", "3s")
+    server = rig.httpd("--tokens", path)
+    posted = server.post("/v1/jobs", {"prompt": "later"}, headers=dict([revoked.split(": ", 1)])).json["id"]
+    until(lambda: posted in rig.spool.jobs("cur"), "the job in cur/")
+    given = server.post("/v1/session", "", headers=dict([kept.split(": ", 1)])).headers["Set-Cookie"]
+    cookie = "Cookie: " + given.split(";")[0]
+
+    def start(header, path="/v1/events?since=start"):
+        found = Stream(server, path, headers=[header])
+        equal((found.status, found.event()[0]), (200, "begin"), header)
+        return found
+
+    streams = {header: start(header) for header in (revoked, changed, kept, brief, cookie)}
+    of_job = start(revoked, f"/v1/jobs/{posted}/events")
+    waiter = socket.create_connection((server.address.hostname, server.address.port), 20)
+    waiter.sendall(f"GET /v1/jobs/{posted}?wait=4s HTTP/1.1\r\nHost: {server.address.netloc}\r\n"
+                   f"{revoked}\r\n\r\n".encode())
+    call("llmspool-httpd", "--tokens", path, "--revoke-token", lines()[0][0])
+    for found in (streams[revoked], of_job, streams[changed], streams[cookie]):
+        found.socket.settimeout(5)  # long before the next heartbeat
+    streams[revoked].rest()
+    of_job.rest()
+    equal(Stream(server, "/v1/events", headers=[revoked]).status, 401, "he comes again")
+    expect(waiter.recv(4096).startswith(b"HTTP/1.1 401 "), "who waits is answered")
+    other = [words if words[2] != "ben" else [*words[:3], "submit", *words[4:]] for words in lines()]
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.writelines(" ".join(words) + "\n" for words in other)
+    os.chmod(path + ".new", 0o600)
+    os.rename(path + ".new", path)
+    streams[changed].rest()
+    equal(Stream(server, "/v1/events", headers=[changed]).status, 403, "without the scope")
+    equal(server.request("DELETE", "/v1/session", headers={**dict([cookie.split(": ", 1)]), "Origin": server.url})
+          .status, 204, "the session is given back")
+    streams[cookie].rest()
+    streams[brief].rest()
+    ready, _, _ = select.select([streams[kept].socket], [], [], 0)
+    if ready:
+        streams[kept].more()
+    rig.spool.switch("pause", False)
+    until(lambda: any(name == "completed" for name, _, _ in streams[kept].events(1)), "the stream that stays")
+
+
 if __name__ == "__main__":
     run_scenario()

@@ -88,27 +88,31 @@ static void sessions_end_by_themselves_and_are_bounded(void **state)
     const struct clock clock = {.mono = now, .context = &time};
     struct sessions *sessions = sessions_open(&clock);
     char first[SESSION_SECRET_SIZE], second[SESSION_SECRET_SIZE], more[SESSION_SECRET_SIZE];
+    uint64_t number;
+
     (void)state;
     sessions_add(sessions, "00000001", first);
     time.ms += 1000;
     sessions_add(sessions, "00000002", second);
-    assert_string_equal(sessions_find(sessions, first, 43), "00000001");
-    assert_string_equal(sessions_find(sessions, second, 43), "00000002");
-    assert_null(sessions_find(sessions, first, 42));
-    assert_null(sessions_find(sessions, "", 0));
+    assert_string_equal(sessions_find(sessions, first, 43, NULL), "00000001");
+    assert_string_equal(sessions_find(sessions, second, 43, NULL), "00000002");
+    assert_null(sessions_find(sessions, first, 42, NULL));
+    assert_null(sessions_find(sessions, "", 0, NULL));
     time.ms = (int64_t)SESSION_S * 1000;
-    assert_null(sessions_find(sessions, first, 43));
-    assert_non_null(sessions_find(sessions, second, 43));
-    sessions_end(sessions, "x", 1);
-    sessions_end(sessions, second, 43);
-    assert_null(sessions_find(sessions, second, 43));
+    assert_null(sessions_find(sessions, first, 43, NULL));
+    assert_non_null(sessions_find(sessions, second, 43, &number));
+    assert_false(sessions_end(sessions, "x", 1));
+    assert_true(sessions_has(sessions, number));
+    assert_true(sessions_end(sessions, second, 43));
+    assert_false(sessions_has(sessions, number));
+    assert_null(sessions_find(sessions, second, 43, NULL));
     sessions_add(sessions, "00000001", first);
     for (int i = 0; i < SESSIONS_MAX - 1; i++)
         sessions_add(sessions, "00000003", more);
-    assert_non_null(sessions_find(sessions, first, 43));
+    assert_non_null(sessions_find(sessions, first, 43, NULL));
     sessions_add(sessions, "00000003", more);
-    assert_null(sessions_find(sessions, first, 43));
-    assert_non_null(sessions_find(sessions, more, 43));
+    assert_null(sessions_find(sessions, first, 43, NULL));
+    assert_non_null(sessions_find(sessions, more, 43, NULL));
     sessions_close(sessions);
 }
 
