@@ -8,6 +8,7 @@
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
+#include "httpd/runowner.h"
 #include "retain/members.h"
 
 bool filter_restricts(const struct request *request)
@@ -107,7 +108,12 @@ int filter_read(struct filter *filter, const struct request *request, struct err
     filter->run = copy(request_query(request, "run"));
     if (types != NULL && read_types(filter, types, error) < 0)
         return -1;
-    return filter->run != NULL ? read_run(filter, error) : 0;
+    if (filter->run == NULL)
+        return 0;
+    if (filter->owner != NULL &&
+        runowner_check(filter->spool, filter->run, filter->owner, error) < 0)
+        return -1;
+    return read_run(filter, error);
 }
 
 static bool equals(const char *wanted, const char *text)

@@ -109,12 +109,17 @@ void jobs_not_durable(struct request *request, int result)
 
 /* --- rights ---------------------------------------------------------------------------------- */
 
-bool jobs_visible(const struct request *request, const struct brief *brief)
+bool jobs_restricted(const struct request *request)
 {
     const struct caller *caller = &request->caller;
 
-    return caller->user == NULL || (caller->scopes & SCOPE_ADMIN) != 0 ||
-           !request->front->spool->owner_only || brief_is_of(brief, caller->user);
+    return caller->user != NULL && (caller->scopes & SCOPE_ADMIN) == 0 &&
+           request->front->spool->owner_only;
+}
+
+bool jobs_visible(const struct request *request, const struct brief *brief)
+{
+    return !jobs_restricted(request) || brief_is_of(brief, request->caller.user);
 }
 
 bool jobs_commanded(const struct request *request, const struct brief *brief)
@@ -166,13 +171,15 @@ static void finding_gone(void *state)
     ((struct finding *)state)->request = NULL;
 }
 
+/* Whose the archived job is, and whose those are that a beginning of an ID means, nobody looked. */
 static void tell_absent(struct request *request, const struct lookup_result *result)
 {
     const char *words = result->error.text;
+    bool told = !jobs_restricted(request);
 
-    if (result->end == LOOKUP_ARCHIVED)
+    if (told && result->end == LOOKUP_ARCHIVED)
         request_problem(request, MHD_HTTP_GONE, "archived", "%s", words);
-    else if (result->end == LOOKUP_UNCLEAR)
+    else if (told && result->end == LOOKUP_UNCLEAR)
         request_problem(request, MHD_HTTP_CONFLICT, "conflict", "%s", words);
     else
         request_problem(request, MHD_HTTP_NOT_FOUND, "not-found", "there is no such job");

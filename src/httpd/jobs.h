@@ -55,6 +55,9 @@ void jobs_close(struct jobs *jobs);
  * again taken into account. */
 bool jobs_brief(struct jobs *jobs, const struct id *id, struct brief *brief);
 
+/* Whether the caller may see his own jobs alone. */
+bool jobs_restricted(const struct request *request);
+
 /* Whether the caller may see a job. */
 bool jobs_visible(const struct request *request, const struct brief *brief);
 

@@ -13,6 +13,7 @@
 #include "client/locate.h"
 #include "client/standing.h"
 #include "httpd/cursor.h"
+#include "httpd/runowner.h"
 #include "httpd/slab.h"
 #include "retain/members.h"
 
@@ -29,6 +30,7 @@ struct choice {
     char *state; /* words, with commas between them; NULL: any, as the others */
     char *model; /* a pattern of fnmatch(3) */
     char *user;
+    bool own; /* … who may see no others' jobs and runs */
     char *run;
     char *name;
     int64_t since_ms; /* submitted from then on; 0: any */
@@ -293,6 +295,10 @@ static void make(uv_work_t *work)
     struct page *page = listing->current;
 
     page->begun = clock_mono(&clock_system);
+    if (page->choice.own && page->choice.run != NULL &&
+        runowner_check(listing->jobs->front->spool, page->choice.run, page->choice.user,
+                       &page->error) < 0)
+        return;
     if (page->progress)
         make_progress(page);
     else
@@ -457,14 +463,10 @@ static const char *read_choice(const struct request *request, struct choice *cho
 /* Who may see his own jobs only sees those. */
 static bool restrict_user(const struct request *request, struct choice *choice)
 {
-    const struct caller *caller = &request->caller;
-
-    if (caller->user == NULL || (caller->scopes & SCOPE_ADMIN) != 0 ||
-        !request->front->spool->owner_only)
-        return true;
-    if (choice->user == NULL)
-        choice->user = xstrdup(caller->user);
-    return strcmp(choice->user, caller->user) == 0;
+    choice->own = jobs_restricted(request);
+    if (choice->own && choice->user == NULL)
+        choice->user = xstrdup(request->caller.user);
+    return !choice->own || strcmp(choice->user, request->caller.user) == 0;
 }
 
 static void get_jobs(struct request *request)
@@ -490,6 +492,7 @@ static void get_run(struct request *request)
 
     page->progress = true;
     page->choice.run = xstrdup(request->params[0]);
+    (void)restrict_user(request, &page->choice);
     add(page);
 }
 

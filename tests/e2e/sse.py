@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -891,6 +892,25 @@ def others(rig):
     mine = ask("ann", f"/v1/jobs/{jobs['ann']}/events")
     equal((mine.status, mine.rest()[-1][0]), (200, "end"), "the own job")
     equal(Stream(server, "/v1/events").status, 401, "nobody's")
+    # Runs, and what else could tell of others' jobs.
+    for user in jobs:
+        rig.spool.drop_list([{"run": f"of-{user}"}, {"model": "m", "prompt": f"In a run of {user}", "user": user}])
+    until(lambda: len(rig.spool.jobs("done")) == 4, "the jobs of both runs")
+
+    def get(user, path):
+        return server.get(path, headers={"Authorization": f"Bearer {tokens[user]}"})
+
+    for path in ("/v1/runs/", "/v1/jobs?run=", "/v1/events?run="):
+        for user, run in (("ann", "of-ann"), ("boss", "of-ann"), ("boss", "of-ben")):
+            equal(ask(user, path + run).status, 200, f"{user}: {path}{run}")
+        said = [get("ann", path + run) for run in ("of-ben", "of-nobody")]
+        equal([answer.status for answer in said], [404, 404], f"another's run and none: {path}")
+        equal(said[0].json["detail"], said[1].json["detail"].replace("of-nobody", "of-ben"), "what is told")
+    equal(get("ann", "/v1/runs/of-ann").json["completed"], 1, "how far the own run is")
+    twin = jobs["ben"][:8] + "0" * 56
+    shutil.copy(rig.spool.at("done", jobs["ben"] + ".json"), rig.spool.at("done", twin + ".json"))
+    for user, status in (("boss", 409), ("ann", 404)):
+        equal(get(user, "/v1/jobs/" + twin[:8]).status, status, f"the beginning of two IDs, to {user}")
 
 
 @scenario
