@@ -15,6 +15,7 @@
 #include "client/runname.h"
 #include "httpd/gather.h"
 #include "httpd/idempotency.h"
+#include "httpd/runowner.h"
 #include "httpd/submit.h"
 #include "retain/members.h"
 
@@ -41,6 +42,7 @@ struct lines {
     uv_work_t work;
     struct buffer body;
     char *user;
+    bool own;             /* he may add to his own runs alone */
     char run[NAME_LIMIT]; /* "": none */
     json_t *max_cost;
     uint64_t first;
@@ -53,6 +55,8 @@ struct lines {
     struct submit_problem problem;
     size_t bad_line; /* 0: none */
     bool refused;
+    bool untaken;    /* whose the run is has to be seen on the loop, by its */
+    struct id member; /* … job */
     json_t *told; /* array of {id, state}; NULL: too many */
 };
 
@@ -238,6 +242,36 @@ static const struct id *at_position(const struct lines *lines, uint64_t position
     return NULL;
 }
 
+static void refuse_run(struct lines *lines)
+{
+    error_set(&lines->problem.error, ERROR_DATA,
+              "run %s is there and is not known to be yours: name another run", lines->run);
+    refuse(lines, MHD_HTTP_CONFLICT, "conflict", "run_exists", 0);
+}
+
+/* Whether he may add to a run that is there, and set what it may cost. */
+static void check_owner(struct lines *lines)
+{
+    enum run_owner owner =
+        runowner_of(lines->jobs->front->spool, lines->run, lines->user, &lines->member);
+
+    lines->untaken = owner == RUN_UNTAKEN;
+    if (owner == RUN_FOREIGN)
+        refuse_run(lines);
+}
+
+/* On the loop: its jobs may be those that were dropped here a moment ago. */
+static void check_untaken(struct lines *lines)
+{
+    struct brief brief;
+    bool known = lines->untaken && jobs_brief(lines->jobs, &lines->member, &brief);
+
+    if (lines->untaken && (!known || !brief_is_of(&brief, lines->user)))
+        refuse_run(lines);
+    if (known)
+        brief_clear(&brief);
+}
+
 /* A run that is there keeps the places that it has: the same jobs may be posted again, others not. */
 static void check_run(struct lines *lines)
 {
@@ -245,7 +279,11 @@ static void check_run(struct lines *lines)
     struct member *members;
     size_t count;
 
-    if (lines->refused || lines->run[0] == '\0' || !members_known(spool, lines->run))
+    if (lines->refused || lines->run[0] == '\0')
+        return;
+    if (lines->own)
+        check_owner(lines);
+    if (lines->refused || !members_known(spool, lines->run))
         return;
     members = members_read(spool, lines->run, &count, NULL);
     for (size_t i = 0; members != NULL && i < count && !lines->refused; i++) {
@@ -384,6 +422,8 @@ static void judged(uv_work_t *work, int status)
 
     (void)status;
     lines->jobs->busy--;
+    if (request != NULL && !lines->refused)
+        check_untaken(lines);
     if (request != NULL && !lines->refused && lines->repeated == 0 &&
         submit_has_room(request, lines->count)) {
         drop(lines);
@@ -419,6 +459,7 @@ void lines_post(struct request *request)
     lines->body = request->body;
     request->body = (struct buffer){0};
     lines->user = xstrdup(request->caller.user);
+    lines->own = lines->user != NULL && (request->caller.scopes & SCOPE_ADMIN) == 0;
     (void)snprintf(lines->run, sizeof lines->run, "%s", run != NULL ? run : "");
     lines->work.data = lines;
     lines->jobs->busy++;
