@@ -18,6 +18,7 @@
 #include "httpd/kept.h"
 #include "httpd/listing.h"
 #include "httpd/lookup.h"
+#include "httpd/share.h"
 
 enum {
     WRITERS = 2,            /* threads of the pool that write at once */
@@ -99,6 +100,13 @@ void jobs_unavailable(struct request *request, const char *format, ...)
     request_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE, "spool", "%s",
                     text != NULL ? text : "not now");
     free(text);
+}
+
+void jobs_crowded(struct request *request, const char *what)
+{
+    request_add_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "%d", SHARE_RETRY_S);
+    request_problem(request, MHD_HTTP_TOO_MANY_REQUESTS, "rate",
+                    "this token has as many as one may of %s", what);
 }
 
 void jobs_not_durable(struct request *request, int result)
@@ -214,9 +222,8 @@ static void look_up(struct request *request, const char *word, jobs_found *found
     struct finding *finding = xmalloc(sizeof *finding);
 
     *finding = (struct finding){request, found};
-    if (!lookup_start(request->front->jobs->lookup, word, looked_up, finding)) {
+    if (!lookup_start(request->front->jobs->lookup, request, word, looked_up, finding)) {
         free(finding);
-        jobs_unavailable(request, "too many are looking for jobs that are not there");
         return;
     }
     request_wait(request, finding_gone, finding);

@@ -76,6 +76,9 @@ void jobs_answer(struct request *request, unsigned status, const struct brief *b
 void jobs_unavailable(struct request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Answers that the caller's token has as many of these as one may. */
+void jobs_crowded(struct request *request, const char *what);
+
 /* What a failed publication means to a client. */
 void jobs_not_durable(struct request *request, int result);
 

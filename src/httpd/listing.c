@@ -14,6 +14,7 @@
 #include "client/standing.h"
 #include "httpd/cursor.h"
 #include "httpd/runowner.h"
+#include "httpd/share.h"
 #include "httpd/slab.h"
 #include "retain/members.h"
 
@@ -43,6 +44,7 @@ struct page {
     STAILQ_ENTRY(page) entry;
     struct listing *listing;
     struct request *request; /* NULL: it is gone */
+    char token_id[TOKEN_ID_SIZE];
     struct choice choice;
     bool progress; /* how far the run is; no jobs */
 
@@ -59,6 +61,7 @@ struct listing {
     uv_work_t work;
     STAILQ_HEAD(, page) waiting; /* the first is being made */
     size_t count;
+    struct share *share;
     struct page *current;
 
     /* The pool's. */
@@ -72,6 +75,7 @@ struct listing *listing_new(struct jobs *jobs)
 
     listing->jobs = jobs;
     listing->work.data = listing;
+    listing->share = share_new(WAITING_MAX);
     listing->reasons = reasons_new(jobs->front->spool);
     STAILQ_INIT(&listing->waiting);
     return listing;
@@ -81,6 +85,7 @@ void listing_free(struct listing *listing)
 {
     if (listing == NULL)
         return;
+    share_free(listing->share);
     slab_free(&listing->slab);
     reasons_free(listing->reasons);
     free(listing);
@@ -331,6 +336,7 @@ static void made(uv_work_t *work, int status)
     (void)status;
     STAILQ_REMOVE_HEAD(&listing->waiting, entry);
     listing->count--;
+    share_give(listing->share, page->token_id);
     listing->jobs->busy--;
     if (!STAILQ_EMPTY(&listing->waiting))
         start(listing);
@@ -361,6 +367,12 @@ static void add(struct page *page)
         page_free(page);
         return;
     }
+    if (!share_room(listing->share, page->token_id)) {
+        jobs_crowded(page->request, "listings that are being made");
+        page_free(page);
+        return;
+    }
+    share_take(listing->share, page->token_id);
     request_wait(page->request, gone, page);
     STAILQ_INSERT_TAIL(&listing->waiting, page, entry);
     if (listing->count++ == 0)
@@ -373,6 +385,7 @@ static struct page *page_new(struct request *request)
 
     page->listing = request->front->jobs->listing;
     page->request = request;
+    memcpy(page->token_id, request->token_id, sizeof page->token_id);
     return page;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
+#include "httpd/share.h"
 #include "httpd/stream.h"
 #include "httpd/tail.h"
 
@@ -30,6 +31,7 @@ struct streams {
     unsigned joins;
     unsigned count;
     unsigned max;
+    struct share *share;
     unsigned handles;
     uv_timer_t beat;
     uv_timer_t glance;
@@ -44,6 +46,11 @@ struct front *streams_front(const struct streams *streams)
 bool streams_room(const struct streams *streams)
 {
     return streams->count < streams->max;
+}
+
+bool streams_share(const struct streams *streams, const char *token_id)
+{
+    return share_room(streams->share, token_id);
 }
 
 /* --- for each --- */
@@ -84,13 +91,6 @@ static void glance(uv_timer_t *timer)
     }
 }
 
-/* One stream for each turn of the loop, so that requests are served in between. */
-static void work(uv_idle_t *idle)
-{
-    struct streams *streams = idle->data;
-    struct stream *stream = STAILQ_FIRST(&streams->turns);
-
-    if (stream == NULL) {
 void streams_judge(struct streams *streams)
 {
     struct stream *stream;
@@ -99,6 +99,13 @@ void streams_judge(struct streams *streams)
     stream_judge(stream);
 }
 
+/* One stream for each turn of the loop, so that requests are served in between. */
+static void work(uv_idle_t *idle)
+{
+    struct streams *streams = idle->data;
+    struct stream *stream = STAILQ_FIRST(&streams->turns);
+
+    if (stream == NULL) {
         (void)uv_idle_stop(idle);
         return;
     }
@@ -143,6 +150,7 @@ void streams_add(struct streams *streams, struct stream *stream)
     }
     LIST_INSERT_HEAD(&streams->all, stream, entry);
     LIST_INSERT_HEAD(slot, stream, beat);
+    share_take(streams->share, stream->request->token_id);
 }
 
 void streams_remove(struct streams *streams, struct stream *stream)
@@ -151,6 +159,7 @@ void streams_remove(struct streams *streams, struct stream *stream)
         streams->next = LIST_NEXT(stream, entry);
     LIST_REMOVE(stream, entry);
     LIST_REMOVE(stream, beat);
+    share_give(streams->share, stream->request->token_id);
     streams_look(streams, stream, false);
     if (stream->busy)
         STAILQ_REMOVE(&streams->turns, stream, stream, turn);
@@ -179,6 +188,7 @@ struct streams *streams_open(struct front *front)
 
     streams->front = front;
     streams->max = most();
+    streams->share = share_new(streams->max);
     LIST_INIT(&streams->all);
     LIST_INIT(&streams->glances);
     for (size_t i = 0; i < BEAT_S; i++)
@@ -205,6 +215,7 @@ void streams_close(struct streams *streams)
     if (streams == NULL)
         return;
     tail_unsubscribe(streams->subscriber);
+    share_free(streams->share);
     uv_close((uv_handle_t *)&streams->beat, closed);
     uv_close((uv_handle_t *)&streams->glance, closed);
     uv_close((uv_handle_t *)&streams->work, closed);

@@ -731,6 +731,24 @@ def too_many(rig):
     until(lambda: Stream(server, "/v1/events").status == 200, "a place to be free", 40)
 
 
+@scenario
+def too_many_of_one(rig):
+    """A token gets a quarter of the streams; others are served as before."""
+    write_day(rig.spool, TODAY, [line(1)])
+    path = os.path.join(rig.folder, "tokens")
+    headers = [["Authorization: Bearer " + call("llmspool-httpd", "--tokens", path, "--new-token", user)]
+               for user in ("ann", "ben")]
+    server = rig.httpd("--tokens", path, prefix=("prlimit", "--nofile=300"))
+    streams = []
+    while not streams or streams[-1].status == 200:
+        streams.append(Stream(server, "/v1/events", headers=headers[0]))
+    refused = streams.pop()
+    equal((refused.status, refused.headers["retry-after"], len(streams)), (429, "30", 56), "the one too many")
+    equal(Stream(server, "/v1/events", headers=headers[1]).status, 200, "another token")
+    streams.pop().close()
+    until(lambda: Stream(server, "/v1/events", headers=headers[0]).status == 200, "a place to be free", 40)
+
+
 # --- cuts ---
 
 class Cutter(threading.Thread):

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_token: tokens as lines, found by their text; sessions and their ends. */
+/* test_token: tokens as lines, found by their text; sessions and their ends; what one may hold. */
 #include "unit.h"
 
 #include "httpd/route.h"
 #include "httpd/sessions.h"
+#include "httpd/share.h"
 #include "httpd/token.h"
 
 static void a_line_reads_back(void **state)
@@ -116,6 +117,27 @@ static void sessions_end_by_themselves_and_are_bounded(void **state)
     sessions_close(sessions);
 }
 
+static void a_token_holds_a_quarter(void **state)
+{
+    struct share *share = share_new(9);
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_true(share_room(share, "00000001"));
+        share_take(share, "00000001");
+    }
+    assert_false(share_room(share, "00000001"));
+    assert_true(share_room(share, "00000002"));
+    share_give(share, "00000001");
+    assert_true(share_room(share, "00000001"));
+    share_give(share, "00000001");
+    for (int i = 0; i < 9; i++)
+        share_take(share, "");
+    assert_true(share_room(share, ""));
+    share_give(share, "");
+    share_take(share, "00000003");
+    share_free(share);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +145,7 @@ int main(void)
         cmocka_unit_test(secrets_are_of_all_letters_and_differ),
         cmocka_unit_test(users_and_scopes_are_words),
         cmocka_unit_test(sessions_end_by_themselves_and_are_bounded),
+        cmocka_unit_test(a_token_holds_a_quarter),
     };
     return UNIT_RUN(tests);
 }
