@@ -83,9 +83,8 @@ static const struct token *find_session(struct request *request, struct wall now
     size_t length = 0;
     const char *secret = head_cookie(request_header(request, MHD_HTTP_HEADER_COOKIE),
                                      admission_cookie(request), &length);
-    const char *id = secret != NULL ? sessions_find(front->sessions, secret, length,
-                                                       &request->session)
-                                       : NULL;
+    const char *id =
+        secret != NULL ? sessions_find(front->sessions, secret, length, &request->session) : NULL;
 
     return id != NULL ? tokens_by_id(front->tokens, id, now) : NULL;
 }

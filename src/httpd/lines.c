@@ -55,7 +55,7 @@ struct lines {
     struct submit_problem problem;
     size_t bad_line; /* 0: none */
     bool refused;
-    bool untaken;    /* whose the run is has to be seen on the loop, by its */
+    bool untaken;     /* whose the run is has to be seen on the loop, by its */
     struct id member; /* … job */
     json_t *told; /* array of {id, state}; NULL: too many */
 };
