@@ -83,7 +83,8 @@ static const struct token *find_session(struct request *request, struct wall now
     size_t length = 0;
     const char *secret = head_cookie(request_header(request, MHD_HTTP_HEADER_COOKIE),
                                      admission_cookie(request), &length);
-    const char *id = secret != NULL ? sessions_find(front->sessions, secret, length) : NULL;
+    const char *id =
+        secret != NULL ? sessions_find(front->sessions, secret, length, &request->session) : NULL;
 
     return id != NULL ? tokens_by_id(front->tokens, id, now) : NULL;
 }
@@ -238,4 +239,19 @@ bool admission_judge(struct request *request, const struct head *head)
     find_caller(request, peer);
     return check_origin(request, head) && check_tempo(request, peer) &&
            !answer_preflight(request) && check_scope(request) && check_length(request, head);
+}
+
+bool admission_holds(const struct request *request)
+{
+    const struct front *front = request->front;
+    const struct caller *caller = &request->caller;
+    const struct token *token;
+
+    if (request->token_id[0] == '\0')
+        return true;
+    if (request->by_cookie && !sessions_has(front->sessions, request->session))
+        return false;
+    token = tokens_by_id(front->tokens, request->token_id, clock_wall(front->clock));
+    return token != NULL && strcmp(token->user, caller->user) == 0 &&
+           (token->scopes & caller->scopes) == caller->scopes;
 }

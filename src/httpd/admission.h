@@ -25,4 +25,8 @@ void admission_refuse_stranger(struct request *request);
  * answered instead. */
 bool admission_judge(struct request *request, const struct head *head);
 
+/* Whether a request that was let in would be now: its token, and the session that stood for it, are
+ * there, have not expired, and still allow the same user all that they did. */
+bool admission_holds(const struct request *request);
+
 #endif

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 
 #include "base/xalloc.h"
+#include "httpd/admission.h"
+#include "httpd/share.h"
 
 enum {
     WAITERS_MAX = 10000,
@@ -30,6 +32,7 @@ struct await {
     uv_timer_t timer;
     LIST_HEAD(, waiter) waiters;
     size_t count;
+    struct share *share;
 };
 
 struct await *await_new(struct jobs *jobs)
@@ -38,6 +41,7 @@ struct await *await_new(struct jobs *jobs)
 
     await->jobs = jobs;
     LIST_INIT(&await->waiters);
+    await->share = share_new(WAITERS_MAX);
     (void)uv_timer_init(jobs->front->loop, &await->timer);
     await->timer.data = await;
     return await;
@@ -50,14 +54,17 @@ static void closed(uv_handle_t *handle)
 
 void await_free(struct await *await)
 {
-    if (await != NULL)
-        uv_close((uv_handle_t *)&await->timer, closed);
+    if (await == NULL)
+        return;
+    share_free(await->share);
+    uv_close((uv_handle_t *)&await->timer, closed);
 }
 
 static void waiter_free(struct waiter *waiter)
 {
     LIST_REMOVE(waiter, entry);
     waiter->await->count--;
+    share_give(waiter->await->share, waiter->request->token_id);
     free(waiter);
 }
 
@@ -96,7 +103,10 @@ static void answer(struct waiter *waiter)
 
     id_write(&waiter->id, hex);
     waiter_free(waiter);
-    jobs_find(request, hex, found);
+    if (admission_holds(request))
+        jobs_find(request, hex, found);
+    else
+        admission_refuse_stranger(request);
 }
 
 /* request_drain: how it stands now has to do. */
@@ -136,13 +146,19 @@ static void look(uv_timer_t *timer)
     look_later(await);
 }
 
-bool await_add(struct await *await, struct request *request, const struct id *id, int64_t wait_ms,
+void await_add(struct await *await, struct request *request, const struct id *id, int64_t wait_ms,
                jobs_found *found)
 {
     struct waiter *waiter;
 
-    if (await->count >= WAITERS_MAX)
-        return false;
+    if (await->count >= WAITERS_MAX) {
+        jobs_unavailable(request, "too many are waiting; ask without wait");
+        return;
+    }
+    if (!share_room(await->share, request->token_id)) {
+        jobs_crowded(request, "requests that wait; ask without wait");
+        return;
+    }
     waiter = xmalloc(sizeof *waiter);
     *waiter = (struct waiter){
         .await = await,
@@ -153,10 +169,10 @@ bool await_add(struct await *await, struct request *request, const struct id *id
     };
     LIST_INSERT_HEAD(&await->waiters, waiter, entry);
     await->count++;
+    share_take(await->share, request->token_id);
     request_wait(request, gone, waiter);
     request_on_drain(request, drain);
     look_later(await);
-    return true;
 }
 
 void await_hint(struct await *await, const struct id *id)

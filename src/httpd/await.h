@@ -19,9 +19,9 @@ struct await *await_new(struct jobs *jobs);
 /* Frees it; nobody may wait. */
 void await_free(struct await *await);
 
-/* Lets a request wait for the end of a job, at most so long; then found is called with it as it is by then.
- * Returns false when too many wait already. */
-bool await_add(struct await *await, struct request *request, const struct id *id, int64_t wait_ms,
+/* Lets a request wait for the end of a job, at most so long; then found is called with it as it is
+ * by then. When too many wait already, the request is answered. */
+void await_add(struct await *await, struct request *request, const struct id *id, int64_t wait_ms,
                jobs_found *found);
 
 /* Something may have happened to this job. */

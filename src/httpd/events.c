@@ -70,6 +70,12 @@ static int read_plan(struct request *request, struct stream_plan *plan)
                         "as many event streams are open as this server has; come again later");
         return -1;
     }
+    if (!streams_share(request->front->streams, request->token_id)) {
+        request_add_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "%d", RETRY_AFTER_S);
+        request_problem(request, MHD_HTTP_TOO_MANY_REQUESTS, "rate",
+                        "this token has as many event streams open as one may; end some");
+        return -1;
+    }
     if (read_number(request, "retry", RETRY_MS_MAX, some_retry(request), &retry_ms) < 0)
         return -1;
     plan->retry_ms = (unsigned)retry_ms;

@@ -8,6 +8,7 @@
 
 #include "base/xalloc.h"
 #include "httpd/front.h"
+#include "httpd/runowner.h"
 #include "httpd/streams.h"
 
 bool filter_restricts(const struct request *request)
@@ -67,6 +68,8 @@ int filter_read(struct filter *filter, const struct request *request, struct err
         return -1;
     if (run == NULL || run[0] == '\0')
         return 0;
+    if (filter->owner != NULL && runowner_check(request->front->spool, run, filter->owner, error) < 0)
+        return -1;
     filter->roster =
         roster_take(streams_rosters(request->front->streams), request->front, run, error);
     return filter->roster != NULL ? 0 : -1;

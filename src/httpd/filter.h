@@ -27,7 +27,8 @@ struct filter {
 };
 
 /* Reads ?types=, ?model=, ?user= and ?run= of a request, and what its caller may see. Returns 0, or
- * -1 with an error (ERROR_USAGE: the query is wrong; ERROR_ABSENT: there is no such run). The
+ * -1 with an error (ERROR_USAGE: the query is wrong; ERROR_ABSENT: there is no such run, or the
+ * caller may not see it). The
  * filter is freed in any case. */
 int filter_read(struct filter *filter, const struct request *request, struct error *error);
 

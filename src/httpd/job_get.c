@@ -96,8 +96,8 @@ static void found_job(struct request *request, struct brief *brief)
 
     if (wait_ms <= 0 || brief_ended(brief))
         answer_job(request, brief);
-    else if (!await_add(request->front->jobs->await, request, &brief->id, wait_ms, answer_job))
-        jobs_unavailable(request, "too many are waiting; ask without wait");
+    else
+        await_add(request->front->jobs->await, request, &brief->id, wait_ms, answer_job);
 }
 
 static void get_job(struct request *request)

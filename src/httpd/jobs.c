@@ -18,6 +18,7 @@
 #include "httpd/kept.h"
 #include "httpd/listing.h"
 #include "httpd/lookup.h"
+#include "httpd/share.h"
 #include "httpd/versions.h"
 
 enum {
@@ -105,6 +106,13 @@ void jobs_unavailable(struct request *request, const char *format, ...)
     free(text);
 }
 
+void jobs_crowded(struct request *request, const char *what)
+{
+    request_add_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "%d", SHARE_RETRY_S);
+    request_problem(request, MHD_HTTP_TOO_MANY_REQUESTS, "rate",
+                    "this token has as many as one may of %s", what);
+}
+
 void jobs_not_durable(struct request *request, int result)
 {
     jobs_unavailable(request, "the spool cannot be written: %s; nothing is acknowledged, try again",
@@ -113,12 +121,17 @@ void jobs_not_durable(struct request *request, int result)
 
 /* --- rights ---------------------------------------------------------------------------------- */
 
-bool jobs_visible(const struct request *request, const struct brief *brief)
+bool jobs_restricted(const struct request *request)
 {
     const struct caller *caller = &request->caller;
 
-    return caller->user == NULL || (caller->scopes & SCOPE_ADMIN) != 0 ||
-           !request->front->spool->owner_only || brief_is_of(brief, caller->user);
+    return caller->user != NULL && (caller->scopes & SCOPE_ADMIN) == 0 &&
+           request->front->spool->owner_only;
+}
+
+bool jobs_visible(const struct request *request, const struct brief *brief)
+{
+    return !jobs_restricted(request) || brief_is_of(brief, request->caller.user);
 }
 
 bool jobs_commanded(const struct request *request, const struct brief *brief)
@@ -170,13 +183,15 @@ static void finding_gone(void *state)
     ((struct finding *)state)->request = NULL;
 }
 
+/* Whose the archived job is, and whose those are that a beginning of an ID means, nobody looked. */
 static void tell_absent(struct request *request, const struct lookup_result *result)
 {
     const char *words = result->error.text;
+    bool told = !jobs_restricted(request);
 
-    if (result->end == LOOKUP_ARCHIVED)
+    if (told && result->end == LOOKUP_ARCHIVED)
         request_problem(request, MHD_HTTP_GONE, "archived", "%s", words);
-    else if (result->end == LOOKUP_UNCLEAR)
+    else if (told && result->end == LOOKUP_UNCLEAR)
         request_problem(request, MHD_HTTP_CONFLICT, "conflict", "%s", words);
     else
         request_problem(request, MHD_HTTP_NOT_FOUND, "not-found", "there is no such job");
@@ -211,9 +226,8 @@ static void look_up(struct request *request, const char *word, jobs_found *found
     struct finding *finding = xmalloc(sizeof *finding);
 
     *finding = (struct finding){request, found};
-    if (!lookup_start(request->front->jobs->lookup, word, looked_up, finding)) {
+    if (!lookup_start(request->front->jobs->lookup, request, word, looked_up, finding)) {
         free(finding);
-        jobs_unavailable(request, "too many are looking for jobs that are not there");
         return;
     }
     request_wait(request, finding_gone, finding);

@@ -60,6 +60,9 @@ void jobs_close(struct jobs *jobs);
  * again taken into account. */
 bool jobs_brief(struct jobs *jobs, const struct id *id, struct brief *brief);
 
+/* Whether the caller may see his own jobs alone. */
+bool jobs_restricted(const struct request *request);
+
 /* Whether the caller may see a job. */
 bool jobs_visible(const struct request *request, const struct brief *brief);
 
@@ -77,6 +80,9 @@ void jobs_answer(struct request *request, unsigned status, const struct brief *b
 /* Answers that the spool cannot be written just now. */
 void jobs_unavailable(struct request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Answers that the caller's token has as many of these as one may. */
+void jobs_crowded(struct request *request, const char *what);
 
 /* What a failed publication means to a client. */
 void jobs_not_durable(struct request *request, int result);

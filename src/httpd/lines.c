@@ -145,12 +145,26 @@ static void go_on(struct lines *lines)
         give_up(lines);
 }
 
+/* On the loop: the run's jobs may be those that were dropped here a moment ago. */
+static void check_untaken(struct lines *lines)
+{
+    struct brief brief;
+    bool known = lines->untaken && jobs_brief(lines->jobs, &lines->member, &brief);
+
+    if (lines->untaken && (!known || !brief_is_of(&brief, lines->user)))
+        lines_refuse_run(lines);
+    if (known)
+        brief_clear(&brief);
+}
+
 static void checked(uv_work_t *work, int status)
 {
     struct lines *lines = work->data;
 
     (void)status;
     lines->jobs->busy--;
+    if (!lines->refused)
+        check_untaken(lines);
     if (!lines->refused) {
         go_on(lines);
         return;
@@ -234,6 +248,8 @@ void lines_post(struct request *request)
     request->body = (struct buffer){0};
     request->held = 0;
     lines->user = xstrdup(request->caller.user);
+    lines->own = lines->user != NULL && (request->caller.scopes & SCOPE_ADMIN) == 0;
+    lines->own = lines->user != NULL && (request->caller.scopes & SCOPE_ADMIN) == 0;
     (void)snprintf(lines->run, sizeof lines->run, "%s", run != NULL ? run : "");
     lines->work.data = lines;
     lines->jobs->busy++;

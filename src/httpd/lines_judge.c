@@ -16,6 +16,7 @@
 #include "client/runname.h"
 #include "httpd/lines_parts.h"
 #include "httpd/places.h"
+#include "httpd/runowner.h"
 
 /* 2^53 - 1: what is beyond is no JSON to the daemon. */
 #define POSITION_LAST INT64_C(9007199254740991)
@@ -285,12 +286,35 @@ void lines_judge(uv_work_t *work)
         finish_lists(lines);
 }
 
+void lines_refuse_run(struct lines *lines)
+{
+    error_set(&lines->problem.error, ERROR_DATA,
+              "run %s is there and is not known to be yours: name another run", lines->run);
+    refuse(lines, MHD_HTTP_CONFLICT, "conflict", "run_exists", 0);
+}
+
+/* Whether he may add to a run that is there, and set what it may cost. */
+static void check_owner(struct lines *lines)
+{
+    enum run_owner owner =
+        runowner_of(lines->jobs->front->spool, lines->run, lines->user, &lines->member);
+
+    lines->untaken = owner == RUN_UNTAKEN;
+    if (owner == RUN_FOREIGN)
+        lines_refuse_run(lines);
+}
+
 void lines_check_run(uv_work_t *work)
 {
     struct lines *lines = work->data;
-    const struct submit_context context = context_of(lines);
+    struct submit_context context;
     const struct places_range range = {lines->run, lines->first, lines->count};
 
+    if (lines->own)
+        check_owner(lines);
+    if (lines->refused)
+        return;
+    context = context_of(lines);
     places_each(&context, &range, check_place, lines);
     templates_free(context.templates);
 }

@@ -39,6 +39,7 @@ struct lines {
     struct buffer body;
     size_t held; /* of it, of front->bodies */
     char *user;
+    bool own;             /* he may add to his own runs alone */
     char run[NAME_LIMIT]; /* "": none */
     json_t *max_cost;
     uint64_t first;
@@ -52,6 +53,8 @@ struct lines {
     size_t bad_line; /* 0: none */
     bool refused;
     bool unclear; /* it may be taken later */
+    bool untaken; /* whose the run is has to be seen on the loop, by its */
+    struct id member; /* … job */
     char digest[SHA256_HEX_SIZE];
     json_t *told; /* array of {id, state}; NULL: too many, or not known */
 };
@@ -59,7 +62,10 @@ struct lines {
 /* In the pool: makes lists of the body, or finds what is wrong with it. */
 void lines_judge(uv_work_t *work);
 
-/* In the pool: whether a run that is there, or will be by what lies in new/, has other jobs at its positions. */
+/* Refuses to add to a run that is not the user's. */
+void lines_refuse_run(struct lines *lines);
+
+/* In the pool: whether the user may add to the run, and whether a run that is there, or will be by what lies in new/, has other jobs at its positions. */
 void lines_check_run(uv_work_t *work);
 
 #endif

@@ -13,6 +13,8 @@
 #include "client/locate.h"
 #include "client/standing.h"
 #include "httpd/cursor.h"
+#include "httpd/runowner.h"
+#include "httpd/share.h"
 #include "httpd/slab.h"
 #include "retain/members.h"
 
@@ -29,6 +31,7 @@ struct choice {
     char *state; /* words, with commas between them; NULL: any, as the others */
     char *model; /* a pattern of fnmatch(3) */
     char *user;
+    bool own; /* … who may see no others' jobs and runs */
     char *run;
     char *name;
     int64_t since_ms; /* submitted from then on; 0: any */
@@ -41,6 +44,7 @@ struct page {
     STAILQ_ENTRY(page) entry;
     struct listing *listing;
     struct request *request; /* NULL: it is gone */
+    char token_id[TOKEN_ID_SIZE];
     struct choice choice;
     bool progress; /* how far the run is; no jobs */
 
@@ -57,6 +61,7 @@ struct listing {
     uv_work_t work;
     STAILQ_HEAD(, page) waiting; /* the first is being made */
     size_t count;
+    struct share *share;
     struct page *current;
 
     /* The pool's. */
@@ -70,6 +75,7 @@ struct listing *listing_new(struct jobs *jobs)
 
     listing->jobs = jobs;
     listing->work.data = listing;
+    listing->share = share_new(WAITING_MAX);
     listing->reasons = reasons_new(jobs->front->spool);
     STAILQ_INIT(&listing->waiting);
     return listing;
@@ -79,6 +85,7 @@ void listing_free(struct listing *listing)
 {
     if (listing == NULL)
         return;
+    share_free(listing->share);
     slab_free(&listing->slab);
     reasons_free(listing->reasons);
     free(listing);
@@ -293,6 +300,10 @@ static void make(uv_work_t *work)
     struct page *page = listing->current;
 
     page->begun = clock_mono(&clock_system);
+    if (page->choice.own && page->choice.run != NULL &&
+        runowner_check(listing->jobs->front->spool, page->choice.run, page->choice.user,
+                       &page->error) < 0)
+        return;
     if (page->progress)
         make_progress(page);
     else
@@ -325,6 +336,7 @@ static void made(uv_work_t *work, int status)
     (void)status;
     STAILQ_REMOVE_HEAD(&listing->waiting, entry);
     listing->count--;
+    share_give(listing->share, page->token_id);
     listing->jobs->busy--;
     if (!STAILQ_EMPTY(&listing->waiting))
         start(listing);
@@ -355,6 +367,12 @@ static void add(struct page *page)
         page_free(page);
         return;
     }
+    if (!share_room(listing->share, page->token_id)) {
+        jobs_crowded(page->request, "listings that are being made");
+        page_free(page);
+        return;
+    }
+    share_take(listing->share, page->token_id);
     request_wait(page->request, gone, page);
     STAILQ_INSERT_TAIL(&listing->waiting, page, entry);
     if (listing->count++ == 0)
@@ -367,6 +385,7 @@ static struct page *page_new(struct request *request)
 
     page->listing = request->front->jobs->listing;
     page->request = request;
+    memcpy(page->token_id, request->token_id, sizeof page->token_id);
     return page;
 }
 
@@ -457,14 +476,10 @@ static const char *read_choice(const struct request *request, struct choice *cho
 /* Who may see his own jobs only sees those. */
 static bool restrict_user(const struct request *request, struct choice *choice)
 {
-    const struct caller *caller = &request->caller;
-
-    if (caller->user == NULL || (caller->scopes & SCOPE_ADMIN) != 0 ||
-        !request->front->spool->owner_only)
-        return true;
-    if (choice->user == NULL)
-        choice->user = xstrdup(caller->user);
-    return strcmp(choice->user, caller->user) == 0;
+    choice->own = jobs_restricted(request);
+    if (choice->own && choice->user == NULL)
+        choice->user = xstrdup(request->caller.user);
+    return !choice->own || strcmp(choice->user, request->caller.user) == 0;
 }
 
 static void get_jobs(struct request *request)
@@ -490,6 +505,7 @@ static void get_run(struct request *request)
 
     page->progress = true;
     page->choice.run = xstrdup(request->params[0]);
+    (void)restrict_user(request, &page->choice);
     add(page);
 }
 

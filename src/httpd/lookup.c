@@ -13,6 +13,7 @@
 #include "client/absent.h"
 #include "client/locate.h"
 #include "client/pending.h"
+#include "httpd/share.h"
 #include "job/job.h"
 #include "spool/file.h"
 
@@ -28,6 +29,7 @@ enum {
 struct wanted {
     STAILQ_ENTRY(wanted) entry;
     char *word;
+    char token_id[TOKEN_ID_SIZE]; /* of who asked */
     lookup_done *done;
     void *context;
     struct lookup_result result;
@@ -45,6 +47,7 @@ struct lookup {
     uv_work_t work;
     STAILQ_HEAD(, wanted) waiting; /* the first is being looked for */
     size_t count;
+    struct share *share;
 
     /* The pool's. */
     struct refused *refused;
@@ -57,6 +60,7 @@ struct lookup *lookup_new(struct jobs *jobs)
 
     lookup->jobs = jobs;
     lookup->work.data = lookup;
+    lookup->share = share_new(WAITING_MAX);
     STAILQ_INIT(&lookup->waiting);
     return lookup;
 }
@@ -72,6 +76,7 @@ void lookup_free(struct lookup *lookup)
         HASH_DEL(lookup->refused, refused);
         free(refused);
     }
+    share_free(lookup->share);
     free(lookup);
 }
 
@@ -258,6 +263,7 @@ static void found(uv_work_t *work, int status)
     (void)status;
     STAILQ_REMOVE_HEAD(&lookup->waiting, entry);
     lookup->count--;
+    share_give(lookup->share, wanted->token_id);
     lookup->jobs->busy--;
     if (!STAILQ_EMPTY(&lookup->waiting))
         start(lookup);
@@ -274,13 +280,22 @@ static void start(struct lookup *lookup)
     (void)uv_queue_work(lookup->jobs->front->loop, &lookup->work, find, found);
 }
 
-bool lookup_start(struct lookup *lookup, const char *word, lookup_done *done, void *context)
+bool lookup_start(struct lookup *lookup, struct request *request, const char *word,
+                  lookup_done *done, void *context)
 {
     struct wanted *wanted;
 
-    if (lookup->count >= WAITING_MAX)
+    if (lookup->count >= WAITING_MAX) {
+        jobs_unavailable(request, "too many are looking for jobs that are not there");
         return false;
+    }
+    if (!share_room(lookup->share, request->token_id)) {
+        jobs_crowded(request, "searches for jobs that are not there");
+        return false;
+    }
     wanted = xcalloc(1, sizeof *wanted);
+    memcpy(wanted->token_id, request->token_id, sizeof wanted->token_id);
+    share_take(lookup->share, wanted->token_id);
     wanted->word = xstrdup(word);
     wanted->done = done;
     wanted->context = context;

@@ -41,7 +41,9 @@ struct lookup_result {
 /* Called on the loop. */
 typedef void lookup_done(void *context, struct lookup_result *result);
 
-/* Looks for the job that word means. Returns false, and nothing will be called, when too many are waiting. */
-bool lookup_start(struct lookup *lookup, const char *word, lookup_done *done, void *context);
+/* Looks for the job that word means. Returns false, and nothing will be called, when too many are
+ * waiting: then the request, of which only its token counts else, is answered. */
+bool lookup_start(struct lookup *lookup, struct request *request, const char *word,
+                  lookup_done *done, void *context);
 
 #endif

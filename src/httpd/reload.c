@@ -87,6 +87,7 @@ static void read_tokens(struct reload *reload)
     reload->told = NULL;
     if (result > 0)
         log_info(&front->log, "read %zu tokens", tokens_count(front->tokens));
+    streams_judge(front->streams);
 }
 
 static void read_tls(struct front *front)

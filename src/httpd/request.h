@@ -65,6 +65,7 @@ struct request {
     struct caller caller;
     char token_id[TOKEN_ID_SIZE]; /* of the token that allows it, or "" */
     bool by_cookie;               /* … for which a session's cookie stands */
+    uint64_t session;             /* … that has this number */
 
     /* The server's. */
     LIST_ENTRY(request) entry;

@@ -8,6 +8,7 @@
 #include "httpd/head.h"
 #include "httpd/request.h"
 #include "httpd/sessions.h"
+#include "httpd/streams.h"
 #include "httpd/tokens.h"
 
 static json_t *scopes_json(unsigned scopes)
@@ -74,8 +75,8 @@ static void delete_session(struct request *request)
     const char *secret = head_cookie(request_header(request, MHD_HTTP_HEADER_COOKIE),
                                      admission_cookie(request), &length);
 
-    if (secret != NULL)
-        sessions_end(request->front->sessions, secret, length);
+    if (secret != NULL && sessions_end(request->front->sessions, secret, length))
+        streams_judge(request->front->streams);
     add_cookie(request, "", 0);
     request_reply(request, MHD_HTTP_NO_CONTENT, NULL, NULL);
 }

@@ -12,11 +12,13 @@ struct session {
     unsigned char digest[SHA256_SIZE]; /* of the secret */
     char token_id[TOKEN_ID_SIZE];
     struct mono ends;
+    uint64_t number; /* no two have the same */
 };
 
 struct sessions {
     struct session list[SESSIONS_MAX]; /* the oldest first */
     size_t count;
+    uint64_t made;
     const struct clock *clock;
 };
 
@@ -75,6 +77,7 @@ void sessions_add(struct sessions *sessions, const char *token_id, char secret[S
     sha256_digest(secret, strlen(secret), session->digest);
     memcpy(session->token_id, token_id, TOKEN_ID_SIZE);
     session->ends.ms = clock_mono(sessions->clock).ms + (int64_t)SESSION_S * 1000;
+    session->number = ++sessions->made;
 }
 
 /* Its place, or count when there is none. */
@@ -92,19 +95,35 @@ static size_t find(struct sessions *sessions, const char *secret, size_t length)
     return found;
 }
 
-const char *sessions_find(struct sessions *sessions, const char *secret, size_t length)
+const char *sessions_find(struct sessions *sessions, const char *secret, size_t length,
+                          uint64_t *number)
 {
     size_t at = find(sessions, secret, length);
 
-    return at < sessions->count ? sessions->list[at].token_id : NULL;
+    if (at == sessions->count)
+        return NULL;
+    if (number != NULL)
+        *number = sessions->list[at].number;
+    return sessions->list[at].token_id;
 }
 
-void sessions_end(struct sessions *sessions, const char *secret, size_t length)
+bool sessions_has(struct sessions *sessions, uint64_t number)
+{
+    forget_ended(sessions);
+    for (size_t i = 0; i < sessions->count; i++)
+        if (sessions->list[i].number == number)
+            return true;
+    return false;
+}
+
+bool sessions_end(struct sessions *sessions, const char *secret, size_t length)
 {
     size_t at = find(sessions, secret, length);
 
-    if (at < sessions->count)
-        remove_some(sessions, at, 1);
+    if (at == sessions->count)
+        return false;
+    remove_some(sessions, at, 1);
+    return true;
 }
 
 void sessions_close(struct sessions *sessions)

@@ -9,7 +9,9 @@
 #ifndef HTTPD_SESSIONS_H
 #define HTTPD_SESSIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "httpd/token.h"
 
@@ -29,11 +31,15 @@ void sessions_add(struct sessions *sessions, const char *token_id,
                   char secret[SESSION_SECRET_SIZE]);
 
 /* The ID of the token of the session with this secret, or NULL; takes the same time whichever it
- * is. */
-const char *sessions_find(struct sessions *sessions, const char *secret, size_t length);
+ * is. number, where it is not NULL, is what sessions_has knows it by. */
+const char *sessions_find(struct sessions *sessions, const char *secret, size_t length,
+                          uint64_t *number);
 
-/* Ends the session with this secret, if it is one. */
-void sessions_end(struct sessions *sessions, const char *secret, size_t length);
+/* Whether the session with this number goes on. */
+bool sessions_has(struct sessions *sessions, uint64_t number);
+
+/* Ends the session with this secret. Returns whether it was one. */
+bool sessions_end(struct sessions *sessions, const char *secret, size_t length);
 
 /* NULL is allowed. */
 void sessions_close(struct sessions *sessions);

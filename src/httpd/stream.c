@@ -9,6 +9,7 @@
 
 #include "base/timetext.h"
 #include "base/xalloc.h"
+#include "httpd/admission.h"
 #include "httpd/front.h"
 #include "httpd/sse.h"
 #include "httpd/tail.h"
@@ -439,10 +440,21 @@ void stream_check(struct stream *stream)
     wake(stream);
 }
 
+void stream_judge(struct stream *stream)
+{
+    if (stream->asking || stream->over || admission_holds(stream->request))
+        return;
+    buffer_clear(&stream->out);
+    stream->taken = 0;
+    stream->over = true;
+    wake(stream);
+}
+
 void stream_beat(struct stream *stream)
 {
     char id[POSITION_SIZE];
 
+    stream_judge(stream);
     if (!stream->hungry) {
         if (!stream->asking && now_ms(stream) - stream->taken_ms > STUCK_MS)
             (void)shutdown(descriptor(stream), SHUT_RDWR); /* the library hears of it */

@@ -75,6 +75,9 @@ void stream_work(struct stream *stream);
 /* Something is sent, so that everybody between us and the client, and we, know that he is there. */
 void stream_beat(struct stream *stream);
 
+/* Ends it where its client would not be let in any more. What he did not take is not sent. */
+void stream_judge(struct stream *stream);
+
 /* A moment after the beat: whether its client has gone, which the answer to the beat says. */
 void stream_check(struct stream *stream);
 

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "httpd/connections.h"
 #include "httpd/front.h"
+#include "httpd/share.h"
 #include "httpd/stream.h"
 #include "httpd/tail.h"
 
@@ -32,6 +33,7 @@ struct streams {
     unsigned count;
     unsigned max;
     unsigned packed;
+    struct share *share;
     unsigned handles;
     uv_timer_t beat;
     uv_timer_t glance;
@@ -56,6 +58,11 @@ struct roster_list *streams_rosters(struct streams *streams)
 bool streams_room(const struct streams *streams)
 {
     return streams->count < streams->max;
+}
+
+bool streams_share(const struct streams *streams, const char *token_id)
+{
+    return share_room(streams->share, token_id);
 }
 
 /* --- for each --- */
@@ -104,6 +111,14 @@ static void glance(uv_timer_t *timer)
         else
             stream_glance(stream);
     }
+}
+
+void streams_judge(struct streams *streams)
+{
+    struct stream *stream;
+
+    LIST_FOREACH(stream, &streams->all, entry)
+    stream_judge(stream);
 }
 
 /* One stream for each turn of the loop, so that requests are served in between. */
@@ -159,6 +174,7 @@ void streams_add(struct streams *streams, struct stream *stream)
     }
     LIST_INSERT_HEAD(&streams->all, stream, entry);
     LIST_INSERT_HEAD(slot, stream, beat);
+    share_take(streams->share, stream->request->token_id);
 }
 
 void streams_remove(struct streams *streams, struct stream *stream)
@@ -167,6 +183,7 @@ void streams_remove(struct streams *streams, struct stream *stream)
         streams->next = LIST_NEXT(stream, entry);
     LIST_REMOVE(stream, entry);
     LIST_REMOVE(stream, beat);
+    share_give(streams->share, stream->request->token_id);
     streams_look(streams, stream, false);
     if (stream->busy)
         STAILQ_REMOVE(&streams->turns, stream, stream, turn);
@@ -201,6 +218,7 @@ struct streams *streams_open(struct front *front)
 
     streams->front = front;
     streams->max = most(front->connections);
+    streams->share = share_new(streams->max);
     LIST_INIT(&streams->all);
     LIST_INIT(&streams->glances);
     LIST_INIT(&streams->rosters);
@@ -228,6 +246,7 @@ void streams_close(struct streams *streams)
     if (streams == NULL)
         return;
     tail_unsubscribe(streams->subscriber);
+    share_free(streams->share);
     uv_close((uv_handle_t *)&streams->beat, closed);
     uv_close((uv_handle_t *)&streams->glance, closed);
     uv_close((uv_handle_t *)&streams->work, closed);

@@ -30,4 +30,10 @@ struct roster_list *streams_rosters(struct streams *streams);
 /* Whether there may be one more. */
 bool streams_room(const struct streams *streams);
 
+/* Whether the token with this ID, where it is one, may have one more. */
+bool streams_share(const struct streams *streams, const char *token_id);
+
+/* Tokens or sessions changed: ends those whose clients would not be let in any more. */
+void streams_judge(struct streams *streams);
+
 #endif

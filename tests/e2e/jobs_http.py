@@ -710,6 +710,47 @@ def visibility(rig: Rig):
     until(lambda: server.get(path, headers=dict(bob)).status == 200, "the group's again", 5)
 
 
+@scenario
+def runs_of_others(rig: Rig):
+    """A run is its first job's user's: another adds nothing to it and sets no budget."""
+    tokens = os.path.join(rig.folder, "tokens")
+
+    def token(user, scope):
+        done = subprocess.run([os.path.join(BUILD, "llmspool-httpd"), "--tokens", tokens, "--new-token",
+                               user, "--scope", scope], capture_output=True, text=True, check=True,
+                              timeout=PATIENCE)
+        return {**LINES, "Authorization": f"Bearer {done.stdout.strip()}"}
+
+    alice, bob, root = token("alice", "read,submit"), token("bob", "read,submit"), token("root", "admin,read,submit")
+    rig.mock()
+    server = rig.httpd("--tokens", tokens)
+
+    def post(who, first, run="r", **more):
+        header = {"run": run, "first": first, **more}
+        return server.post("/v1/jobs", lines_of([header, {"prompt": f"number {first}"}]), headers=dict(who))
+
+    def foreign(who, first, run="r"):
+        before = rig.spool.names("new")
+        problem = refused(post(who, first, run, max_cost=1000), 409, "conflict", "name another run")
+        equal((problem["reason"], rig.spool.names("new")), ("run_exists", before), "what is dropped")
+
+    equal(post(alice, 0).status, 201, "alice's run")
+    rig.until_empty()
+    for first in (0, 1, 999999999):
+        foreign(bob, first)
+    equal(post(bob, 0, "s").status, 201, "a run of his own")
+    equal([post(alice, 0).status, post(alice, 1).status, post(root, 2).status], [201] * 3, "who may")
+    rig.until_empty()
+    equal(server.get("/v1/runs/r", headers=dict(bob)).json["completed"], 3, "the run")
+    # Its jobs are in the manifest, and not in cur/ yet.
+    one = post(alice, 0, "t").json["jobs"][0]["id"]
+    os.mkdir(rig.spool.at("runs", "t"))
+    with open(rig.spool.at("runs", "t/manifest.jsonl"), "w", encoding="ascii") as file:
+        file.write('{"position":0,"id":"%s"}\n' % one)
+    foreign(bob, 1, "t")
+    equal(post(alice, 1, "t").status, 201, "the next of hers")
+
+
 def post_until_killed(rig, fault, number):
     """Posts from several connections until the server is killed. Returns what was acknowledged."""
     rig.spool = Spool(os.path.join(rig.folder, f"spool-{number}"))

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -840,6 +841,24 @@ def too_many(rig):
     until(lambda: Stream(server, "/v1/events").status == 200, "a place to be free", 40)
 
 
+@scenario
+def too_many_of_one(rig):
+    """A token gets a quarter of the streams; others are served as before."""
+    write_day(rig.spool, TODAY, [line(1)])
+    path = os.path.join(rig.folder, "tokens")
+    headers = [["Authorization: Bearer " + call("llmspool-httpd", "--tokens", path, "--new-token", user)]
+               for user in ("ann", "ben")]
+    server = rig.httpd("--tokens", path, prefix=("prlimit", "--nofile=300"))
+    streams = []
+    while not streams or streams[-1].status == 200:
+        streams.append(Stream(server, "/v1/events", headers=headers[0]))
+    refused = streams.pop()
+    equal((refused.status, refused.headers["retry-after"], len(streams)), (429, "30", 56), "the one too many")
+    equal(Stream(server, "/v1/events", headers=headers[1]).status, 200, "another token")
+    streams.pop().close()
+    until(lambda: Stream(server, "/v1/events", headers=headers[0]).status == 200, "a place to be free", 40)
+
+
 # --- cuts ---
 
 class Cutter(threading.Thread):
@@ -1003,6 +1022,84 @@ def others(rig):
     mine = ask("ann", f"/v1/jobs/{jobs['ann']}/events")
     equal((mine.status, mine.rest()[-1][0]), (200, "end"), "the own job")
     equal(Stream(server, "/v1/events").status, 401, "nobody's")
+    # Runs, and what else could tell of others' jobs.
+    for user in jobs:
+        rig.spool.drop_list([{"run": f"of-{user}"}, {"model": "m", "prompt": f"In a run of {user}", "user": user}])
+    until(lambda: len(rig.spool.jobs("done")) == 4, "the jobs of both runs")
+
+    def get(user, path):
+        return server.get(path, headers={"Authorization": f"Bearer {tokens[user]}"})
+
+    for path in ("/v1/runs/", "/v1/jobs?run=", "/v1/events?run="):
+        for user, run in (("ann", "of-ann"), ("boss", "of-ann"), ("boss", "of-ben")):
+            equal(ask(user, path + run).status, 200, f"{user}: {path}{run}")
+        said = [get("ann", path + run) for run in ("of-ben", "of-nobody")]
+        equal([answer.status for answer in said], [404, 404], f"another's run and none: {path}")
+        equal(said[0].json["detail"], said[1].json["detail"].replace("of-nobody", "of-ben"), "what is told")
+    equal(get("ann", "/v1/runs/of-ann").json["completed"], 1, "how far the own run is")
+    twin = jobs["ben"][:8] + "0" * 56
+    shutil.copy(rig.spool.at("done", jobs["ben"] + ".json"), rig.spool.at("done", twin + ".json"))
+    for user, status in (("boss", 409), ("ann", 404)):
+        equal(get(user, "/v1/jobs/" + twin[:8]).status, status, f"the beginning of two IDs, to {user}")
+
+
+@scenario
+def withdrawn(rig):
+    """A stream ends with what let it in: a token that is revoked, changed or has expired, a session that was
+    given back. Who waits for a job is refused by then."""
+    rig.spool.switch("pause")
+    rig.mock()
+    rig.daemon()
+    path = os.path.join(rig.folder, "tokens")
+
+    def token(user, *words):
+        return "Authorization: Bearer " + call("llmspool-httpd", "--tokens", path, "--new-token", user, *words)
+
+    def lines():
+        with open(path, encoding="utf-8") as file:
+            return [text.split() for text in file if text[0] != "#"]
+
+    revoked, changed, kept = (token(user) for user in ("ann", "ben", "eve"))
+    brief = token("sue", "--expires", "3s")
+    server = rig.httpd("--tokens", path)
+    posted = server.post("/v1/jobs", {"prompt": "later"}, headers=dict([revoked.split(": ", 1)])).json["id"]
+    until(lambda: posted in rig.spool.jobs("cur"), "the job in cur/")
+    given = server.post("/v1/session", "", headers=dict([kept.split(": ", 1)])).headers["Set-Cookie"]
+    cookie = "Cookie: " + given.split(";")[0]
+
+    def start(header, path="/v1/events?since=start"):
+        found = Stream(server, path, headers=[header])
+        equal((found.status, found.event()[0]), (200, "begin"), header)
+        return found
+
+    streams = {header: start(header) for header in (revoked, changed, kept, brief, cookie)}
+    of_job = start(revoked, f"/v1/jobs/{posted}/events")
+    waiter = socket.create_connection((server.address.hostname, server.address.port), 20)
+    waiter.sendall(f"GET /v1/jobs/{posted}?wait=4s HTTP/1.1\r\nHost: {server.address.netloc}\r\n"
+                   f"{revoked}\r\n\r\n".encode())
+    call("llmspool-httpd", "--tokens", path, "--revoke-token", lines()[0][0])
+    for found in (streams[revoked], of_job, streams[changed], streams[cookie]):
+        found.socket.settimeout(5)  # long before the next heartbeat
+    streams[revoked].rest()
+    of_job.rest()
+    equal(Stream(server, "/v1/events", headers=[revoked]).status, 401, "he comes again")
+    expect(waiter.recv(4096).startswith(b"HTTP/1.1 401 "), "who waits is answered")
+    other = [words if words[2] != "ben" else [*words[:3], "submit", *words[4:]] for words in lines()]
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.writelines(" ".join(words) + "\n" for words in other)
+    os.chmod(path + ".new", 0o600)
+    os.rename(path + ".new", path)
+    streams[changed].rest()
+    equal(Stream(server, "/v1/events", headers=[changed]).status, 403, "without the scope")
+    equal(server.request("DELETE", "/v1/session", headers={**dict([cookie.split(": ", 1)]), "Origin": server.url})
+          .status, 204, "the session is given back")
+    streams[cookie].rest()
+    streams[brief].rest()
+    ready, _, _ = select.select([streams[kept].socket], [], [], 0)
+    if ready:
+        streams[kept].more()
+    rig.spool.switch("pause", False)
+    until(lambda: any(name == "completed" for name, _, _ in streams[kept].events(1)), "the stream that stays")
 
     def look(user, path):
         reply = server.get(path, headers={"Authorization": f"Bearer {tokens[user]}"})

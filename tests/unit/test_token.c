@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_token: tokens as lines, found by their text; sessions and their ends. */
+/* test_token: tokens as lines, found by their text; sessions and their ends; what one may hold. */
 #include "unit.h"
 
 #include "httpd/route.h"
 #include "httpd/sessions.h"
+#include "httpd/share.h"
 #include "httpd/token.h"
 
 static void a_line_reads_back(void **state)
@@ -88,28 +89,53 @@ static void sessions_end_by_themselves_and_are_bounded(void **state)
     const struct clock clock = {.mono = now, .context = &time};
     struct sessions *sessions = sessions_open(&clock);
     char first[SESSION_SECRET_SIZE], second[SESSION_SECRET_SIZE], more[SESSION_SECRET_SIZE];
+    uint64_t number;
+
     (void)state;
     sessions_add(sessions, "00000001", first);
     time.ms += 1000;
     sessions_add(sessions, "00000002", second);
-    assert_string_equal(sessions_find(sessions, first, 43), "00000001");
-    assert_string_equal(sessions_find(sessions, second, 43), "00000002");
-    assert_null(sessions_find(sessions, first, 42));
-    assert_null(sessions_find(sessions, "", 0));
+    assert_string_equal(sessions_find(sessions, first, 43, NULL), "00000001");
+    assert_string_equal(sessions_find(sessions, second, 43, NULL), "00000002");
+    assert_null(sessions_find(sessions, first, 42, NULL));
+    assert_null(sessions_find(sessions, "", 0, NULL));
     time.ms = (int64_t)SESSION_S * 1000;
-    assert_null(sessions_find(sessions, first, 43));
-    assert_non_null(sessions_find(sessions, second, 43));
-    sessions_end(sessions, "x", 1);
-    sessions_end(sessions, second, 43);
-    assert_null(sessions_find(sessions, second, 43));
+    assert_null(sessions_find(sessions, first, 43, NULL));
+    assert_non_null(sessions_find(sessions, second, 43, &number));
+    assert_false(sessions_end(sessions, "x", 1));
+    assert_true(sessions_has(sessions, number));
+    assert_true(sessions_end(sessions, second, 43));
+    assert_false(sessions_has(sessions, number));
+    assert_null(sessions_find(sessions, second, 43, NULL));
     sessions_add(sessions, "00000001", first);
     for (int i = 0; i < SESSIONS_MAX - 1; i++)
         sessions_add(sessions, "00000003", more);
-    assert_non_null(sessions_find(sessions, first, 43));
+    assert_non_null(sessions_find(sessions, first, 43, NULL));
     sessions_add(sessions, "00000003", more);
-    assert_null(sessions_find(sessions, first, 43));
-    assert_non_null(sessions_find(sessions, more, 43));
+    assert_null(sessions_find(sessions, first, 43, NULL));
+    assert_non_null(sessions_find(sessions, more, 43, NULL));
     sessions_close(sessions);
+}
+
+static void a_token_holds_a_quarter(void **state)
+{
+    struct share *share = share_new(9);
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_true(share_room(share, "00000001"));
+        share_take(share, "00000001");
+    }
+    assert_false(share_room(share, "00000001"));
+    assert_true(share_room(share, "00000002"));
+    share_give(share, "00000001");
+    assert_true(share_room(share, "00000001"));
+    share_give(share, "00000001");
+    for (int i = 0; i < 9; i++)
+        share_take(share, "");
+    assert_true(share_room(share, ""));
+    share_give(share, "");
+    share_take(share, "00000003");
+    share_free(share);
 }
 
 int main(void)
@@ -119,6 +145,7 @@ int main(void)
         cmocka_unit_test(secrets_are_of_all_letters_and_differ),
         cmocka_unit_test(users_and_scopes_are_words),
         cmocka_unit_test(sessions_end_by_themselves_and_are_bounded),
+        cmocka_unit_test(a_token_holds_a_quarter),
     };
     return UNIT_RUN(tests);
 }
