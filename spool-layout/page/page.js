@@ -126,14 +126,14 @@ function say(text) {
 // --- the server ---
 
 async function ask(method, path, body, headers) {
-  let reply;
+  let reply, text;
   try {
-    reply = await fetch(path, { method, body, cache: "no-store",
+    reply = await fetch(path, { method, body, cache: "no-store", signal: AbortSignal.timeout(40e3),
       headers: { ...(body ? { "Content-Type": "application/json" } : {}), ...headers } });
+    text = await reply.text();
   } catch {
     throw new Error("llmspool-httpd does not answer.");
   }
-  const text = await reply.text();
   let value = {};
   try { value = JSON.parse(text); } catch { /* an answer without a body */ }
   if (reply.ok) return value;
@@ -159,8 +159,7 @@ async function meet() {
 }
 
 function login() {
-  if (stream) stream.close();
-  stream = null;
+  mute();
   status = null;
   $("pause").hidden = $("leave").hidden = true;
   tell("warn", "Log in to see this spool.");
@@ -175,16 +174,24 @@ let due = 0; // of a timer
 let refreshed = 0;
 
 function listen() {
-  if (stream || view === "login") return;
+  if (stream || view === "login" || document.hidden) return;
   stream = new EventSource("/v1/events");
   stream.onopen = () => { live = true; tellLive(); };
   stream.onerror = () => {
     live = false;
-    if (stream && stream.readyState === EventSource.CLOSED) stream = null; // tried again later
+    if (stream?.readyState === EventSource.CLOSED) stream = null; // tried again later
     tellLive();
     soon();
   };
   for (const kind of EVENTS) on(stream, kind, soon);
+}
+
+// Open streams are few for all tabs of a browser: one that is not seen has none.
+function mute() {
+  stream?.close();
+  stream = null;
+  live = false;
+  unfollow();
 }
 
 // A little later, once for all that happens until then.
@@ -467,24 +474,24 @@ function token(data) {
 }
 
 function unfollow() {
-  if (follow) follow.close();
+  follow?.close();
   follow = null;
   clearTimeout(again);
   again = 0;
 }
 
 function watch(id) {
-  if (follow) return;
+  if (follow || document.hidden) return;
   follow = new EventSource(`/v1/jobs/${id}/events?tokens=1`);
   on(follow, "token", (event) => token(JSON.parse(event.data)));
   for (const kind of [...EVENTS, "state"]) on(follow, kind, () => later(id, 150));
   on(follow, "end", () => { unfollow(); later(id, 50); });
-  follow.onerror = () => { if (follow && follow.readyState === EventSource.CLOSED) unfollow(); later(id, POLL_MS); };
+  follow.onerror = () => { if (follow?.readyState === EventSource.CLOSED) unfollow(); later(id, POLL_MS); };
 }
 
 function later(id, ms) {
   clearTimeout(again);
-  again = setTimeout(() => loadJob(id), ms);
+  if (!document.hidden) again = setTimeout(() => loadJob(id), ms);
 }
 
 async function loadJob(id) {
@@ -500,7 +507,7 @@ async function loadJob(id) {
     if (ended()) unfollow();
     else {
       watch(job.id);
-      if (!follow || follow.readyState !== EventSource.OPEN) later(id, POLL_MS);
+      if (follow?.readyState !== EventSource.OPEN) later(id, POLL_MS);
     }
   } catch (error) {
     put($("job-error"), error.message);
@@ -660,15 +667,15 @@ async function route() {
   unfollow();
   job = null;
   if (name === "job" && id) {
-    job = {};
+    job = { id: decodeURIComponent(id) };
     answers = {};
     text = "";
     $("version").dataset.list = "";
     for (const box of ["asked", "answer", "job-error", "facts", "attempts", "job-state"]) $(box).replaceChildren();
     all("[data-order]").forEach((button) => { button.hidden = true; });
-    put($("job-title"), `Job ${short(decodeURIComponent(id))}`);
+    put($("job-title"), `Job ${short(job.id)}`);
     show("job");
-    await loadJob(decodeURIComponent(id));
+    await loadJob(job.id);
   } else if (name === "jobs") {
     wanted = new URLSearchParams(query || "");
     $("q").value = wanted.get("name") || "";
@@ -761,7 +768,12 @@ guard($("login"), $("login-error"), async () => {
   await begin();
 });
 on(window, "hashchange", () => { if (view !== "login") route(); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+on(document, "visibilitychange", () => {
+  if (document.hidden) return mute();
+  listen();
+  refresh();
+  if (job) loadJob(job.id);
+});
 
 async function begin() {
   try {

@@ -18,8 +18,15 @@ async function ask(verb, word) {
   return JSON.parse((await lines.next()).value);
 }
 
-// Layout shifts and breaches of the policy are noted from the beginning.
+// Layout shifts, breaches of the policy and streams are noted from the beginning.
 function note() {
+  window.streams = [];
+  window.EventSource = class extends EventSource {
+    constructor(address) {
+      super(address);
+      window.streams.push(this);
+    }
+  };
   window.shifts = 0;
   window.breaches = [];
   new PerformanceObserver((list) => {
@@ -57,11 +64,32 @@ async function count(list, label) {
   return Number((await row.locator("b").innerText()).replaceAll(",", ""));
 }
 
-async function counts(list, label, wanted) {
-  const end = Date.now() + 30000;
+async function counts(list, label, wanted, patience = 30000) {
+  const end = Date.now() + patience;
   let found;
   while ((found = await count(list, label)) !== wanted) {
     assert(Date.now() < end, `${list} ${label}: ${found} in place of ${wanted}`);
+    await page.waitForTimeout(50);
+  }
+}
+
+// As if the browser showed another tab, or this one again.
+async function hide(hidden) {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+}
+
+// The paths of the streams that are open.
+const streams = () => page.evaluate(() => window.streams.filter((each) => each.readyState !== 2)
+  .map((each) => new URL(each.url).pathname).sort());
+
+async function followed(...wanted) {
+  const end = Date.now() + 10000;
+  let found;
+  while (JSON.stringify(found = await streams()) !== JSON.stringify(wanted)) {
+    assert(Date.now() < end, `open streams are ${found} in place of ${wanted}`);
     await page.waitForTimeout(50);
   }
 }
@@ -126,6 +154,17 @@ const scenarios = {
     await page.locator("#pause", { hasText: "Resume" }).click();
     await page.waitForFunction(() => !document.getElementById("state-text").textContent.startsWith("Paused"));
     assert.equal(await ask("paused"), false);
+    // A tab that is not seen holds no connection, and knows all when it is seen again.
+    await followed("/v1/events");
+    await hide(true);
+    assert.deepEqual(await streams(), [], "streams of a hidden tab");
+    await ask("drop", 1);
+    await page.waitForTimeout(500);
+    assert.equal(await count("states", "done"), 3, "done, as told in a hidden tab");
+    await hide(false);
+    await counts("states", "done", 4, 6000);
+    await until("#state-live", "live");
+    await followed("/v1/events");
     // The theme is remembered.
     const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const light = await background();
@@ -198,6 +237,12 @@ const scenarios = {
     await page.locator("#submit button.main").click();
     await page.waitForURL(/#\/job\/[0-9a-f]{64}$/);
     const id = (await page.url()).slice(-64);
+    const both = ["/v1/events", `/v1/jobs/${id}/events`];
+    await followed(...both);
+    await hide(true);
+    assert.deepEqual(await streams(), [], "streams of a hidden tab");
+    await hide(false);
+    await followed(...both);
     await page.locator("[data-order=cancel]").click();
     await until("#job-state", "cancelled");
     assert.equal(await ask("where", id), "failed");
