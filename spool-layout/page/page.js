@@ -23,6 +23,7 @@ let status = null; // of /v1/status
 let seen = 0; // when it came
 let away = false;
 let view = ""; // of the views, the one that is shown
+let turn = 0; // counts the views that were left
 let job = null; // that the job view shows
 let answers = {}; // its outputs by version
 const ended = () => FINAL.includes(job.state);
@@ -143,6 +144,16 @@ async function ask(method, path, body, headers) {
   throw error;
 }
 
+// For the view that is shown: once it is left, whoever waits for the answer is not woken.
+async function here(...asked) {
+  const mine = turn;
+  try {
+    return await ask(...asked);
+  } finally {
+    if (mine !== turn) await new Promise(() => {});
+  }
+}
+
 const may = (scope) => session.scopes.includes(scope) || session.scopes.includes("admin");
 
 async function meet() {
@@ -159,8 +170,9 @@ async function meet() {
 }
 
 function login() {
+  turn++;
   mute();
-  status = null;
+  job = status = null;
   $("pause").hidden = $("leave").hidden = true;
   tell("warn", "Log in to see this spool.");
   show("login");
@@ -481,6 +493,7 @@ function unfollow() {
 }
 
 function watch(id) {
+  if (follow && !follow.url.includes(id)) unfollow();
   if (follow || document.hidden) return;
   follow = new EventSource(`/v1/jobs/${id}/events?tokens=1`);
   on(follow, "token", (event) => token(JSON.parse(event.data)));
@@ -497,8 +510,7 @@ function later(id, ms) {
 async function loadJob(id) {
   again = 0;
   try {
-    const found = await ask("GET", `/v1/jobs/${encodeURIComponent(id)}`);
-    if (view !== "job" || job === null) return;
+    const found = await here("GET", `/v1/jobs/${encodeURIComponent(id)}`);
     const before = job.state;
     job = found;
     put($("job-error"), "");
@@ -536,7 +548,7 @@ async function showJob() {
 
 async function version(n) {
   if (job.result && job.result.version === n) answers[n] = job.result;
-  if (!answers[n]) answers[n] = await ask("GET", `/v1/jobs/${job.id}/versions/${n}`);
+  if (!answers[n]) answers[n] = await here("GET", `/v1/jobs/${job.id}/versions/${n}`);
   return answers[n];
 }
 
@@ -664,6 +676,7 @@ function show(name) {
 async function route() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, id] = path.split("/");
+  const mine = ++turn;
   unfollow();
   job = null;
   if (name === "job" && id) {
@@ -688,7 +701,7 @@ async function route() {
     if (status) showStatus();
   } else {
     if (!status) await refresh();
-    if (view === "login") return;
+    if (mine !== turn) return;
     show("overview");
     if (!status) return;
     // Stays while the view does: what is below it does not jump.
@@ -747,7 +760,7 @@ for (const button of all("[data-order]")) {
   on(button, "click", async () => {
     const { id } = job;
     try {
-      await ask("POST", `/v1/jobs/${id}/${button.dataset.order}`);
+      await here("POST", `/v1/jobs/${id}/${button.dataset.order}`);
       answers = {};
       text = "";
       say("The order was given.");
@@ -784,9 +797,9 @@ async function begin() {
     setTimeout(begin, POLL_MS);
     return;
   }
-  await route();
-  if (!status) await refresh();
   listen();
+  route();
+  if (!asking) refresh();
 }
 
 begin();

@@ -94,6 +94,26 @@ async function followed(...wanted) {
   }
 }
 
+// Holds what is asked of a path until the function that it returns is called; begun resolves when it is asked.
+async function hold(path) {
+  let go;
+  let asked;
+  const freed = new Promise((resolve) => { go = resolve; });
+  const begun = new Promise((resolve) => { asked = resolve; });
+  await page.route(url + path, async (route) => {
+    asked();
+    await freed;
+    await route.continue();
+  }, { times: 1 });
+  const free = async () => {
+    const answered = page.waitForResponse(url + path);
+    go();
+    await (await answered).finished();
+    await page.waitForTimeout(200);
+  };
+  return { begun, free };
+}
+
 // No markup came of data: nothing ran, and there is no element that the page did not make.
 async function harmless() {
   assert.equal(await page.evaluate(() => window.hurt), undefined);
@@ -282,6 +302,33 @@ const scenarios = {
     assert.equal(await text("#answer"), "Red\nyellow\nblue");
     assert.match(await text("#attempts"), /ok/);
     assert.match(await text("#facts"), /Submitted/);
+    // An answer that comes when its view was left is not shown, and gets no orders.
+    const other = await ask("other");
+    const go = (hash) => page.evaluate((to) => { location.hash = to; }, hash);
+    const job = await hold(`/v1/jobs/${id}`);
+    await go("#/jobs");
+    await go(`#/job/${id}`);
+    await job.begun;
+    await go(`#/job/${other}`);
+    await until("#job-state", "completed");
+    const right = await text("#answer");
+    await job.free();
+    assert.equal(await text("#facts .id"), other);
+    assert.equal(await text("#answer"), right);
+    const [order] = await Promise.all([page.waitForRequest((request) => request.method() === "POST"),
+      page.locator("[data-order=rerun]").click()]);
+    assert.equal(order.url(), `${url}/v1/jobs/${other}/rerun`);
+    await go(`#/job/${id}`);
+    await until("#answer", "green");
+    const version = await hold(`/v1/jobs/${id}/versions/1`);
+    await page.selectOption("#against", "1");
+    await version.begun;
+    await go(`#/job/${other}`);
+    await until("#facts", other);
+    await until("#job-state", "completed");
+    await version.free();
+    assert.equal(await page.locator("#answer del").count(), 0);
+    assert.equal(await text("#facts .id"), other);
   },
 
   async login() {
