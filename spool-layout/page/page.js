@@ -8,6 +8,7 @@ const on = (what, event, heard) => (what.addEventListener ? what : $(what)).addE
 const POLL_MS = 2000; // without events
 const LIVE_MS = 15000; // with them: ages and countdowns move on
 const SOON_MS = 700; // events come in bursts
+const SETTLED_MS = 2500; // after the last of them; what /v1/status tells may be older than an event
 const PAGE = 25;
 const FINAL = ["completed", "failed", "cancelled", "expired", "refused"];
 const SIGNS = { good: "✓", warn: "!", bad: "✕", wait: "·" };
@@ -182,7 +183,8 @@ function login() {
 
 let stream = null;
 let live = false;
-let due = 0; // of a timer
+let due = 0; // timers
+let settled = 0;
 let refreshed = 0;
 
 function listen() {
@@ -206,17 +208,22 @@ function mute() {
   unfollow();
 }
 
-// A little later, once for all that happens until then.
+// A little later, once for all that happens until then, and when all has settled.
 function soon() {
+  clearTimeout(settled);
+  settled = setTimeout(refresh, SETTLED_MS);
   if (!due) due = setTimeout(refresh, Math.max(SOON_MS - (Date.now() - refreshed), 50));
 }
 
 let asking = false;
+let missed = false; // what came to pass while asking
 
 async function refresh() {
   clearTimeout(due);
   due = 0;
-  if (asking || view === "login" || document.hidden) return;
+  if (view === "login" || document.hidden) return;
+  missed = asking;
+  if (asking) return;
   asking = true;
   refreshed = Date.now();
   try {
@@ -233,6 +240,7 @@ async function refresh() {
   }
   asking = false;
   tellLive();
+  if (missed) refresh();
 }
 
 function tellLive() {
@@ -241,7 +249,7 @@ function tellLive() {
 
 setInterval(() => {
   all("[data-until]").forEach(tick);
-  if (Date.now() - refreshed >= (live && !away ? LIVE_MS : POLL_MS)) refresh();
+  if (!asking && Date.now() - refreshed >= (live && !away ? LIVE_MS : POLL_MS)) refresh();
 }, 1000);
 setInterval(listen, 10e3);
 
