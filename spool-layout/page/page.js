@@ -4,10 +4,11 @@
 
 const $ = (id) => document.getElementById(id);
 const all = (selector) => document.querySelectorAll(selector);
-const on = (id, event, heard) => $(id).addEventListener(event, heard);
+const on = (what, event, heard) => (what.addEventListener ? what : $(what)).addEventListener(event, heard);
 const POLL_MS = 2000; // without events
 const LIVE_MS = 15000; // with them: ages and countdowns move on
 const SOON_MS = 700; // events come in bursts
+const SETTLED_MS = 2500; // after the last of them; what /v1/status tells may be older than an event
 const PAGE = 25;
 const FINAL = ["completed", "failed", "cancelled", "expired", "refused"];
 const SIGNS = { good: "✓", warn: "!", bad: "✕", wait: "·" };
@@ -23,8 +24,10 @@ let status = null; // of /v1/status
 let seen = 0; // when it came
 let away = false;
 let view = ""; // of the views, the one that is shown
+let turn = 0; // counts the views that were left
 let job = null; // that the job view shows
 let answers = {}; // its outputs by version
+const ended = () => FINAL.includes(job.state);
 
 // --- elements ---
 
@@ -37,10 +40,8 @@ function h(tag, attributes, ...children) {
   return element;
 }
 
-const tag = (word, kind) => {
-  const found = kind || KINDS[word] || "wait";
-  return h("span", { class: "tag", "data-kind": found, "data-sign": SIGNS[found] }, word);
-};
+const tag = (word, kind = KINDS[word] || "wait") =>
+  h("span", { class: "tag", "data-kind": kind, "data-sign": SIGNS[kind] }, word);
 
 const dim = (...children) => h("p", { class: "dim" }, children);
 
@@ -102,9 +103,9 @@ function bytes(count) {
 
 function moment(text) {
   const date = new Date(text || NaN);
-  if (Number.isNaN(date.getTime())) return "–";
+  if (Number.isNaN(+date)) return "–";
   const today = date.toDateString() === new Date().toDateString();
-  return date.toLocaleString("en-GB", today ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "medium" });
+  return date.toLocaleString("en-GB", { dateStyle: today ? undefined : "medium", timeStyle: "medium" });
 }
 
 const when = (text) => (text ? h("time", { datetime: text, title: text }, moment(text)) : "–");
@@ -127,14 +128,14 @@ function say(text) {
 // --- the server ---
 
 async function ask(method, path, body, headers) {
-  let reply;
+  let reply, text;
   try {
-    reply = await fetch(path, { method, body, cache: "no-store",
+    reply = await fetch(path, { method, body, cache: "no-store", signal: AbortSignal.timeout(40e3),
       headers: { ...(body ? { "Content-Type": "application/json" } : {}), ...headers } });
+    text = await reply.text();
   } catch {
     throw new Error("llmspool-httpd does not answer.");
   }
-  const text = await reply.text();
   let value = {};
   try { value = JSON.parse(text); } catch { /* an answer without a body */ }
   if (reply.ok) return value;
@@ -142,6 +143,16 @@ async function ask(method, path, body, headers) {
   error.status = reply.status;
   if (reply.status === 401) login();
   throw error;
+}
+
+// For the view that is shown: once it is left, whoever waits for the answer is not woken.
+async function here(...asked) {
+  const mine = turn;
+  try {
+    return await ask(...asked);
+  } finally {
+    if (mine !== turn) await new Promise(() => {});
+  }
 }
 
 const may = (scope) => session.scopes.includes(scope) || session.scopes.includes("admin");
@@ -160,9 +171,9 @@ async function meet() {
 }
 
 function login() {
-  if (stream) stream.close();
-  stream = null;
-  status = null;
+  turn++;
+  mute();
+  job = status = null;
   $("pause").hidden = $("leave").hidden = true;
   tell("warn", "Log in to see this spool.");
   show("login");
@@ -172,33 +183,47 @@ function login() {
 
 let stream = null;
 let live = false;
-let due = 0; // of a timer
+let due = 0; // timers
+let settled = 0;
 let refreshed = 0;
 
 function listen() {
-  if (stream || view === "login" || typeof EventSource === "undefined") return;
+  if (stream || view === "login" || document.hidden) return;
   stream = new EventSource("/v1/events");
   stream.onopen = () => { live = true; tellLive(); };
   stream.onerror = () => {
     live = false;
-    if (stream && stream.readyState === EventSource.CLOSED) stream = null; // tried again later
+    if (stream?.readyState === EventSource.CLOSED) stream = null; // tried again later
     tellLive();
     soon();
   };
-  for (const kind of EVENTS) stream.addEventListener(kind, soon);
+  for (const kind of EVENTS) on(stream, kind, soon);
 }
 
-// A little later, once for all that happens until then.
+// Open streams are few for all tabs of a browser: one that is not seen has none.
+function mute() {
+  stream?.close();
+  stream = null;
+  live = false;
+  unfollow();
+}
+
+// A little later, once for all that happens until then, and when all has settled.
 function soon() {
+  clearTimeout(settled);
+  settled = setTimeout(refresh, SETTLED_MS);
   if (!due) due = setTimeout(refresh, Math.max(SOON_MS - (Date.now() - refreshed), 50));
 }
 
 let asking = false;
+let missed = false; // what came to pass while asking
 
 async function refresh() {
   clearTimeout(due);
   due = 0;
-  if (asking || view === "login" || document.hidden) return;
+  if (view === "login" || document.hidden) return;
+  missed = asking;
+  if (asking) return;
   asking = true;
   refreshed = Date.now();
   try {
@@ -215,6 +240,7 @@ async function refresh() {
   }
   asking = false;
   tellLive();
+  if (missed) refresh();
 }
 
 function tellLive() {
@@ -223,7 +249,7 @@ function tellLive() {
 
 setInterval(() => {
   all("[data-until]").forEach(tick);
-  if (Date.now() - refreshed >= (live && !away ? LIVE_MS : POLL_MS)) refresh();
+  if (!asking && Date.now() - refreshed >= (live && !away ? LIVE_MS : POLL_MS)) refresh();
 }, 1000);
 setInterval(listen, 10e3);
 
@@ -237,8 +263,8 @@ function tell(kind, text) {
 
 function standing(s) {
   const waiting = waits(s);
-  const loud = (s.gates || []).find((gate) => gate.loud);
-  const reason = (s.reasons || []).find((each) => !["paused", "held"].includes(each.reason));
+  const loud = s.gates?.find((gate) => gate.loud);
+  const reason = s.reasons?.find((each) => !["paused", "held"].includes(each.reason));
   if (!s.daemon_up) return ["bad", `No daemon runs: ${waiting ? jobs(waiting) : "whatever is asked"} will wait until llmspoold is started.`];
   if (s.trouble) return ["bad", `Nothing is sent: ${s.trouble}.`];
   if (loud) return ["bad", `Somebody must act: gate ${loud.gate} is ${loud.state} (${loud.reason || "no reason told"}).`];
@@ -257,7 +283,7 @@ function showStatus() {
   put($("pause"), s.paused ? "Resume" : "Pause");
   $("pause").dataset.to = s.paused ? "resume" : "pause";
   all(".path").forEach((element) => put(element, s.spool || "DIR"));
-  fill($("models"), [...new Set((s.models || []).map((model) => model.model))], (model) => h("option", { value: model }));
+  fill($("models"), [...new Set(s.models?.map((model) => model.model))], (model) => h("option", { value: model }));
   if (view !== "overview") return;
   showFigures(s);
   showStates(s);
@@ -270,13 +296,11 @@ function showStatus() {
 }
 
 function showFigures(s) {
-  const latency = s.latency_ms || {};
-  const today = (s.money || {}).today || {};
   const list = [
-    [number((s.rates || {}).per_minute || 0), "ended in the last minute"],
-    [span(latency.p50), "median request of late"],
+    [number(s.rates?.per_minute || 0), "ended in the last minute"],
+    [span(s.latency_ms?.p50), "median request of late"],
     [number(waits(s)), "waiting in all"],
-    [money(today.cost || 0), `${(s.money || {}).currency || "spent"} today`],
+    [money(s.money?.today?.cost || 0), `${s.money?.currency || "spent"} today`],
   ];
   fill($("figures"), list, ([value, words]) => h("li", {}, h("b", {}, value), h("span", { class: "dim small" }, words)));
 }
@@ -303,10 +327,7 @@ function showStates(s) {
   const more = of.at_least;
   bars($("states"), [
     { label: "dropped", count: of.dropped, more },
-    { label: "waiting", state: "waiting", count: of.waiting },
-    { label: "delayed", state: "delayed", count: of.delayed },
-    { label: "held", state: "held", count: of.held },
-    { label: "running", state: "running", count: of.running },
+    ...["waiting", "delayed", "held", "running"].map((state) => ({ label: state, state, count: of[state] })),
     { label: "done", state: "completed", count: of.done, more },
     { label: "failed", state: "failed,cancelled,expired", count: of.failed, more, kind: "bad" },
     { label: "refused", count: of.refused, more, kind: "bad" },
@@ -315,7 +336,7 @@ function showStates(s) {
 
 function showAges(s) {
   const limits = s.ages.minutes;
-  const words = (minutes) => (minutes < 60 ? `${minutes} min` : minutes < 1440 ? `${Math.round((minutes / 60) * 10) / 10} h` : `${Math.round(minutes / 144) / 10} d`);
+  const words = (minutes) => (minutes < 60 ? `${minutes} min` : minutes < 1440 ? `${Math.round(minutes / 6) / 10} h` : `${Math.round(minutes / 144) / 10} d`);
   const more = s.ages.at_least;
   // The oldest three in one, so that both cards are as high.
   bars($("ages"), [...limits.slice(0, 7).map((limit, i) => ({ label: `under ${words(limit)}`, count: s.ages.jobs[i], more })),
@@ -363,14 +384,14 @@ function showTrend(trend) {
 function gate(of) {
   const limits = (of.limits || []).map((limit) => `${number(limit.left)} of ${number(limit.limit)} ${limit.of.replace("_", " ")} left`).join(", ");
   return item(h("strong", {}, of.gate),
-    [tag(of.state, of.loud ? "bad" : KINDS[of.state]), of.reason ? ` ${of.reason}` : "",
+    [tag(of.state, of.loud ? "bad" : undefined), of.reason ? ` ${of.reason}` : "",
       of.until ? [", tried again ", countdown(of.until)] : of.loud ? ", until somebody acts" : ""],
     dim(`${number(of.in_flight)} of ${number(of.window)} under way, ${number(of.waiting)} waiting, ` +
       `${number(of.succeeded)} good, ${number(of.failed)} bad, ${number(of.throttled)} throttled${limits ? `; ${limits}` : ""}`));
 }
 
 function failure(of) {
-  return item([tag(of.status), ` ${of.reason}`], h("strong", {}, jobs(of.jobs)), of.message ? h("p", {}, of.message) : null,
+  return item([tag(of.status), ` ${of.reason}`], h("strong", {}, jobs(of.jobs)), of.message && h("p", {}, of.message),
     dim(of.id ? ["such as ", h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)),
       of.finished ? [", ", when(of.finished)] : "", ". "] : "", of.advice));
 }
@@ -391,8 +412,8 @@ function showMoney(of) {
   }
   fill($("money"), list, ({ label, sums, budget, currency }) => {
     if (sums) {
-      const more = [sums.in_doubt ? `${money(sums.in_doubt)} in doubt` : "", sums.reserved ? `${money(sums.reserved)} reserved` : "",
-        sums.unpriced ? `${number(sums.unpriced)} without a price` : ""].filter(Boolean).join(", ");
+      const more = [sums.in_doubt && `${money(sums.in_doubt)} in doubt`, sums.reserved && `${money(sums.reserved)} reserved`,
+        sums.unpriced && `${number(sums.unpriced)} without a price`].filter(Boolean).join(", ");
       return item(label, h("strong", {}, `${money(sums.cost)} ${currency}`), dim(`${number(sums.requests)} requests${more ? `; ${more}` : ""}`));
     }
     const used = budget.used + budget.reserved;
@@ -435,10 +456,10 @@ async function loadJobs() {
   next = page.next;
   $("pages").hidden = false;
   fill($("rows"), page.jobs, (of) => h("tr", {},
-    h("td", {}, h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.name ? h("span", { class: "dim small" }, of.name) : null,
+    h("td", {}, h("a", { href: `#/job/${of.id}`, class: "id" }, short(of.id)), of.name && h("span", { class: "dim small" }, of.name),
       h("span", { class: "dim small narrower" }, when(of.submitted))),
-    h("td", {}, tag(of.state), of.reason ? h("span", { class: "dim small few" }, of.reason) : null),
-    h("td", { class: "wider" }, of.model || "–"), h("td", { class: "wider" }, of.user || "–"), h("td", { class: "wider" }, when(of.submitted))));
+    h("td", {}, tag(of.state), of.reason && h("span", { class: "dim small few" }, of.reason)),
+    [of.model || "–", of.user || "–", when(of.submitted)].map((value) => h("td", { class: "wider" }, value))));
   $("no-rows").hidden = page.jobs.length > 0;
   put($("no-rows"), wanted.get("name") || wanted.get("state") ? "No job is like that." : next ? "None here; the next page goes on." : "No job yet.");
   $("page-next").disabled = !next;
@@ -469,44 +490,44 @@ let again = 0; // timer
 
 function token(data) {
   text = new TextDecoder().decode(new TextEncoder().encode(text).slice(0, data.offset)) + data.text;
-  if (job && !FINAL.includes(job.state)) put($("answer"), text);
+  if (job && !ended()) put($("answer"), text);
 }
 
 function unfollow() {
-  if (follow) follow.close();
+  follow?.close();
   follow = null;
   clearTimeout(again);
   again = 0;
 }
 
 function watch(id) {
-  if (follow || typeof EventSource === "undefined") return;
+  if (follow && !follow.url.includes(id)) unfollow();
+  if (follow || document.hidden) return;
   follow = new EventSource(`/v1/jobs/${id}/events?tokens=1`);
-  follow.addEventListener("token", (event) => token(JSON.parse(event.data)));
-  for (const kind of [...EVENTS, "state"]) follow.addEventListener(kind, () => later(id, 150));
-  follow.addEventListener("end", () => { unfollow(); later(id, 50); });
-  follow.onerror = () => { if (follow && follow.readyState === EventSource.CLOSED) unfollow(); later(id, POLL_MS); };
+  on(follow, "token", (event) => token(JSON.parse(event.data)));
+  for (const kind of [...EVENTS, "state"]) on(follow, kind, () => later(id, 150));
+  on(follow, "end", () => { unfollow(); later(id, 50); });
+  follow.onerror = () => { if (follow?.readyState === EventSource.CLOSED) unfollow(); later(id, POLL_MS); };
 }
 
 function later(id, ms) {
   clearTimeout(again);
-  again = setTimeout(() => loadJob(id), ms);
+  if (!document.hidden) again = setTimeout(() => loadJob(id), ms);
 }
 
 async function loadJob(id) {
   again = 0;
   try {
-    const found = await ask("GET", `/v1/jobs/${encodeURIComponent(id)}`);
-    if (view !== "job" || job === null) return;
+    const found = await here("GET", `/v1/jobs/${encodeURIComponent(id)}`);
     const before = job.state;
     job = found;
     put($("job-error"), "");
     await showJob();
     if (before && before !== job.state) say(`The job is ${job.state}.`);
-    if (FINAL.includes(job.state)) unfollow();
+    if (ended()) unfollow();
     else {
       watch(job.id);
-      if (!follow || follow.readyState !== EventSource.OPEN) later(id, POLL_MS);
+      if (follow?.readyState !== EventSource.OPEN) later(id, POLL_MS);
     }
   } catch (error) {
     put($("job-error"), error.message);
@@ -526,27 +547,28 @@ async function showJob() {
   put($("job-title"), job.name ? `Job ${job.name}` : `Job ${short(job.id)}`);
   $("job-state").replaceChildren(tag(job.state), job.reason ? ` ${job.reason}` : "");
   const own = may("admin") || (may("submit") && session.user === job.user);
-  const orders = { cancel: !FINAL.includes(job.state), retry: ["failed", "cancelled", "expired"].includes(job.state), rerun: job.state === "completed" };
+  const orders = { cancel: !ended(), retry: ["failed", "cancelled", "expired"].includes(job.state), rerun: job.state === "completed" };
   for (const button of all("[data-order]")) button.hidden = !own || !orders[button.dataset.order];
   put($("asked"), question(of));
   await showVersions();
   showStory(of);
 }
 
-async function version(number_) {
-  if (job.result && job.result.version === number_) answers[number_] = job.result;
-  if (!answers[number_]) answers[number_] = await ask("GET", `/v1/jobs/${job.id}/versions/${number_}`);
-  return answers[number_];
+async function version(n) {
+  if (job.result && job.result.version === n) answers[n] = job.result;
+  if (!answers[n]) answers[n] = await here("GET", `/v1/jobs/${job.id}/versions/${n}`);
+  return answers[n];
 }
 
 async function showVersions() {
   const list = job.versions || [];
   const select = $("version");
-  const had = select.dataset.list;
-  if (had !== `${job.id} ${list}`) {
-    select.dataset.list = `${job.id} ${list}`;
-    select.replaceChildren(...list.map((n) => h("option", { value: n }, `v${n}`)));
-    $("against").replaceChildren(h("option", { value: "" }, "none"), ...list.map((n) => h("option", { value: n }, `v${n}`)));
+  const key = `${job.id} ${list}`;
+  if (select.dataset.list !== key) {
+    const options = () => list.map((n) => h("option", { value: n }, `v${n}`));
+    select.dataset.list = key;
+    select.replaceChildren(...options());
+    $("against").replaceChildren(h("option", { value: "" }, "none"), ...options());
     if (list.length) select.value = job.result ? job.result.version : list[list.length - 1];
   }
   $("versions").hidden = list.length < 2;
@@ -556,7 +578,7 @@ async function showVersions() {
 async function showAnswer() {
   const box = $("answer");
   const chosen = Number($("version").value);
-  if (chosen && FINAL.includes(job.state)) {
+  if (chosen && ended()) {
     const newer = await version(chosen);
     const than = Number($("against").value);
     if (than && than !== chosen) {
@@ -564,12 +586,12 @@ async function showAnswer() {
       box.replaceChildren(...diff(shown(older.output), shown(newer.output)));
     } else if (job.error && newer.output === null) put(box, job.error.message || "");
     else put(box, shown(newer.output) || newer.message || "");
-  } else if (FINAL.includes(job.state)) put(box, [job.error && job.error.message, job.error && job.error.advice].filter(Boolean).join("\n") || job.reason || "");
+  } else if (ended()) put(box, [job.error?.message, job.error?.advice].filter(Boolean).join("\n") || job.reason || "");
   else put(box, text || "Not there yet.");
 }
 
 function showStory(of) {
-  const record = (FINAL.includes(job.state) && (answers[$("version").value] || job.result || job.error)) || job.state_file || {};
+  const record = (ended() && (answers[$("version").value] || job.result || job.error)) || job.state_file || {};
   const times = record.times || {};
   const usage = record.usage || {};
   const model = record.model && typeof record.model === "object" ? record.model.answered : record.model;
@@ -578,9 +600,9 @@ function showStory(of) {
     ["Name", job.name], ["User", job.user], ["Run", of.run],
     ["Model", [model || job.model || of.model, record.provider && typeof record.provider === "string" ? ` (${record.provider})` : ""].join("")],
     ["Submitted", when(times.submitted || job.submitted)],
-    ["Started", times.started ? when(times.started) : null],
-    ["First token", times.first_token ? when(times.first_token) : null],
-    ["Finished", times.finished ? when(times.finished) : null],
+    ["Started", times.started && when(times.started)],
+    ["First token", times.first_token && when(times.first_token)],
+    ["Finished", times.finished && when(times.finished)],
     ["Next try", record.next_try ? [when(record.next_try), ", ", countdown(record.next_try)] : null],
     ["Took", record.latency_ms ? span(record.latency_ms) : null],
     ["Tokens", usage.input_tokens !== undefined ? `${number(usage.input_tokens)} in, ${number(usage.output_tokens)} out` : null],
@@ -588,10 +610,10 @@ function showStory(of) {
     ["Answered by", record.mock ? "the mock" : null],
   ]);
   const attempts = record.attempts || [];
-  fill($("attempts"), attempts, (each) => h("tr", {},
-    h("td", {}, number(each.n)), h("td", {}, when(each.started)), h("td", {}, each.ended ? span(new Date(each.ended) - new Date(each.started)) : "–"),
-    h("td", {}, tag(each.outcome || "under way"), each.http_status ? ` HTTP ${each.http_status}` : ""),
-    h("td", {}, [each.code, each.message].filter(Boolean).join(": ") || "–")));
+  fill($("attempts"), attempts, (each) => h("tr", {}, [
+    number(each.n), when(each.started), each.ended ? span(new Date(each.ended) - new Date(each.started)) : "–",
+    [tag(each.outcome || "under way"), each.http_status ? ` HTTP ${each.http_status}` : ""],
+    [each.code, each.message].filter(Boolean).join(": ") || "–"].map((value) => h("td", {}, value))));
   if (!attempts.length) $("attempts").replaceChildren(h("tr", {}, h("td", { colspan: 5, class: "dim" }, "None recorded yet.")));
 }
 
@@ -649,7 +671,7 @@ const TITLES = { overview: "Overview", jobs: "Jobs", job: "Job", submit: "Submit
 function show(name) {
   const moved = view !== "" && view !== name;
   view = name;
-  for (const each of Object.keys(TITLES)) {
+  for (const each in TITLES) {
     $(`view-${each}`).hidden = each !== name;
     const link = $(`nav-${each}`);
     if (link) link.ariaCurrent = each === name ? "page" : null;
@@ -662,18 +684,19 @@ function show(name) {
 async function route() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, id] = path.split("/");
+  const mine = ++turn;
   unfollow();
   job = null;
   if (name === "job" && id) {
-    job = {};
+    job = { id: decodeURIComponent(id) };
     answers = {};
     text = "";
     $("version").dataset.list = "";
     for (const box of ["asked", "answer", "job-error", "facts", "attempts", "job-state"]) $(box).replaceChildren();
     all("[data-order]").forEach((button) => { button.hidden = true; });
-    put($("job-title"), `Job ${short(decodeURIComponent(id))}`);
+    put($("job-title"), `Job ${short(job.id)}`);
     show("job");
-    await loadJob(decodeURIComponent(id));
+    await loadJob(job.id);
   } else if (name === "jobs") {
     wanted = new URLSearchParams(query || "");
     $("q").value = wanted.get("name") || "";
@@ -686,7 +709,7 @@ async function route() {
     if (status) showStatus();
   } else {
     if (!status) await refresh();
-    if (view === "login") return;
+    if (mine !== turn) return;
     show("overview");
     if (!status) return;
     // Stays while the view does: what is below it does not jump.
@@ -696,7 +719,7 @@ async function route() {
 }
 
 function guard(form, error, work) {
-  form.addEventListener("submit", async (event) => {
+  on(form, "submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");
     button.disabled = true;
@@ -742,10 +765,10 @@ on("leave", "click", async () => {
 on("page-first", "click", () => { wanted.delete("cursor"); location.hash = `#/jobs?${wanted}`; });
 on("page-next", "click", () => { wanted.set("cursor", next); location.hash = `#/jobs?${wanted}`; });
 for (const button of all("[data-order]")) {
-  button.addEventListener("click", async () => {
+  on(button, "click", async () => {
     const { id } = job;
     try {
-      await ask("POST", `/v1/jobs/${id}/${button.dataset.order}`);
+      await here("POST", `/v1/jobs/${id}/${button.dataset.order}`);
       answers = {};
       text = "";
       say("The order was given.");
@@ -765,8 +788,13 @@ guard($("login"), $("login-error"), async () => {
   $("token").value = view = "";
   await begin();
 });
-addEventListener("hashchange", () => { if (view !== "login") route(); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+on(window, "hashchange", () => { if (view !== "login") route(); });
+on(document, "visibilitychange", () => {
+  if (document.hidden) return mute();
+  listen();
+  refresh();
+  if (job) loadJob(job.id);
+});
 
 async function begin() {
   try {
@@ -777,9 +805,9 @@ async function begin() {
     setTimeout(begin, POLL_MS);
     return;
   }
-  await route();
-  if (!status) await refresh();
   listen();
+  route();
+  if (!asking) refresh();
 }
 
 begin();

@@ -18,8 +18,15 @@ async function ask(verb, word) {
   return JSON.parse((await lines.next()).value);
 }
 
-// Layout shifts and breaches of the policy are noted from the beginning.
+// Layout shifts, breaches of the policy and streams are noted from the beginning.
 function note() {
+  window.streams = [];
+  window.EventSource = class extends EventSource {
+    constructor(address) {
+      super(address);
+      window.streams.push(this);
+    }
+  };
   window.shifts = 0;
   window.breaches = [];
   new PerformanceObserver((list) => {
@@ -57,13 +64,68 @@ async function count(list, label) {
   return Number((await row.locator("b").innerText()).replaceAll(",", ""));
 }
 
-async function counts(list, label, wanted) {
-  const end = Date.now() + 30000;
+async function counts(list, label, wanted, patience = 30000) {
+  const end = Date.now() + patience;
   let found;
   while ((found = await count(list, label)) !== wanted) {
     assert(Date.now() < end, `${list} ${label}: ${found} in place of ${wanted}`);
     await page.waitForTimeout(50);
   }
+}
+
+// As if the browser showed another tab, or this one again.
+async function hide(hidden) {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+}
+
+// The paths of the streams that are open.
+const streams = () => page.evaluate(() => window.streams.filter((each) => each.readyState !== 2)
+  .map((each) => new URL(each.url).pathname).sort());
+
+async function followed(...wanted) {
+  const end = Date.now() + 10000;
+  let found;
+  while (JSON.stringify(found = await streams()) !== JSON.stringify(wanted)) {
+    assert(Date.now() < end, `open streams are ${found} in place of ${wanted}`);
+    await page.waitForTimeout(50);
+  }
+}
+
+// Holds what is asked of a path until the function that it returns is called; begun resolves when it is asked.
+async function hold(path) {
+  let go;
+  let asked;
+  const freed = new Promise((resolve) => { go = resolve; });
+  const begun = new Promise((resolve) => { asked = resolve; });
+  await page.route(url + path, async (route) => {
+    asked();
+    await freed;
+    await route.continue();
+  }, { times: 1 });
+  const free = async () => {
+    const answered = page.waitForResponse(url + path);
+    go();
+    await (await answered).finished();
+    await page.waitForTimeout(200);
+  };
+  return { begun, free };
+}
+
+// For a second and a half /v1/status tells what was gathered before an event, and each time after a while.
+async function overtaken(done, late) {
+  const body = await (await page.request.get(`${url}/v1/status`)).text();
+  const end = Date.now() + 1500;
+  await page.route(`${url}/v1/status`, async (route) => {
+    if (Date.now() > end) return route.continue();
+    await page.waitForTimeout(late);
+    return route.fulfill({ body, contentType: "application/json" });
+  });
+  await ask("drop", 1);
+  await counts("states", "done", done, late + 6000);
+  await page.unroute(`${url}/v1/status`);
 }
 
 // No markup came of data: nothing ran, and there is no element that the page did not make.
@@ -97,8 +159,10 @@ const scenarios = {
     await open();
     assert(await page.locator("#first").isVisible(), "the first steps are told in an empty spool");
     await until("#state-live", "live");
+    await overtaken(1, 0);
+    await overtaken(2, 4000);
     const first = await ask("drop", 3);
-    await counts("states", "done", 3);
+    await counts("states", "done", 5);
     await page.locator("#nav-jobs").click();
     await page.locator("#nav-overview").click();
     await page.locator("#first").waitFor({ state: "hidden" });
@@ -109,7 +173,7 @@ const scenarios = {
     assert.match(await text("#failures"), /2 jobs/);
     assert.match(await text("#failures"), /<script>window\.hurt=1<\/script>/);
     await harmless();
-    await until("#rate-text", "3 completed, 2 not");
+    await until("#rate-text", "5 completed, 2 not");
     await until("#gates", "p/m");
     assert.match(await text("#money"), /of 50 USD/);
     await still("with failures that came");
@@ -126,6 +190,17 @@ const scenarios = {
     await page.locator("#pause", { hasText: "Resume" }).click();
     await page.waitForFunction(() => !document.getElementById("state-text").textContent.startsWith("Paused"));
     assert.equal(await ask("paused"), false);
+    // A tab that is not seen holds no connection, and knows all when it is seen again.
+    await followed("/v1/events");
+    await hide(true);
+    assert.deepEqual(await streams(), [], "streams of a hidden tab");
+    await ask("drop", 1);
+    await page.waitForTimeout(500);
+    assert.equal(await count("states", "done"), 5, "done, as told in a hidden tab");
+    await hide(false);
+    await counts("states", "done", 6, 6000);
+    await until("#state-live", "live");
+    await followed("/v1/events");
     // The theme is remembered.
     const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const light = await background();
@@ -198,6 +273,12 @@ const scenarios = {
     await page.locator("#submit button.main").click();
     await page.waitForURL(/#\/job\/[0-9a-f]{64}$/);
     const id = (await page.url()).slice(-64);
+    const both = ["/v1/events", `/v1/jobs/${id}/events`];
+    await followed(...both);
+    await hide(true);
+    assert.deepEqual(await streams(), [], "streams of a hidden tab");
+    await hide(false);
+    await followed(...both);
     await page.locator("[data-order=cancel]").click();
     await until("#job-state", "cancelled");
     assert.equal(await ask("where", id), "failed");
@@ -237,6 +318,33 @@ const scenarios = {
     assert.equal(await text("#answer"), "Red\nyellow\nblue");
     assert.match(await text("#attempts"), /ok/);
     assert.match(await text("#facts"), /Submitted/);
+    // An answer that comes when its view was left is not shown, and gets no orders.
+    const other = await ask("other");
+    const go = (hash) => page.evaluate((to) => { location.hash = to; }, hash);
+    const job = await hold(`/v1/jobs/${id}`);
+    await go("#/jobs");
+    await go(`#/job/${id}`);
+    await job.begun;
+    await go(`#/job/${other}`);
+    await until("#job-state", "completed");
+    const right = await text("#answer");
+    await job.free();
+    assert.equal(await text("#facts .id"), other);
+    assert.equal(await text("#answer"), right);
+    const [order] = await Promise.all([page.waitForRequest((request) => request.method() === "POST"),
+      page.locator("[data-order=rerun]").click()]);
+    assert.equal(order.url(), `${url}/v1/jobs/${other}/rerun`);
+    await go(`#/job/${id}`);
+    await until("#answer", "green");
+    const version = await hold(`/v1/jobs/${id}/versions/1`);
+    await page.selectOption("#against", "1");
+    await version.begun;
+    await go(`#/job/${other}`);
+    await until("#facts", other);
+    await until("#job-state", "completed");
+    await version.free();
+    assert.equal(await page.locator("#answer del").count(), 0);
+    assert.equal(await text("#facts .id"), other);
   },
 
   async login() {

@@ -252,7 +252,7 @@ def story(rig):
     twice = rig.spool.drop({"model": "twice", "prompt": "Name three colours.", "name": "colours"})
     many = [rig.spool.drop(job) for job in numbered(0, 30)]
     ended(rig, twice, *many)
-    browse(rig, server, "story", twice=lambda: twice,
+    browse(rig, server, "story", twice=lambda: twice, other=lambda: many[0],
            again=lambda: until(lambda: rig.spool.versions(twice) == 2, "a second version"))
     other.close()
 
