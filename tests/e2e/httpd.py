@@ -522,7 +522,7 @@ def configuration(rig):
     # -s and --listen of the rig win.
     server = rig.httpd("-c", conf)
     equal(server.get("/v1/session").status, 401, "tokens of the configuration")
-    expect("GET /v1/session 401" in server.text(), "log level of the configuration")
+    until(lambda: "GET /v1/session 401" in server.text(), "log level of the configuration")
     for word in ("--new-token", "--scope", "--frob"):
         equal(call(word).returncode, 64, word)
     equal(call("--tokens", path, "--new-token", "a b").returncode, 64, "a user")
