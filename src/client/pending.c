@@ -118,6 +118,19 @@ bool pending_lists(const struct spool *spool, const char *run, pending_list *lis
     return more;
 }
 
+static bool stop_at_first(void *context, const char *name, const json_t *header)
+{
+    (void)context;
+    (void)name;
+    (void)header;
+    return false;
+}
+
+bool pending_run(const struct spool *spool, const char *run)
+{
+    return !pending_lists(spool, run, stop_at_first, NULL);
+}
+
 static bool runs_again(const char *name)
 {
     return strncmp(name, "retry.", 6) == 0 || strncmp(name, "rerun.", 6) == 0;

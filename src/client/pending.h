@@ -33,6 +33,9 @@ typedef bool pending_list(void *context, const char *name, const json_t *header)
  * whether it was always to go on. */
 bool pending_lists(const struct spool *spool, const char *run, pending_list *list, void *context);
 
+/* Whether a list of the run lies in new/. */
+bool pending_run(const struct spool *spool, const char *run);
+
 /* Names each job of the orders to retry or rerun. */
 void pending_orders(const struct spool *spool, pending_job *job, pending_all *all, void *context);
 
