@@ -100,7 +100,7 @@ def verified(rig):
 def tried_again(rig):
     """Of a second try id and body are the same, and the signature is good for its own time."""
     receiver = Receiver(good=GOOD)
-    rig.configure(rig.mock(), section(put_secret(rig, "secret", GOOD)).replace("50ms", "1100ms", 1))
+    rig.configure(rig.mock(), section(put_secret(rig, "secret", GOOD)).replace("50ms", "3s", 1))
     daemon = rig.daemon()
     rig.spool.drop({"model": "m", "prompt": "a", "webhook": receiver.url + "/busy"})
     first, second = receiver.until("/busy", 2)[:2]
