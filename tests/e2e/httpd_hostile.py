@@ -385,7 +385,7 @@ def mutations(rig):
     seeds = [data for _, data, _ in HEADS if len(data) < 2000]
     seeds += [f"{method} {pattern.replace('{', '').replace('}', '')} HTTP/1.1\r\nHost: localhost\r\n"
               "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".encode()
-              for method, pattern in patterns()]
+              for method, pattern in patterns() if pattern != "/v1/events"]  # which does not end
     count = 100000 if LONG else 2500
     told = {}
     requests = [mutate(random, random.choice(seeds)) for _ in range(count)]

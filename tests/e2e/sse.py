@@ -259,6 +259,10 @@ def chosen(rig):
     server = rig.httpd()
     whole = [(i, json.loads(text)) for i, text in log(rig.spool)]
 
+    def now():
+        """What is added to a run is looked for again for events that are younger than the last look."""
+        return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
     def same(query, test):
         found = stream(rig, server, f"/v1/events?since=start&{query}")
         found.event()
@@ -277,7 +281,7 @@ def chosen(rig):
     run = same("run=night", lambda e: e.get("id") == IDS[0])
     with open(manifest, "a", encoding="utf-8") as file:
         file.write(f'{{"position":2,"id":"{IDS[1]}"}}\n')
-    add(rig.spool, line(2, "started"), line(1, "expired"))
+    add(rig.spool, line(2, "started"), line(1, "expired", time=now()))
     equal(run.event()[0], "expired", "of a job that is in the run since then")
     both = [run, stream(rig, server, "/v1/events?run=night")]
     both[1].event()
@@ -285,15 +289,15 @@ def chosen(rig):
         added = f"{n:064x}"
         with open(manifest, "a", encoding="utf-8") as file:
             file.write(f'{{"position":{3 + n},"id":"{added}"}}\n{{"position":{4 + n},"id":"{IDS[2]}')
-        add(rig.spool, line(2, "started"), line(2, "accepted", id=added))
+        add(rig.spool, line(2, "started"), line(2, "accepted", id=added, time=now()))
         equal([json.loads(one.event()[2])["id"] for one in both], [added] * 2, "of one that came then")
         os.truncate(manifest, os.path.getsize(manifest) - len(f'{{"position":{4 + n},"id":"{IDS[2]}'))
     with open(manifest, "a", encoding="utf-8") as file:
         file.write(f'{{"position":1,"id":"{IDS[2]}"}}\n')
-    add(rig.spool, line(2, "started"))
+    add(rig.spool, line(2, "started", time=now()))
     equal([one.event()[0] for one in both], ["started"] * 2, "of one that took another's place")
     time.sleep(1.1)
-    add(rig.spool, line(3, id="f" * 64), line(0, "retry"), line(2, "failed"))
+    add(rig.spool, line(3, id="f" * 64), line(0, "retry", time=now()), line(2, "failed", time=now()))
     equal([one.event()[0] for one in both], ["failed"] * 2, "not of the one whose place it took")
     for query, status in (("run=none", 404), ("types=", 400), ("types=Done", 400),
                           ("retry=x", 400), ("retry=100000", 400)):
