@@ -100,7 +100,7 @@ in_root llmspool-init --group llmspool --model m /run/job/spool
 token=$(in_root llmspool-httpd --new-token alice)
 in_root chmod 777 /run/job
 in_root runuser -u llmspool-httpd -- bash /tmp/http "$token" | grep -F '"user":"alice"'
-[ "$(in_root stat -c '%U %G %a' /run/job/spool/new/*)" = "llmspool-httpd llmspool 640" ]
+[ "$(in_root sh -c 'stat -c "%U %G %a" /run/job/spool/new/*')" = "llmspool-httpd llmspool 640" ]
 
 say "man pages, completion and clients are where they are looked for"
 in_root sh -c 'ls /usr/share/man/man1/llmspool.1.gz /usr/share/man/man8/llmspoold.8.gz \

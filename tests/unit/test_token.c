@@ -83,12 +83,12 @@ static struct mono now(void *context)
     return *(struct mono *)context;
 }
 
-static void sessions_end_by_themselves_and_are_bounded(void **state)
+static void sessions_end_by_themselves(void **state)
 {
     struct mono time = {0};
     const struct clock clock = {.mono = now, .context = &time};
     struct sessions *sessions = sessions_open(&clock);
-    char first[SESSION_SECRET_SIZE], second[SESSION_SECRET_SIZE], more[SESSION_SECRET_SIZE];
+    char first[SESSION_SECRET_SIZE], second[SESSION_SECRET_SIZE];
     uint64_t number;
 
     (void)state;
@@ -107,11 +107,31 @@ static void sessions_end_by_themselves_and_are_bounded(void **state)
     assert_true(sessions_end(sessions, second, 43));
     assert_false(sessions_has(sessions, number));
     assert_null(sessions_find(sessions, second, 43, NULL));
+    sessions_close(sessions);
+}
+
+/* One token's sessions give way to its own; the oldest of all goes where all are too many. */
+static void sessions_are_bounded(void **state)
+{
+    struct mono time = {0};
+    const struct clock clock = {.mono = now, .context = &time};
+    struct sessions *sessions = sessions_open(&clock);
+    char first[SESSION_SECRET_SIZE], own[SESSION_SECRET_SIZE], more[SESSION_SECRET_SIZE];
+    char token[9];
+
+    (void)state;
     sessions_add(sessions, "00000001", first);
-    for (int i = 0; i < SESSIONS_MAX - 1; i++)
-        sessions_add(sessions, "00000003", more);
+    sessions_add(sessions, "00000002", own);
+    for (int i = 0; i < SESSIONS_OF_TOKEN; i++)
+        sessions_add(sessions, "00000002", more);
+    assert_null(sessions_find(sessions, own, 43, NULL));
+    assert_non_null(sessions_find(sessions, more, 43, NULL));
+    for (int i = 0; i < SESSIONS_MAX - 1 - SESSIONS_OF_TOKEN; i++) {
+        snprintf(token, sizeof token, "%08x", 3 + i);
+        sessions_add(sessions, token, more);
+    }
     assert_non_null(sessions_find(sessions, first, 43, NULL));
-    sessions_add(sessions, "00000003", more);
+    sessions_add(sessions, "00000001", more);
     assert_null(sessions_find(sessions, first, 43, NULL));
     assert_non_null(sessions_find(sessions, more, 43, NULL));
     sessions_close(sessions);
@@ -144,7 +164,8 @@ int main(void)
         cmocka_unit_test(a_line_reads_back),
         cmocka_unit_test(secrets_are_of_all_letters_and_differ),
         cmocka_unit_test(users_and_scopes_are_words),
-        cmocka_unit_test(sessions_end_by_themselves_and_are_bounded),
+        cmocka_unit_test(sessions_end_by_themselves),
+        cmocka_unit_test(sessions_are_bounded),
         cmocka_unit_test(a_token_holds_a_quarter),
     };
     return UNIT_RUN(tests);
