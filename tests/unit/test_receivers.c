@@ -262,5 +262,5 @@ int main(void)
         cmocka_unit_test(what_is_asked_for_while_it_settles_is_due_afterwards),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return UNIT_RUN(tests);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_sse_write: Server-Sent Events as llmspool-httpd writes them (WHATWG HTML, 9.2). */
+#include "unit.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,5 +94,5 @@ int main(void)
         cmocka_unit_test(what_is_no_event),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return UNIT_RUN(tests);
 }
