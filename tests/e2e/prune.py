@@ -70,9 +70,9 @@ def sound(spool, what=""):
 def by_age(rig: Rig):
     """Each folder by its age, neither sooner nor later; a second run finds nothing."""
     spool = rig.spool
-    # Of 199 days none of the jobs is as old as a limit to the second.
-    fill(spool, 300, "--versions", "3", "--failed", "30", "--days", "199", "--names", "30")
-    stay = {folder: {job for job, days in ages(spool, folder).items() if days < limit}
+    # A job may be as old as a limit to the second, and passes it before it is looked at.
+    fill(spool, 300, "--versions", "3", "--failed", "30", "--days", "200", "--names", "30")
+    stay = {folder: {job for job, days in ages(spool, folder).items() if days < limit - 0.01}
             for folder, limit in (("done", 90), ("failed", 30))}
     gone = {folder: spool.jobs(folder) - stay[folder] for folder in stay}
     dry, _ = prune(spool, "-n", *NO_ARCHIVE)
