@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HEAD_FIELDS = 100 };
+enum { HEAD_FIELDS = 64 };
 
 /* A head as it is gone through, field by field. Plain data: read it. */
 struct head {
