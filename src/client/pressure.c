@@ -69,10 +69,10 @@ static void forget_taken(struct pressure *pressure)
     }
 }
 
-static uint64_t in_cur(const struct pressure *pressure)
+uint64_t pressure_in_cur(const struct spool *spool)
 {
     static const char *const states[] = {"waiting", "delayed", "held", "running", "accepting"};
-    json_t *status = records_status(pressure->spool);
+    json_t *status = records_status(spool);
     const json_t *counts = json_object_get(status, "counts");
     uint64_t all = 0;
 
@@ -88,7 +88,7 @@ static uint64_t in_cur(const struct pressure *pressure)
 uint64_t pressure_waiting(struct pressure *pressure)
 {
     forget_taken(pressure);
-    return pressure->in_lists + in_cur(pressure);
+    return pressure->in_lists + pressure_in_cur(pressure->spool);
 }
 
 void pressure_free(struct pressure *pressure)

@@ -24,6 +24,9 @@ void pressure_note(struct pressure *pressure, const char *drop, size_t jobs);
 /* How many jobs are in cur/, as the daemon last said, and in those lists that it has not taken. */
 uint64_t pressure_waiting(struct pressure *pressure);
 
+/* How many jobs are in cur/, as the daemon last said. */
+uint64_t pressure_in_cur(const struct spool *spool);
+
 /* Frees it; NULL is allowed. */
 void pressure_free(struct pressure *pressure);
 

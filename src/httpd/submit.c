@@ -8,7 +8,7 @@
 
 #include "base/jsontext.h"
 #include "base/xalloc.h"
-#include "client/records.h"
+#include "client/pressure.h"
 #include "httpd/gather.h"
 #include "httpd/idempotency.h"
 #include "job/flow.h"
@@ -157,23 +157,6 @@ void submit_refuse(struct request *request, const struct submit_problem *problem
 
 /* --- room -------------------------------------------------------------------------------------- */
 
-/* How many jobs are in cur/, as the daemon last said. */
-static uint64_t in_cur(const struct spool *spool)
-{
-    static const char *const states[] = {"waiting", "delayed", "held", "running", "accepting"};
-    json_t *status = records_status(spool);
-    const json_t *counts = json_object_get(status, "counts");
-    uint64_t all = 0;
-
-    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-        json_int_t count = jsontext_get_int(counts, states[i], 0);
-
-        all += count > 0 ? (uint64_t)count : 0;
-    }
-    json_decref(status);
-    return all;
-}
-
 bool submit_has_room(struct request *request, size_t count)
 {
     struct jobs *jobs = request->front->jobs;
@@ -187,7 +170,7 @@ bool submit_has_room(struct request *request, size_t count)
             return false;
         }
         jobs->checked = now;
-        jobs->waiting = in_cur(request->front->spool);
+        jobs->waiting = pressure_in_cur(request->front->spool);
     }
     if (limit > 0 && jobs->waiting + asked_count(jobs->asked) + count > limit)
         asked_look(jobs->asked);
