@@ -69,6 +69,10 @@ load rig
     scenario jobs_http.py users
 }
 
+@test "a run is added to by its own user alone" {
+    scenario jobs_http.py runs_of_others
+}
+
 @test "whoever may see jobs no more sees them no more, within seconds" {
     scenario jobs_http.py visibility
 }

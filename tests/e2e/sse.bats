@@ -32,7 +32,9 @@ way() {
 @test "a replay is read as its reader takes it" { way slow_replay; }
 @test "500 idle streams are cheap" { way many; }
 @test "as many streams as fit, and others are served" { way too_many; }
+@test "one token has a quarter of them, and others are served" { way too_many_of_one; }
 @test "a user of a shared spool hears of his own jobs alone" { way others; }
+@test "a stream ends with what let it in" { way withdrawn; }
 
 @test "npm's eventsource, cut again and again while both processes are killed, hears every event once" {
     node_packages

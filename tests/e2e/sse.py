@@ -857,7 +857,9 @@ def too_many_of_one(rig):
     while not streams or streams[-1].status == 200:
         streams.append(Stream(server, "/v1/events", headers=headers[0]))
     refused = streams.pop()
-    equal((refused.status, refused.headers["retry-after"], len(streams)), (429, "30", 56), "the one too many")
+    # Of 300 descriptors 64 are for the server itself; of the connections three in four may be streams.
+    quarter = (300 - 64) // 4 * 3 // 4
+    equal((refused.status, refused.headers["retry-after"], len(streams)), (429, "30", quarter), "the one too many")
     equal(Stream(server, "/v1/events", headers=headers[1]).status, 200, "another token")
     streams.pop().close()
     until(lambda: Stream(server, "/v1/events", headers=headers[0]).status == 200, "a place to be free", 40)
@@ -1045,6 +1047,13 @@ def others(rig):
     shutil.copy(rig.spool.at("done", jobs["ben"] + ".json"), rig.spool.at("done", twin + ".json"))
     for user, status in (("boss", 409), ("ann", 404)):
         equal(get(user, "/v1/jobs/" + twin[:8]).status, status, f"the beginning of two IDs, to {user}")
+    status = {user: json.loads(get(user, "/v1/status").data) for user in ("ann", "boss")}
+    private = {"spool", "users", "webhook"}
+    equal({user: private & set(told) for user, told in status.items()}, {"ann": set(), "boss": private},
+          "what the owner of jobs is told, and who may do everything")
+    budgets = {user: {b["scope"] for b in told["money"]["budgets"]} for user, told in status.items()}
+    equal(budgets, {"ann": {"all"}, "boss": {"all", "user ann", "user ben"}}, "budgets that are told")
+    equal((get("boss", "/metrics").status, get("ann", "/metrics").status), (200, 403), "who sees metrics")
 
 
 @scenario
@@ -1104,15 +1113,6 @@ def withdrawn(rig):
         streams[kept].more()
     rig.spool.switch("pause", False)
     until(lambda: any(name == "completed" for name, _, _ in streams[kept].events(1)), "the stream that stays")
-
-    def look(user, path):
-        reply = server.get(path, headers={"Authorization": f"Bearer {tokens[user]}"})
-        return reply.status, reply.data.decode()
-
-    budgets = {user: {b["scope"] for b in json.loads(look(user, "/v1/status")[1])["money"]["budgets"]}
-               for user in ("ann", "boss")}
-    equal(budgets, {"ann": {"all"}, "boss": {"all", "user ann", "user ben"}}, "budgets that are told")
-    equal((look("boss", "/metrics")[0], look("ann", "/metrics")[0]), (200, 403), "who sees metrics")
 
 
 if __name__ == "__main__":
