@@ -77,6 +77,10 @@ load rig
     scenario jobs_http.py visibility
 }
 
+@test "an archived job is told with the command that gets it" {
+    scenario jobs_http.py archived
+}
+
 @test "it stops while it looks for jobs that are gone" {
     scenario jobs_http.py drained
 }

@@ -532,6 +532,25 @@ def absent(rig: Rig):
 
 
 @scenario
+def archived(rig: Rig):
+    """Of a job that is archived the command is told that gets it; restored, it is there again."""
+    rig.mock()
+    rig.daemon()
+    server = rig.httpd()
+    job = server.post("/v1/jobs", {"prompt": "kept"}).json["id"]
+    until(lambda: job_at(server, job)["state"] == "completed", "the answer")
+    program = [os.path.join(BUILD, "llmspool-archive")]
+    spool = ["-s", rig.spool.path]
+    subprocess.run([*program, "create", *spool, "--older-than", "0s"], check=True, capture_output=True, timeout=PATIENCE)
+    until(lambda: server.get(f"/v1/jobs/{job}").status == 410, "its leaving")
+    for path in ("", "/versions", "/versions/1"):
+        problem = refused(server.get(f"/v1/jobs/{job}{path}"), 410, "archived")
+        expect("llmspool-archive" in problem["detail"], f"no command is told: {problem}")
+    subprocess.run([*program, "restore", *spool, job], check=True, capture_output=True, timeout=PATIENCE)
+    until(lambda: server.get(f"/v1/jobs/{job}").status == 200, "its coming back")
+
+
+@scenario
 def drained(rig: Rig):
     """The server is stopped while it looks for jobs that clients wait for and that are gone."""
     server = rig.httpd()
