@@ -44,6 +44,10 @@ load rig
     scenario shared.py no_foreign_order
 }
 
+@test "what was given up is not brought back for another" {
+    scenario shared.py no_foreign_redelivery
+}
+
 @test "a drop that cannot be read waits with its reason" {
     scenario shared.py unreadable_drop
 }

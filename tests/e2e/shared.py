@@ -441,6 +441,25 @@ def no_foreign_order(place):
 
 
 @office
+def no_foreign_redelivery(place):
+    """A notification that was given up is brought back for whose job it tells of, and for nobody else."""
+    place.start(more='webhook { allow = {"127.0.0.0/8"} retries = {"10ms"} }\n')
+    place.must(ALICE, "llmspool-submit", "--wait", "--webhook", "http://127.0.0.1:9/", "told of")
+
+    def given_up():
+        names = os.listdir(place.at("outbox", "failed")) if os.path.exists(place.at("outbox", "failed")) else []
+        return [(name, os.stat(place.at("outbox", "failed", name)).st_ino) for name in names]
+
+    before = until(given_up, "the debt is given up")
+    place.run(BOB, "llmspool-ctl", "redeliver", "ALL")
+    until(lambda: not [n for n in os.listdir(place.at("ctl")) if n.startswith("redeliver.")],
+          "bob's order is taken")
+    equal(given_up(), before, "what bob's order did")
+    place.must(ALICE, "llmspool-ctl", "redeliver", "ALL")
+    until(lambda: given_up() and given_up()[0][1] != before[0][1], "tried again, and given up again")
+
+
+@office
 def unreadable_drop(place):
     """A drop of mode 0600 waits with its reason, and is taken when that is mended."""
     for visibility in ("group", "owner"):
