@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/config_reading.h"
 #include "base/config_text.h"
-#include "base/nearest.h"
 #include "base/xalloc.h"
 #include "spool/file.h"
 #include "daemon/config_sections.h"
@@ -47,83 +47,26 @@ enum kind {
 
 /* What the callbacks share. */
 struct reading {
+    struct config_reading base;
     /* What a section's first option leads to. */
     struct section {
-        struct reading *reading;
+        struct config_section base;
         enum kind kind;
     } sections[KINDS];
     struct config *config;
     struct config_place place;
     bool keys; /* they are wanted */
     cfg_t *root;
-    bool failed; /* error is filled: what follows is only its echo */
-    struct error *error;
 };
-
-/* libconfuse's callbacks get no argument of ours, so each section's first option leads to it: a
- * function, which libconfuse gives no value, and which no file can call, because config_text lets
- * no parenthesis through. */
-static const char reading_name[] = "\001reading";
-
-static int on_call(cfg_t *section, cfg_opt_t *option, int count, const char **arguments)
-{
-    (void)section, (void)option, (void)count, (void)arguments;
-    return -1;
-}
 
 static const struct section *section_of(cfg_t *section)
 {
-    assert(strcmp(section->opts[0].name, reading_name) == 0);
-    return (const struct section *)(void *)section->opts[0].simple_value.ptr;
+    return (const struct section *)(void *)config_reading_section(section);
 }
 
 static struct reading *reading_of(cfg_t *section)
 {
-    return section_of(section)->reading;
-}
-
-/* Prefixes what went wrong with file and line and keeps the first of it. */
-static int reading_fail(struct reading *reading, int line, const struct error *problem)
-{
-    if (!reading->failed)
-        error_set(reading->error, problem->kind, "%s:%d: %s", reading->place.path, line,
-                  problem->text);
-    reading->failed = true;
-    return -1;
-}
-
-/* Words for a setting or section that this version does not know. */
-static void describe_unknown(cfg_t *section, const char *name, struct error *problem)
-{
-    const char *known[OPTIONS_MAX];
-    size_t count = 0;
-    for (const cfg_opt_t *option = section->opts + 1; option->name != NULL; option++)
-        known[count++] = option->name;
-    const char *nearest = nearest_word(name, known, count);
-    error_set(problem, ERROR_DATA, "there is no setting \"%s\"%s", name,
-              strcmp(section->name, "root") == 0 ? "" : " in this section");
-    size_t length = strlen(problem->text);
-    if (nearest != NULL)
-        (void)snprintf(problem->text + length, sizeof problem->text - length,
-                       "; did you mean \"%s\"?", nearest);
-    else
-        (void)snprintf(problem->text + length, sizeof problem->text - length,
-                       "; see llmspoold.conf(5) for those that exist");
-}
-
-__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *section, const char *format,
-                                                           va_list arguments)
-{
-    static const char unknown[] = "no such option '";
-    struct error problem = {.kind = ERROR_DATA};
-    (void)vsnprintf(problem.text, sizeof problem.text, format, arguments);
-    if (strncmp(problem.text, unknown, strlen(unknown)) == 0) {
-        char *name = xstrdup(problem.text + strlen(unknown));
-        name[strcspn(name, "'")] = '\0';
-        describe_unknown(section, name, &problem);
-        free(name);
-    }
-    (void)reading_fail(reading_of(section), section->line, &problem);
+    return (struct reading *)(void *)section_of(section)->base.reading;
 }
 
 /* Sections. */
@@ -237,7 +180,7 @@ static int on_setting(cfg_t *section, cfg_opt_t *option)
     int failed = setting_read(setting_find(kinds[kind].settings, option->name), value,
                               kinds[kind].object(reading), &problem);
     wipe_value(value);
-    return failed == 0 ? 0 : reading_fail(reading, section->line, &problem);
+    return failed == 0 ? 0 : config_reading_fail(&reading->base, section->line, &problem);
 }
 
 /* Called for each element of a list, and once more at its end. */
@@ -257,7 +200,7 @@ static int on_list(cfg_t *section, cfg_opt_t *option)
             (void)setting_read(setting, value, object, &problem);
         wipe_value(value);
     }
-    return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
+    return problem.kind == ERROR_NONE ? 0 : config_reading_fail(&reading->base, section->line, &problem);
 }
 
 static int add_key(struct reading *reading, enum kind kind, const char *setting, const char *value,
@@ -293,7 +236,7 @@ static int on_key(cfg_t *section, cfg_opt_t *option)
             (void)add_key(reading, section_of(section)->kind, option->name, value, &problem);
         wipe_value(value);
     }
-    return problem.kind == ERROR_NONE ? 0 : reading_fail(reading, section->line, &problem);
+    return problem.kind == ERROR_NONE ? 0 : config_reading_fail(&reading->base, section->line, &problem);
 }
 
 /* Ends of sections. */
@@ -331,7 +274,7 @@ static int on_end(cfg_t *root, cfg_opt_t *option)
     cfg_t *section = cfg_opt_getnsec(option, cfg_opt_size(option) - 1);
     take_empty_lists(section);
     if (reading->keys && check_end(reading, section_of(section)->kind, &problem) == -1)
-        return reading_fail(reading, root->line, &problem);
+        return config_reading_fail(&reading->base, root->line, &problem);
     return 0;
 }
 
@@ -353,9 +296,8 @@ static void add_option(struct options *options, cfg_opt_t option, cfg_validate_c
 static void begin_options(struct options *options, struct reading *reading, enum kind kind)
 {
     *options = (struct options){0};
-    reading->sections[kind] = (struct section){.reading = reading, .kind = kind};
-    add_option(options, (cfg_opt_t)CFG_FUNC(reading_name, on_call), NULL);
-    options->list[0].simple_value.ptr = (void **)(void *)&reading->sections[kind];
+    reading->sections[kind] = (struct section){{&reading->base}, kind};
+    add_option(options, config_reading_option(&reading->sections[kind].base), NULL);
     for (const struct setting *row = kinds[kind].settings; row->name != NULL; row++) {
         if (row->kind->list)
             add_option(options, (cfg_opt_t)CFG_STR_LIST(row->name, NULL, CFGF_NODEFAULT), on_list);
@@ -438,23 +380,23 @@ static int reading_parse(struct reading *reading, char *text)
     struct error problem;
     int line;
     if (config_text_check(text, &line, &problem) == -1)
-        return reading_fail(reading, line, &problem);
+        return config_reading_fail(&reading->base, line, &problem);
     cfg_t *parser = reading_open(reading);
     if (parser == NULL) {
-        error_set(reading->error, ERROR_SYSTEM, "out of memory for %s", reading->place.path);
+        error_set(reading->base.error, ERROR_SYSTEM, "out of memory for %s", reading->place.path);
         return -1;
     }
     reading->root = parser;
-    (void)cfg_set_error_function(parser, on_error);
+    config_reading_errors(parser);
     int result = cfg_parse_buf(parser, text);
     if (result == CFG_SUCCESS)
         take_empty_lists(parser);
     (void)cfg_free(parser);
-    if (result != CFG_SUCCESS && !reading->failed) {
-        error_set(reading->error, ERROR_SYSTEM, "%s cannot be read", reading->place.path);
+    if (result != CFG_SUCCESS && !reading->base.failed) {
+        error_set(reading->base.error, ERROR_SYSTEM, "%s cannot be read", reading->place.path);
         return -1;
     }
-    return reading->failed ? -1 : 0;
+    return reading->base.failed ? -1 : 0;
 }
 
 static int open_regular(const char *path, struct stat *status, struct error *error)
@@ -490,7 +432,10 @@ int config_file_read(struct config *config, const char *path, bool keys, struct 
         failed = -1;
     } else {
         struct reading reading = {
-            .config = config, .place = {path, status.st_mode}, .keys = keys, .error = error};
+            .base = {.path = path, .page = "llmspoold.conf(5)", .error = error},
+            .config = config,
+            .place = {path, status.st_mode},
+            .keys = keys};
         buffer_byte(&text, '\n'); /* libconfuse reads no empty text */
         failed = reading_parse(&reading, text.bytes);
     }

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/config_reading.h"
 #include "base/config_text.h"
-#include "base/nearest.h"
 #include "base/sizetext.h"
 #include "base/timetext.h"
 #include "base/xalloc.h"
@@ -66,77 +66,22 @@ static const struct row limit_rows[] = {
 
 /* What libconfuse's callbacks share. */
 struct reading {
+    struct config_reading base;
     struct section {
-        struct reading *reading;
+        struct config_section base;
         const struct row *rows;
     } root, limits;
     struct front_options *options;
-    const char *path;
-    bool failed; /* error is filled: what follows is only its echo */
-    struct error *error;
 };
-
-/* --- from libconfuse's callbacks to the reading --- */
-
-/* The callbacks get no argument of ours, so each section's first option leads to it: a function,
- * which libconfuse gives no value, and which no file can call, because config_text lets no
- * parenthesis through. */
-static const char reading_name[] = "\001reading";
-
-static int on_call(cfg_t *section, cfg_opt_t *option, int count, const char **arguments)
-{
-    (void)section, (void)option, (void)count, (void)arguments;
-    return -1;
-}
 
 static const struct section *section_of(cfg_t *section)
 {
-    assert(strcmp(section->opts[0].name, reading_name) == 0);
-    return (const struct section *)(void *)section->opts[0].simple_value.ptr;
+    return (const struct section *)(void *)config_reading_section(section);
 }
 
-static int reading_fail(struct reading *reading, int line, const struct error *problem)
+static struct front_options *options_of(const struct section *section)
 {
-    if (!reading->failed)
-        error_set(reading->error, problem->kind, "%s:%d: %s", reading->path, line, problem->text);
-    reading->failed = true;
-    return -1;
-}
-
-static void describe_unknown(const struct section *section, const char *name, struct error *problem)
-{
-    const char *known[ROWS_MAX];
-    const char *nearest;
-    size_t count = 0;
-
-    while (section->rows[count].name != NULL) {
-        known[count] = section->rows[count].name;
-        count++;
-    }
-    nearest = nearest_word(name, known, count);
-    if (nearest != NULL)
-        error_set(problem, ERROR_DATA, "there is no setting \"%s\"; did you mean \"%s\"?", name,
-                  nearest);
-    else
-        error_set(problem, ERROR_DATA,
-                  "there is no setting \"%s\"; see llmspool-httpd(8) for those that exist", name);
-}
-
-__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *section, const char *format,
-                                                           va_list arguments)
-{
-    static const char unknown[] = "no such option '";
-    struct error problem = {.kind = ERROR_DATA};
-
-    (void)vsnprintf(problem.text, sizeof problem.text, format, arguments);
-    if (strncmp(problem.text, unknown, strlen(unknown)) == 0) {
-        char *name = xstrdup(problem.text + strlen(unknown));
-
-        name[strcspn(name, "'")] = '\0';
-        describe_unknown(section_of(section), name, &problem);
-        free(name);
-    }
-    (void)reading_fail(section_of(section)->reading, section->line, &problem);
+    return ((struct reading *)(void *)section->base.reading)->options;
 }
 
 /* --- values --- */
@@ -238,9 +183,9 @@ static int on_setting(cfg_t *parser, cfg_opt_t *option)
     struct error problem = {0};
 
     if (set_value(find_row(section, option->name), option->values[0]->string,
-                  section->reading->options, &problem) == 0)
+                  options_of(section), &problem) == 0)
         return 0;
-    return reading_fail(section->reading, parser->line, &problem);
+    return config_reading_fail(section->base.reading, parser->line, &problem);
 }
 
 /* Called for each element of a list, and once more at its end: the list is made anew each time. */
@@ -248,13 +193,13 @@ static int on_list(cfg_t *parser, cfg_opt_t *option)
 {
     const struct section *section = section_of(parser);
     const struct row *row = find_row(section, option->name);
-    char ***place = (char ***)(void *)((char *)section->reading->options + row->field);
+    char ***place = (char ***)(void *)((char *)options_of(section) + row->field);
     unsigned count = cfg_opt_size(option);
     struct error problem = {0};
 
     if (count > LIST_MAX) {
         error_set(&problem, ERROR_DATA, "%s: at most %d are allowed", row->name, LIST_MAX);
-        return reading_fail(section->reading, parser->line, &problem);
+        return config_reading_fail(section->base.reading, parser->line, &problem);
     }
     for (size_t i = 0; *place != NULL && (*place)[i] != NULL; i++)
         free((*place)[i]);
@@ -271,8 +216,7 @@ static void fill_options(cfg_opt_t *list, struct section *section)
 {
     size_t count = 0;
 
-    list[count] = (cfg_opt_t)CFG_FUNC(reading_name, on_call);
-    list[count++].simple_value.ptr = (void **)(void *)section;
+    list[count++] = config_reading_option(&section->base);
     for (const struct row *row = section->rows; row->name != NULL; row++) {
         assert(count + 2 < ROWS_MAX);
         if (row->kind == KIND_LIST)
@@ -289,8 +233,8 @@ static cfg_t *open_parser(struct reading *reading)
     cfg_opt_t limits[ROWS_MAX] = {0};
     size_t count = 0;
 
-    reading->root = (struct section){reading, root_rows};
-    reading->limits = (struct section){reading, limit_rows};
+    reading->root = (struct section){{&reading->base}, root_rows};
+    reading->limits = (struct section){{&reading->base}, limit_rows};
     fill_options(limits, &reading->limits);
     fill_options(root, &reading->root);
     while (root[count].type != CFGT_NONE)
@@ -302,25 +246,26 @@ static cfg_t *open_parser(struct reading *reading)
 int optionfile_parse(struct front_options *options, const char *path, char *text,
                      struct error *error)
 {
-    struct reading reading = {.options = options, .path = path, .error = error};
+    struct reading reading = {
+        .base = {.path = path, .page = "llmspool-httpd(8)", .error = error}, .options = options};
     struct error problem = {0};
     cfg_t *parser;
     int line;
     int result;
 
     if (config_text_check(text, &line, &problem) == -1)
-        return reading_fail(&reading, line, &problem);
+        return config_reading_fail(&reading.base, line, &problem);
     parser = open_parser(&reading);
     if (parser == NULL) {
         error_system(error, errno, "cannot read %s", path);
         return -1;
     }
-    (void)cfg_set_error_function(parser, on_error);
+    config_reading_errors(parser);
     result = cfg_parse_buf(parser, text);
     (void)cfg_free(parser);
-    if (result != CFG_SUCCESS && !reading.failed)
+    if (result != CFG_SUCCESS && !reading.base.failed)
         error_set(error, ERROR_DATA, "%s cannot be read", path);
-    return result == CFG_SUCCESS && !reading.failed ? 0 : -1;
+    return result == CFG_SUCCESS && !reading.base.failed ? 0 : -1;
 }
 
 int optionfile_read(struct front_options *options, const char *path, struct error *error)
