@@ -200,7 +200,9 @@ static int on_list(cfg_t *section, cfg_opt_t *option)
             (void)setting_read(setting, value, object, &problem);
         wipe_value(value);
     }
-    return problem.kind == ERROR_NONE ? 0 : config_reading_fail(&reading->base, section->line, &problem);
+    return problem.kind == ERROR_NONE
+               ? 0
+               : config_reading_fail(&reading->base, section->line, &problem);
 }
 
 static int add_key(struct reading *reading, enum kind kind, const char *setting, const char *value,
@@ -236,7 +238,9 @@ static int on_key(cfg_t *section, cfg_opt_t *option)
             (void)add_key(reading, section_of(section)->kind, option->name, value, &problem);
         wipe_value(value);
     }
-    return problem.kind == ERROR_NONE ? 0 : config_reading_fail(&reading->base, section->line, &problem);
+    return problem.kind == ERROR_NONE
+               ? 0
+               : config_reading_fail(&reading->base, section->line, &problem);
 }
 
 /* Ends of sections. */
