@@ -9,6 +9,7 @@
 #define BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 /* Time of day: milliseconds since 1970-01-01T00:00:00Z. Jumps when somebody sets the clock. */
 struct wall {
@@ -36,6 +37,18 @@ static inline struct wall clock_wall(const struct clock *clock)
 static inline struct mono clock_mono(const struct clock *clock)
 {
     return clock->mono(clock->context);
+}
+
+/* A time of the system's, of a file or a clock, in whole milliseconds. */
+static inline int64_t clock_ms(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* The sooner of two moments or waits, in milliseconds of one clock; a negative one is none. */
+static inline int64_t clock_sooner(int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 #endif

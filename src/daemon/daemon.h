@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * daemon: llmspoold put together: what is opened, one turn of its loop, signals, stopping.
+ * daemon: llmspoold put together: its loop, what one turn of it does, signals, and the start.
  *
  * Floor: daemon.
  */

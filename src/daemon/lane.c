@@ -400,11 +400,6 @@ bool lanes_offer(struct lanes *lanes, struct task *task, struct mono now, struct
 
 /* --- waking ---------------------------------------------------------------------------------------------- */
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 /* When one of a lane's gates opens, and in *shut_ms when the turn of its fallback comes. */
 static int64_t gates_wake_ms(const struct lanes *lanes, const struct lane *lane, struct mono now,
                              int64_t *shut_ms)
@@ -417,7 +412,7 @@ static int64_t gates_wake_ms(const struct lanes *lanes, const struct lane *lane,
         int64_t since_ms = gate_view(gate, now).since_mono_ms;
         int64_t until_ms = since_ms < 0 ? -1 : since_ms + lanes->config->fallback_after_ms;
 
-        wake_ms = sooner(wake_ms, gate_wake_ms(gate));
+        wake_ms = clock_sooner(wake_ms, gate_wake_ms(gate));
         if (*shut_ms >= 0)
             *shut_ms = until_ms < 0 || until_ms > *shut_ms ? until_ms : *shut_ms;
     }
@@ -432,11 +427,11 @@ static int64_t lane_wake_ms(struct lanes *lanes, const struct lane *lane, struct
     for (unsigned steps = 0; lane != NULL && steps <= CHAIN_LIMIT; steps++) {
         int64_t shut_ms;
 
-        wake_ms = sooner(wake_ms, gates_wake_ms(lanes, lane, now, &shut_ms));
+        wake_ms = clock_sooner(wake_ms, gates_wake_ms(lanes, lane, now, &shut_ms));
         if (json_array_size(lane->chain) == 0 || shut_ms < 0)
             break;
         if (shut_ms > now.ms)
-            return sooner(wake_ms, shut_ms);
+            return clock_sooner(wake_ms, shut_ms);
         lane = lanes_fallback(lanes, lane);
     }
     return wake_ms;
@@ -448,7 +443,7 @@ int64_t lanes_wake_ms(struct lanes *lanes, struct mono now)
     const struct lane *lane;
 
     TAILQ_FOREACH (lane, &lanes->active, link)
-        wake_ms = sooner(wake_ms, lane_wake_ms(lanes, lane, now));
+        wake_ms = clock_sooner(wake_ms, lane_wake_ms(lanes, lane, now));
     return wake_ms;
 }
 
@@ -504,7 +499,7 @@ void lane_reason(const struct lane *lane, struct mono now, struct wall wall, cha
 
         if (view.state == GATE_OPEN || view.reason == NULL)
             return;
-        if (i == 0 || sooner(view.until_mono_ms, soonest.until_mono_ms) == view.until_mono_ms)
+        if (i == 0 || clock_sooner(view.until_mono_ms, soonest.until_mono_ms) == view.until_mono_ms)
             soonest = view;
     }
     gate_reason(&soonest, now, wall, out, size);
