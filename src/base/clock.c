@@ -4,14 +4,13 @@
 
 #include <assert.h>
 #include <stddef.h>
-#include <time.h>
 
 static int64_t read_ms(clockid_t id)
 {
     struct timespec now;
     int result = clock_gettime(id, &now);
     assert(result == 0);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_ms(now);
 }
 
 static struct wall system_wall(void *context)

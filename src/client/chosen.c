@@ -29,8 +29,7 @@ static int64_t submitted_ms(const json_t *state, const struct stat *status)
 {
     int64_t again = records_time(state, "submitted");
 
-    return again > 0 ? again
-                     : (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
+    return again > 0 ? again : clock_ms(status->st_mtim);
 }
 
 static bool active_matches(const struct spool *spool, const struct selection *selection,

@@ -10,8 +10,9 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define ENTER  "\033[?1049h\033[?25l\033[?7l" /* alternate screen, no cursor, lines are cut */
 #define LEAVE  "\033[?7h\033[?25h\033[?1049l"
@@ -174,10 +175,7 @@ static bool take_key(struct terminal *terminal)
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_mono(&clock_system).ms;
 }
 
 /* Waits until the page is due. Returns 0, a signal's number, or -1: q. */

@@ -89,10 +89,7 @@ static void count_file(const struct spool *spool, const char *name, struct wall 
         values[0].text == NULL || !jsonspan_string(values[0], model) || model->length == 0) {
         return; /* it was moved meanwhile, or llmspool-check tells of it */
     }
-    count(models, model->bytes,
-          shape_column(now.ms - (int64_t)status.st_mtim.tv_sec * 1000 -
-                       status.st_mtim.tv_nsec / 1000000),
-          1);
+    count(models, model->bytes, shape_column(now.ms - clock_ms(status.st_mtim)), 1);
 }
 
 static int count_files(const struct spool *spool, struct wall now, json_t *models,

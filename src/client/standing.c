@@ -44,7 +44,7 @@ static bool lies_in(const struct spool *spool, enum folder folder, const char *n
 /* A file's status changes last when it is moved to where it lies. */
 static int64_t moved_ms(const struct stat *status)
 {
-    return (int64_t)status->st_ctim.tv_sec * 1000 + status->st_ctim.tv_nsec / 1000000;
+    return clock_ms(status->st_ctim);
 }
 
 static void count_end(struct reading *reading, const struct stat *status)

@@ -58,7 +58,7 @@ static void copy(json_t *to, const char *key, const json_t *from)
 
 static int64_t modified_ms(const struct stat *status)
 {
-    return (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
+    return clock_ms(status->st_mtim);
 }
 
 /* When the run under way was submitted; 0 when it is not in cur/. */

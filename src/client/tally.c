@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "client/records.h"
@@ -158,8 +159,7 @@ size_t tally_before(const struct spool *spool, int64_t submitted_ms)
         if (entry_read(entry->d_name).kind == ENTRY_JOB &&
             fstatat(spool->dir[FOLDER_CUR], entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             (status.st_mode & S_IXUSR) == 0) {
-            count += (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000 <
-                     submitted_ms;
+            count += clock_ms(status.st_mtim) < submitted_ms;
         }
     }
     if (list != NULL) {

@@ -142,7 +142,7 @@ static bool name_is_stale(struct core *core, const struct id *id, int64_t submit
     if (strstr(target, text) != NULL)
         return strcmp(target, error) == 0;
     return fstatat(dir, name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
-           link.st_mtim.tv_sec * 1000 + link.st_mtim.tv_nsec / 1000000 < submitted;
+           clock_ms(link.st_mtim) < submitted;
 }
 
 static void name_mend(struct core *core, const struct id *id, int64_t submitted, const char *name)

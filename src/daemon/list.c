@@ -105,9 +105,7 @@ static void line_refused(void *context, int result, int failed_file)
 
 int64_t list_submitted(const struct list *list)
 {
-    struct timespec ctime = list->take.status.st_ctim;
-
-    return (int64_t)ctime.tv_sec * 1000 + ctime.tv_nsec / 1000000;
+    return clock_ms(list->take.status.st_ctim);
 }
 
 /* Whether its jobs are a run's. */

@@ -362,8 +362,7 @@ static void order_add_to(struct orders *orders, struct order *order, const struc
     }
     order->owner = owner;
     order->status = take->status;
-    order->submitted =
-        take->status.st_ctim.tv_sec * 1000 + take->status.st_ctim.tv_nsec / 1000000;
+    order->submitted = clock_ms(take->status.st_ctim);
     order->scans = intake_scan(core->intake);
     order->next = orders->first;
     orders->first = order;
@@ -376,7 +375,7 @@ static void refuse_order(struct orders *orders, const char *name, const struct t
     refusal_file(orders->core, FOLDER_CTL, name,
                  &(struct refusal){.reason = "bad_order",
                                    .message = message,
-                                   .submitted = take->status.st_ctim.tv_sec * 1000});
+                                   .submitted = clock_ms(take->status.st_ctim)});
 }
 
 static void order_open(struct orders *orders, const char *name, enum order_kind kind,
@@ -463,7 +462,7 @@ static bool switch_counts(struct core *core, const char *name, const char *user)
                      &(struct refusal){.reason = "bad_order",
                                        .message = "That concerns jobs of others: only an "
                                                   "administrator may do it (group llmspool-admin)",
-                                       .submitted = status.st_ctim.tv_sec * 1000});
+                                       .submitted = clock_ms(status.st_ctim)});
     return counts;
 }
 

@@ -35,11 +35,6 @@ struct beside {
     struct beside *next;
 };
 
-static int64_t time_ms(struct timespec time)
-{
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 static void remove_entry(struct core *core, enum folder folder, enum entry_kind kind,
                          const struct id *id, unsigned version)
 {
@@ -189,7 +184,7 @@ static void recover_read(struct core *core, struct task *task, struct job *job, 
         job_free(job);
         return;
     }
-    task->submitted = time_ms(status.st_mtim);
+    task->submitted = clock_ms(status.st_mtim);
     load_memory(core, task);
     task_apply(core, task, job);
     debt_names_mend(core, &task->id, task->submitted, job, task->memory);

@@ -74,8 +74,7 @@ static void read_job(struct brief *brief)
     brief->name = values[0];
     brief->user = values[1];
     brief->model = values[2];
-    brief->submitted_ms = (int64_t)brief->status.st_mtim.tv_sec * 1000 +
-                          brief->status.st_mtim.tv_nsec / 1000000;
+    brief->submitted_ms = clock_ms(brief->status.st_mtim);
 }
 
 static void read_times(struct brief *brief, const struct buffer *record)

@@ -161,7 +161,7 @@ static const struct refused *newest_refused(const struct lookup *lookup, const s
         if (!id_equal(&refused->id, id) ||
             fstatat(spool->dir[FOLDER_FAILED], refused->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        ms = (int64_t)status.st_ctim.tv_sec * 1000 + status.st_ctim.tv_nsec / 1000000;
+        ms = clock_ms(status.st_ctim);
         if (newest == NULL || ms > newest_ms) {
             newest = refused;
             newest_ms = ms;

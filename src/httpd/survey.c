@@ -85,10 +85,7 @@ static bool ages_count(const struct spool *spool, struct wall now, uint64_t jobs
         if (entry_read(entry->d_name).kind == ENTRY_JOB &&
             fstatat(spool->dir[FOLDER_CUR], entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             (status.st_mode & S_IXUSR) == 0) {
-            int64_t submitted_ms =
-                (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
-
-            jobs[shape_column(now.ms - submitted_ms)]++;
+            jobs[shape_column(now.ms - clock_ms(status.st_mtim))]++;
         }
     }
     closedir(list);

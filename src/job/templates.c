@@ -157,9 +157,8 @@ static bool same_file(const struct stat *a, const struct stat *b)
 static void note_status(const struct templates *templates, struct known *known,
                         const struct stat *status)
 {
-    int64_t changed = (int64_t)status->st_ctim.tv_sec * 1000 + status->st_ctim.tv_nsec / 1000000;
     known->status = *status;
-    known->recent = clock_wall(templates->clock).ms - changed < RECENT_MS;
+    known->recent = clock_wall(templates->clock).ms - clock_ms(status->st_ctim) < RECENT_MS;
 }
 
 static void tell_unreadable(struct known *known, const char *file, int result)

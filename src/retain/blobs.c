@@ -187,10 +187,9 @@ static int judge_mark(struct sweep *sweep, const char *name, struct blob_entry e
 
 static bool is_young(const struct sweep *sweep, const struct stat *status)
 {
-    int64_t changed = (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
     int64_t young_ms = sweep->plan->jobs != NULL ? 0 : sweep->plan->young_ms;
 
-    return changed > sweep->plan->now.ms - young_ms - TICK_MS;
+    return clock_ms(status->st_mtim) > sweep->plan->now.ms - young_ms - TICK_MS;
 }
 
 /* Attachments that no mark counts for. */

@@ -21,8 +21,7 @@ static int64_t idle_ms(const struct check *check, const struct check_entry *entr
     if (fstatat(check->spool->dir[entry->folder], entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return -1;
     }
-    return check->now_ms -
-           ((int64_t)status.st_ctim.tv_sec * 1000 + status.st_ctim.tv_nsec / 1000000);
+    return check->now_ms - clock_ms(status.st_ctim);
 }
 
 /* Names of the owner's are nobody's while there is none: mending, which is the owner, knows at

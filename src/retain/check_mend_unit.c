@@ -50,7 +50,7 @@ static int write_error(const struct mending *mending, unsigned run, const char *
         record_write_error(&out,
                            &(struct record){.job = job,
                                             .state = state,
-                                            .times = {.submitted = status.st_mtim.tv_sec * 1000,
+                                            .times = {.submitted = clock_ms(status.st_mtim),
                                                       .finished = mending->check->now_ms},
                                             .status = "failed",
                                             .cost_nano = -1,

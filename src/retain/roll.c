@@ -118,5 +118,5 @@ int64_t roll_begun_ms(const struct spool *spool, const char *run)
     if (fstatat(spool->dir[FOLDER_RUNS], run, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return 0;
     }
-    return (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
+    return clock_ms(status.st_mtim);
 }

@@ -179,8 +179,7 @@ static enum take_verdict refuse_linked(struct take *take)
 static enum take_verdict judge_links(const struct spool *spool, enum folder folder,
                                      const char *name, struct wall now, struct take *take)
 {
-    const struct timespec *changed = &take->status.st_ctim;
-    int64_t age_ms = now.ms - (int64_t)changed->tv_sec * 1000 - changed->tv_nsec / 1000000;
+    int64_t age_ms = now.ms - clock_ms(take->status.st_ctim);
     /* A ctime that lies far ahead is old too: somebody set the clock back. */
     if (age_ms < LINK_GRACE_MS && age_ms > -LINK_GRACE_MS) {
         return decide(take, TAKE_LATER, "it has two names: its dropper may be about to remove one");
