@@ -447,14 +447,14 @@ END
 }
 
 @test "requests a minute: 429 with the real headers" {
-    start --rpm 60 --burst 2
+    start --rpm 2 --burst 2
     [ "$(status_of chat x)" = 200 ]
-    [ "$(header x-ratelimit-limit-requests)" = 60 ]
+    [ "$(header x-ratelimit-limit-requests)" = 2 ]
     [ "$(header x-ratelimit-remaining-requests)" = 1 ]
-    [[ $(header x-ratelimit-reset-requests) =~ ^(1s|[0-9]+ms)$ ]]
+    [[ $(header x-ratelimit-reset-requests) =~ ^(30|29\.[0-9]+)s$ ]]
     [ "$(status_of chat y)" = 200 ]
     [ "$(status_of chat z)" = 429 ]
-    [ "$(header retry-after)" = 1 ]
+    [[ $(header retry-after) =~ ^[12]?[0-9]$|^30$ ]]
     [[ $(header retry-after-ms) =~ ^[0-9]+$ ]]
     [ "$(status_of chat z '{"model": "another"}')" = 200 ]
     [ "$(summary '.faults["rate-limit"]')" = 1 ]
@@ -488,7 +488,7 @@ END
 
 @test "slots let the others wait until one is free" {
     start --slots 1
-    (chat '[[mock:hang]]' '{}' -m 0.5 >/dev/null 2>&1 || true) 3>&- &
+    (chat '[[mock:hang]]' '{}' -m 5 >/dev/null 2>&1 || true) 3>&- &
     until_summary '.in_flight == 1'
     [ "$(answer waited)" = waited ]
     [ "$(summary '[.answered, .max_in_flight]')" = '[1,2]' ]
