@@ -306,7 +306,7 @@ void flows_look_at_holds(struct flows *flows)
         TAILQ_CONCAT(&flows->ready, &flow->kept, link);
         TAILQ_REMOVE(&flows->held, flow, held_link);
         flow->held = false;
-        flows->core->kick(flows->core);
+        core_touch(flows->core);
     }
 }
 

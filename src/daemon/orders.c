@@ -429,6 +429,7 @@ static void set_held(struct core *core, struct task *task, bool held)
                json_pack("{s:s}", "hold", hold_word(HOLD_USER)));
     if (task->phase == TASK_WAITING)
         queue_place(core->queue, task);
+    core_touch(core);
 }
 
 /* Holds are files named after IDs: those of jobs in cur/ are looked up one by one, so that a job held

@@ -68,6 +68,18 @@ fits_80_columns() {
     fits_80_columns <<<"$output"
 }
 
+@test "a hold and its end are counted where nothing else happens" {
+    live
+    drop later '{"prompt": "later", "delay": "1d"}'
+    eventually overview_is '[.counts.delayed, .counts.held]' '[1,0]'
+    sleep 1.5 # what else is to be told of the job is told
+    llmspool-ctl -q hold later
+    eventually overview_is '[.counts.delayed, .counts.held]' '[0,1]'
+    sleep 1.5
+    llmspool-ctl -q release later
+    eventually overview_is '[.counts.delayed, .counts.held]' '[1,0]'
+}
+
 @test "without a daemon jobs are counted as the folders show them" {
     live
     drop later '{"prompt": "later", "delay": "1d"}'
