@@ -215,14 +215,25 @@ server.serve_forever()'
     [ "$status" -eq 1 ]
 }
 
+# All but what the daemon writes while it does nothing: its state, by way of tmp/.
+what_lies_there() {
+    find "$spool" ! -path '*/state*' ! -path '*/tmp*' -printf '%p %i %T@\n' | sort
+}
+
+tmp_is_empty() {
+    [ -z "$(ls -A "$spool/tmp")" ]
+}
+
 @test "the spool is left as it is, also beside a daemon" {
     export LLMSPOOL_DIR=$spool
     live
-    before=$(find "$spool" ! -path '*/state*' -printf '%p %i %T@\n' | sort)
+    eventually grep -rq daemon_started "$spool/events"
+    before=$(what_lies_there)
     run probe < <(one_provider)
     [ "$status" -eq 0 ]
     [[ "$output" == "p/gpt-4o-mini: reachable, "* ]]
-    [ "$(find "$spool" ! -path '*/state*' -printf '%p %i %T@\n' | sort)" = "$before" ]
+    [ "$(what_lies_there)" = "$before" ]
+    eventually tmp_is_empty
     [ "$(llmspool-status --json | jq .daemon_up)" = true ]
 }
 
