@@ -19,5 +19,6 @@ archive() {
 @test "a filter gets each archive, and has the last word" { archive filtered; }
 @test "damaged jobs are told and stay" { archive damaged_jobs; }
 @test "nothing is deleted for an archive that is not whole" { archive damaged_archives; }
+# bats test_tags=sweep
 @test "killed at each system call that changes something, nothing is lost" { archive killed; }
 @test "each call that fails is survived" { archive faults; }

@@ -45,6 +45,7 @@ load rig
     scenario attach.py damaged_before_sending
 }
 
+# bats test_tags=sweep
 @test "killed before and after each call of taking an attachment, no job is lost" {
     scenario attach.py taking_killed
 }
@@ -61,6 +62,7 @@ load rig
     scenario attach.py beside_submissions
 }
 
+# bats test_tags=sweep
 @test "killed before and after each call, prune keeps what is referred to and the next run ends it" {
     scenario attach.py removing_killed
 }

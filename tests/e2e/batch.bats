@@ -81,10 +81,12 @@ load node
     scenario batch.py submitted
 }
 
+# bats test_tags=sweep
 @test "killed at any system call, no line is lost, doubled or paid again" {
     scenario batch.py killed_at_calls
 }
 
+# bats test_tags=sweep
 @test "killed at any system call of a retry, no results stay out of date" {
     scenario batch.py killed_while_retried
 }

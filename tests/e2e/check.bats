@@ -24,26 +24,32 @@ way() {
     way each_damage
 }
 
+# bats test_tags=sweep
 @test "a repair killed at any change is finished by the next: part 1 of 6 of the damages" {
     way killed_everywhere 1/6
 }
 
+# bats test_tags=sweep
 @test "a repair killed at any change is finished by the next: part 2 of 6 of the damages" {
     way killed_everywhere 2/6
 }
 
+# bats test_tags=sweep
 @test "a repair killed at any change is finished by the next: part 3 of 6 of the damages" {
     way killed_everywhere 3/6
 }
 
+# bats test_tags=sweep
 @test "a repair killed at any change is finished by the next: part 4 of 6 of the damages" {
     way killed_everywhere 4/6
 }
 
+# bats test_tags=sweep
 @test "a repair killed at any change is finished by the next: part 5 of 6 of the damages" {
     way killed_everywhere 5/6
 }
 
+# bats test_tags=sweep
 @test "a repair killed at any change is finished by the next: part 6 of 6 of the damages" {
     way killed_everywhere 6/6
 }

@@ -232,6 +232,7 @@ audit_version done/$twice.v2.json" ]
 audit_lost done/$archived.json" ]
 }
 
+# bats test_tags=sweep
 @test "compressing days, killed at any call, loses and doubles no line" {
     scenario events.py killed_at_calls
 }

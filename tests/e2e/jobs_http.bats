@@ -97,6 +97,7 @@ load rig
     scenario jobs_http.py full
 }
 
+# bats test_tags=sweep
 @test "what was acknowledged is there, whenever the server is killed" {
     scenario jobs_http.py killed
 }

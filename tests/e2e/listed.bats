@@ -22,3 +22,17 @@
     echo "forgotten: ${forgotten-}"
     [ -z "${forgotten-}" ]
 }
+
+@test "every sweep of kills has the tag by which the build without sanitizers finds it" {
+    cd "$LLMSPOOL_SOURCE/tests/e2e"
+    untagged=
+    while read -r script name; do
+        untagged+=$(awk -v call="(^|{) *[a-z_]+( [a-z_]+[.]py)? $name( |;|\$)" '
+            /^@test/ { tagged = before ~ /^# bats test_tags=sweep$/ }
+            $0 ~ call && !tagged { print FILENAME ": " $0 }
+            { before = $0 }' "${script%.py}.bats")
+    done < <(awk '/^def / { name = $2; sub(/\(.*/, "", name) }
+        /sweep_of_kills\(\)$/ && name != "" && !/^def/ { print FILENAME, name }' ./*.py)
+    echo "untagged: $untagged"
+    [ -z "$untagged" ]
+}

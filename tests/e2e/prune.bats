@@ -37,6 +37,7 @@ load rig
     scenario prune.py beside_others
 }
 
+# bats test_tags=sweep
 @test "killed before and after each call, a unit is whole or gone, and the next run finishes" {
     scenario prune.py killed_at_calls
 }

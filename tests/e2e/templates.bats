@@ -65,10 +65,12 @@ load rig
     scenario templates.py shared
 }
 
+# bats test_tags=sweep
 @test "a list that is taken again with an edited template leaves no run without its jobs" {
     scenario templates.py edited_after_a_kill
 }
 
+# bats test_tags=sweep
 @test "killed at any call while typed jobs come in, none is lost or doubled" {
     scenario templates.py killed
 }

@@ -33,4 +33,5 @@ webhooks() {
 @test "on a full disk counters are kept in memory" { webhooks full_disk; }
 @test "what is delivered and cannot be removed is told, and comes again" { webhooks stuck; }
 @test "killed before a receiver's answer, the daemon sends again with the same id" { webhooks killed_by_receiver; }
+# bats test_tags=sweep
 @test "killed at any call between done and delivered: never undelivered, one id" { webhooks killed_at_calls; }
