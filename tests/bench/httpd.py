@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""http: submissions and status reads a second of llmspool-httpd, and of a queue in Redis behind Fastify.
+"""httpd: submissions and status reads a second of llmspool-httpd, and of a queue in Redis behind Fastify.
 
-Usage: http.py BUILD [FOLDER]: the programs of BUILD, spools in FOLDER (its file system is what is
+Usage: httpd.py BUILD [FOLDER]: the programs of BUILD, spools in FOLDER (its file system is what is
 measured; the working directory). Needs wrk; for the queue redis-server and npm, which installs
 tests/bench/node into FOLDER. What is missing is said and left out. LLMSPOOL_BENCH_S says how long each
 figure is measured (8 seconds), with 64 connections that are kept alive and bodies of a kilobyte.
