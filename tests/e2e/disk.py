@@ -85,7 +85,7 @@ def sync_fails_for_long(rig: Rig):
     jobs = [rig.spool.drop(job) for job in numbered(0, 5)]
     daemon.until_says("its record cannot be written, trying again")
     expect(not rig.spool.jobs("done"), "a job is done whose output could not be synced")
-    equal(mock.requests(), 5, "requests")
+    until(lambda: mock.requests() == 5, lambda: f"5 requests: {mock.requests()}")
     daemon.kill()
     rig.until_empty()
     equal(rig.spool.jobs("done"), set(jobs), "done/")
