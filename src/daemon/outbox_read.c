@@ -91,8 +91,9 @@ int outbox_open_failed(const struct outbox *outbox, bool make)
     mode_t mode = layout_folder_mode(FOLDER_OUTBOX, spool->shared);
     int fd;
 
-    if (make && mkdirat(dir, OUTBOX_FAILED, mode) == 0)
-        (void)fchmodat(dir, OUTBOX_FAILED, mode, 0); /* the umask does not count */
+    if (make && mkdirat(dir, OUTBOX_FAILED, mode) == 0 &&
+        fchmodat(dir, OUTBOX_FAILED, mode, 0) < 0) /* the umask does not count */
+        return -errno;
     fd = openat(dir, OUTBOX_FAILED, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
