@@ -2,8 +2,6 @@
 /* walk: the entries of a volume, as libarchive reads them. */
 #include "retain/walk.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 
 #include "base/xalloc.h"
 #include "retain/index.h"
+#include "retain/libarchive.h"
 
 enum {
     END_SIZE = 2 * INDEX_BLOCK, /* two blocks of zeros end a tar */
@@ -21,6 +20,7 @@ enum {
 #define MANIFEST_LIMIT (UINT64_C(8) << 30)
 
 struct walk {
+    const struct libarchive *library;
     struct archive *archive;
     struct frames *frames; /* NULL: what is walked lies in memory */
     const char *bytes;     /* in memory, when they were not given to libarchive yet */
@@ -67,7 +67,7 @@ static la_ssize_t on_read(struct archive *archive, void *context, const void **b
     ssize_t count = next_piece(walk, bytes, &error);
 
     if (count < 0) {
-        archive_set_error(archive, EILSEQ, "%s", error.text);
+        walk->library->set_error(archive, EILSEQ, "%s", error.text);
         return -1;
     }
     if (count > 0) {
@@ -78,7 +78,7 @@ static la_ssize_t on_read(struct archive *archive, void *context, const void **b
 
 static int failed(const struct walk *walk, const char *what, struct error *error)
 {
-    const char *why = archive_error_string(walk->archive);
+    const char *why = walk->library->error_string(walk->archive);
 
     error_set(error, ERROR_DATA, "%s%s%s", what, why != NULL ? ": " : "", why != NULL ? why : "");
     return -1;
@@ -88,9 +88,10 @@ static struct walk *walk_new(void)
 {
     struct walk *walk = xcalloc(1, sizeof *walk);
 
-    walk->archive = archive_read_new();
+    walk->library = libarchive();
+    walk->archive = walk->library->read_new();
     if (walk->archive == NULL ||
-        archive_read_support_format_tar(walk->archive) != ARCHIVE_OK) {
+        walk->library->read_support_format_tar(walk->archive) != ARCHIVE_OK) {
         abort(); /* no memory */
     }
     return walk;
@@ -119,7 +120,7 @@ struct walk *walk_open_bytes(const char *bytes, size_t length)
 void walk_close(struct walk *walk)
 {
     if (walk != NULL) {
-        archive_read_free(walk->archive);
+        walk->library->read_free(walk->archive);
         frames_close(walk->frames);
         free(walk);
     }
@@ -140,20 +141,22 @@ static bool is_empty(const char *text)
 /* Why an entry is none of ours, or NULL. */
 static const char *flaw(const struct walk *walk, struct archive_entry *found)
 {
-    if (archive_format(walk->archive) != ARCHIVE_FORMAT_TAR_USTAR) {
+    const struct libarchive *library = walk->library;
+
+    if (library->format(walk->archive) != ARCHIVE_FORMAT_TAR_USTAR) {
         return "is not of the plain ustar form";
     }
-    if (archive_entry_filetype(found) != AE_IFREG || archive_entry_hardlink(found) != NULL ||
-        archive_entry_symlink(found) != NULL) {
+    if (library->entry_filetype(found) != AE_IFREG || library->entry_hardlink(found) != NULL ||
+        library->entry_symlink(found) != NULL) {
         return "is no regular file";
     }
-    if (archive_entry_perm(found) != ENTRY_MODE || archive_entry_uid(found) != 0 ||
-        archive_entry_gid(found) != 0 || !is_empty(archive_entry_uname(found)) ||
-        !is_empty(archive_entry_gname(found))) {
+    if (library->entry_perm(found) != ENTRY_MODE || library->entry_uid(found) != 0 ||
+        library->entry_gid(found) != 0 || !is_empty(library->entry_uname(found)) ||
+        !is_empty(library->entry_gname(found))) {
         return "has another mode or owner than 0600 of 0";
     }
-    if (!archive_entry_mtime_is_set(found) || archive_entry_mtime_nsec(found) != 0 ||
-        archive_entry_mtime(found) < 0) {
+    if (!library->entry_mtime_is_set(found) || library->entry_mtime_nsec(found) != 0 ||
+        library->entry_mtime(found) < 0) {
         return "has no whole second as its time";
     }
     return NULL;
@@ -180,8 +183,9 @@ static int read_name(const char *name, struct walk_entry *entry)
 static int read_entry(struct walk *walk, struct archive_entry *found, struct walk_entry *entry,
                       struct error *error)
 {
-    const char *name = archive_entry_pathname(found);
-    int64_t position = archive_read_header_position(walk->archive);
+    const struct libarchive *library = walk->library;
+    const char *name = library->entry_pathname(found);
+    int64_t position = library->read_header_position(walk->archive);
     const char *why = flaw(walk, found);
 
     *entry = (struct walk_entry){0};
@@ -194,13 +198,13 @@ static int read_entry(struct walk *walk, struct archive_entry *found, struct wal
     if (position < 0 || (uint64_t)position != walk->next) {
         return refuse(name, "does not follow the one before it", error);
     }
-    if (!archive_entry_size_is_set(found) || archive_entry_size(found) < 0 ||
-        (uint64_t)archive_entry_size(found) >
+    if (!library->entry_size_is_set(found) || library->entry_size(found) < 0 ||
+        (uint64_t)library->entry_size(found) >
             (entry->manifest ? MANIFEST_LIMIT : INDEX_FILE_LIMIT)) {
         return refuse(name, "is larger than any may be", error);
     }
-    entry->size = (uint64_t)archive_entry_size(found);
-    entry->mtime = archive_entry_mtime(found);
+    entry->size = (uint64_t)library->entry_size(found);
+    entry->mtime = library->entry_mtime(found);
     if (walk->frames != NULL && !frames_find(walk->frames, walk->begin + walk->next, &entry->place)) {
         return refuse(name, "is not where it should be", error);
     }
@@ -239,10 +243,10 @@ int walk_next(struct walk *walk, struct walk_entry *entry, struct error *error)
     int result = ARCHIVE_OK;
 
     if (walk->given == 0 && walk->next == 0) {
-        result = archive_read_open(walk->archive, walk, NULL, on_read, NULL);
+        result = walk->library->read_open(walk->archive, walk, NULL, on_read, NULL);
     }
     if (result == ARCHIVE_OK) {
-        result = archive_read_next_header(walk->archive, &found);
+        result = walk->library->read_next_header(walk->archive, &found);
     }
     if (result == ARCHIVE_EOF) {
         return ended(walk, error);
@@ -255,9 +259,11 @@ ssize_t walk_data(struct walk *walk, const void **bytes, struct error *error)
 {
     size_t length = 0;
     la_int64_t offset;
-    int result = walk->left > 0 ? archive_read_data_block(walk->archive, bytes, &length, &offset)
-                                : ARCHIVE_EOF;
+    int result = ARCHIVE_EOF;
 
+    if (walk->left > 0) {
+        result = walk->library->read_data_block(walk->archive, bytes, &length, &offset);
+    }
     if (result == ARCHIVE_EOF && walk->left == 0) {
         return 0;
     }
