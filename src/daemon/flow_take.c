@@ -14,6 +14,11 @@
 #include "daemon/rules.h"
 #include "job/flow.h"
 
+#define FOREIGN "foreign_flow"
+
+static const char foreign_words[] =
+    "there is a flow of this name, and it is another user's: take another name";
+
 static void digest(const json_t *document, char sha256[SHA256_HEX_SIZE])
 {
     struct buffer text = {0};
@@ -89,9 +94,8 @@ void making_back(struct flows *flows, struct making *making)
         drop->ended(drop, DROP_ANSWERED);
     } else if (making->result == -EPERM) {
         refusal_file(core, FOLDER_NEW, drop->name,
-                     &(struct refusal){.reason = "foreign_flow",
-                                       .message = "there is a flow of this name, and it is another "
-                                                  "user's: take another name",
+                     &(struct refusal){.reason = FOREIGN,
+                                       .message = foreign_words,
                                        .submitted = drop->submitted});
         drop->ended(drop, DROP_TAKEN);
     } else {
@@ -144,12 +148,32 @@ static bool steps_allowed(struct core *core, const struct flow_plan *plan, const
     return true;
 }
 
-/* Whether the flow of that name that has not ended is another one. */
-static bool is_taken(const struct flow *flow, const struct making *making)
+static const char *user_or_none(const char *user)
 {
-    return strcmp(flow->record->sha256, making->sha256) != 0 ||
-           strcmp(flow->record->user != NULL ? flow->record->user : "",
-                  making->user != NULL ? making->user : "") != 0;
+    return user != NULL ? user : "";
+}
+
+/* A flow of the name of one that has not ended: the same again, or it is refused. */
+static bool take_name(struct flows *flows, const struct flow *flow, const struct making *making,
+                      const char **reason, struct error *error)
+{
+    const char *name = making->name;
+
+    if (strcmp(user_or_none(flow->record->user), user_or_none(making->user)) != 0) {
+        *reason = FOREIGN;
+        error_set(error, ERROR_DATA, "%s", foreign_words);
+        return false;
+    }
+    if (strcmp(flow->record->sha256, making->sha256) != 0) {
+        *reason = "flow_under_way";
+        error_set(error, ERROR_DATA,
+                  "flow %s has not ended and has other steps: cancel it (llmspool-ctl cancel "
+                  "--flow %s), or give this one another name",
+                  name, name);
+        return false;
+    }
+    tell_duplicate(flows, name, making->drop);
+    return true;
 }
 
 static bool take_plan(struct flows *flows, const struct flow_plan *plan, const json_t *document,
@@ -165,19 +189,10 @@ static bool take_plan(struct flows *flows, const struct flow_plan *plan, const j
     making = making_new(plan->name, document, context->owner, drop);
     HASH_FIND_STR(flows->all, plan->name, flow);
     if (flow != NULL) {
-        bool taken = is_taken(flow, making);
+        bool taken = take_name(flows, flow, making, context->reason, error);
 
         making_free(making);
-        if (!taken) {
-            tell_duplicate(flows, plan->name, drop);
-            return true;
-        }
-        *context->reason = "flow_under_way";
-        error_set(error, ERROR_DATA,
-                  "flow %s has not ended and has other steps: cancel it (llmspool-ctl cancel "
-                  "--flow %s), or give this one another name",
-                  plan->name, plan->name);
-        return false;
+        return taken;
     }
     for (size_t i = 0; i < plan->count; i++)
         job_write(plan->steps[i].job, &making->text);

@@ -44,6 +44,10 @@ load rig
     scenario shared.py no_foreign_order
 }
 
+@test "a flow is not cancelled or replaced by another" {
+    scenario shared.py no_foreign_flow
+}
+
 @test "what was given up is not brought back for another" {
     scenario shared.py no_foreign_redelivery
 }

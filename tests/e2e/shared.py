@@ -441,6 +441,35 @@ def no_foreign_order(place):
 
 
 @office
+def no_foreign_flow(place):
+    """A colleague neither cancels a flow nor takes its place, before its end or after it."""
+    def press(first):
+        return json.dumps({"flow": "press", "steps": [{"name": "draft", "prompt": first, "delay": "1h"},
+                                                      {"name": "final", "prompt": "End", "after": ["draft"]}]})
+
+    def ends():
+        with open(place.at("flows", "press", "progress.jsonl"), encoding="utf-8") as file:
+            return [line for line in map(json.loads, file) if "ended" in line]
+
+    place.start()
+    place.drop(ALICE, press("Hers"))
+    until(lambda: os.path.exists(place.at("by-name", "draft")), "her first step in cur/")
+    job = os.path.basename(os.readlink(place.at("by-name", "draft")))
+    for text in (press("His"), press("Hers")):
+        equal(place.until_refused(place.drop(BOB, text))["reason"], "foreign_flow",
+              "a flow of her flow's name")
+    place.run(BOB, "llmspool-ctl", "cancel", "--flow", "press")
+    until(lambda: not [n for n in os.listdir(place.at("ctl")) if n.startswith("cancel.")],
+          "bob's order is taken")
+    expect(os.path.exists(place.at("cur", job)) and not ends(), "bob's order was obeyed")
+    place.must(ALICE, "llmspool-ctl", "cancel", "--flow", "press")
+    until(ends, "her own order")
+    equal(place.until_refused(place.drop(BOB, press("His")))["reason"], "foreign_flow",
+          "a flow of her flow's name after its end")
+    expect(ends(), "his flow took the place of hers")
+
+
+@office
 def no_foreign_redelivery(place):
     """A notification that was given up is brought back for whose job it tells of, and for nobody else."""
     place.start(more='webhook { allow = {"127.0.0.0/8"} retries = {"10ms"} }\n')
