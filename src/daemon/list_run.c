@@ -16,7 +16,7 @@
 
 enum {
     LINES_A_TURN = 64,
-    YOUNG_MS = 2000, /* a batch this young that is no good may still be written */
+    YOUNG_MS = 2000, /* a list this young that is empty, or a batch that is no good, may still be written */
 };
 
 static void list_refuse(struct list *list, const char *reason, const struct error *error)
@@ -28,15 +28,24 @@ static void list_refuse(struct list *list, const char *reason, const struct erro
     list->left = true;
 }
 
+static bool list_young(const struct list *list)
+{
+    return clock_wall(list->core->clock).ms - clock_ms(list->take.status.st_mtim) < YOUNG_MS;
+}
+
 /* A batch is refused as a whole, unless it may not be all there yet. */
 static void list_refuse_batch(struct list *list, const char *reason, const struct error *error)
 {
-    int64_t written = (int64_t)list->take.status.st_mtim.tv_sec * 1000;
-
-    list->put_off = clock_wall(list->core->clock).ms - written < YOUNG_MS;
+    list->put_off = list_young(list);
     list->left = true;
     if (!list->put_off)
         list_refuse(list, reason, error);
+}
+
+/* Whoever writes into new/ itself has made his file before he writes the first line. */
+static bool list_not_begun(const struct list *list)
+{
+    return strspn(list->text.bytes, " \t\r\n") >= list->text.length && list_young(list);
 }
 
 /* Reads for the manifest, from the first job on. */
@@ -84,6 +93,10 @@ void list_begin(struct list *list)
     int result = manifest_header_read(list->text.bytes, length, &list->header, &error);
 
     list->stage = LIST_TAKING;
+    if (list_not_begun(list)) {
+        list->put_off = list->left = true;
+        return;
+    }
     if (result > 0)
         list->body = length + 1 < list->text.length ? length + 1 : list->text.length;
     if (result >= 0 &&

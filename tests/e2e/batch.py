@@ -316,6 +316,8 @@ def written_in_place(rig):
     rig.daemon()
     text = text_of(line("a"), line("b"))
     with open(rig.spool.at("new", "slow.jsonl"), "w", encoding="utf-8") as file:
+        time.sleep(0.3)
+        equal(rig.spool.names("new"), ["slow.jsonl"], "new/ while its writer has written nothing")
         file.write(text[:-20])
         file.flush()
         time.sleep(0.3)
