@@ -113,7 +113,7 @@ say "upgrade"
 mkdir "$root/tmp/next"
 for package in llmspool llmspool-mock llmspool-httpd; do
     dpkg-deb -R "$root"/tmp/"$package"_*.deb "$root/tmp/next/$package"
-    sed -i 's/^Version: .*/&+1/' "$root/tmp/next/$package/DEBIAN/control"
+    sed -i 's/^Version: .*/&+1/; s/(= [^)]*/&+1/' "$root/tmp/next/$package/DEBIAN/control"
     dpkg-deb --root-owner-group -Znone -b "$root/tmp/next/$package" "$root/tmp/next/$package.deb" >/dev/null
 done
 in_root sh -c 'dpkg -i /tmp/next/llmspool.deb /tmp/next/llmspool-mock.deb /tmp/next/llmspool-httpd.deb'
