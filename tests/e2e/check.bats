@@ -3,7 +3,7 @@
 # llmspool-check: a spool that is sound is left in silence; what is not is named, and mended.
 
 # Hundreds of repairs, one after the other, on a machine that may have other things to do.
-export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-900}
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300}
 
 load rig
 load spool

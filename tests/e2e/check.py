@@ -3,7 +3,6 @@
 """check: llmspool-check names each damage, mends what can be mended, loses nothing, and stays silent
 where nothing is wrong."""
 import hashlib
-import itertools
 import json
 import os
 import shutil
@@ -264,18 +263,18 @@ def kill_at(rig, name, world, number, call):
 
 @scenario
 def killed_everywhere(rig):
-    """A part of the table, as PART/PARTS; at every call, or in turns at the odd and the even ones."""
+    """A part of the table, as PART/PARTS."""
     sweep_of_kills()
     part, parts = (int(word) for word in sys.argv[2].split("/"))
     world = make_world(rig)
     mendable = [name for name, row in damages.items()
                 if row.mended and not (row.root and os.geteuid() != 0)]
     kills = 0
-    for number, name in enumerate(mendable[part - 1::parts]):
-        for call in itertools.count(1) if LONG else itertools.count(1 + number % 2, 2):
-            if not kill_at(rig, name, world, f"{name}-{call}", call):
-                break
-            kills += 1
+    for name in mendable[part - 1::parts]:
+        call = 1
+        while kill_at(rig, name, world, f"{name}-{call}", call):
+            call += 1
+        kills += call - 1
     print(f"{kills} kills")
 
 

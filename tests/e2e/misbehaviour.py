@@ -19,7 +19,7 @@ answer_limit = 64KiB
 """
 PROTOCOLS = {"chat": "openai", "completion": "openai", "embed": "openai",
              "responses": "openai-responses", "anthropic": "anthropic"}
-FINISH = 60  # seconds in which all rows of a kind have ended
+FINISH = 25  # seconds in which all rows of a kind have ended
 
 
 def configuration(server, protocol):

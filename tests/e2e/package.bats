@@ -36,7 +36,7 @@ build_packages() {
 
 @test "the packages are installed, serve a job, are upgraded, removed and purged" {
     ls "$made"/*.deb 2>/dev/null || skip "no packages were built"
-    run timeout 400 bash "$top/tests/e2e/package.bash" "$made" 3>&-
+    run timeout 150 bash "$top/tests/e2e/package.bash" "$made" 3>&-
     echo "$output"
     [ "$status" -ne 77 ] || skip "${output##*skip: }"
     [ "$status" -eq 0 ]
